@@ -1,0 +1,36 @@
+//! Histograms: 2 digits, exact minimum and maximum, with and without declared bounds.
+
+use tach::{Histogram, Registry, Unit};
+
+use crate::contender::{Contender, nanos};
+use crate::values::LADDER;
+
+pub(crate) fn histogram() -> Vec<Contender> {
+    let registry = Registry::new();
+    let build = |name: &str| registry.histogram(name).unit(Unit::Seconds).digits(2);
+    let plain = build("plain").build().expect("valid description");
+    let bounded = build("bounded").buckets(LADDER).build().expect("valid description");
+    let (many, many_bounded, held) = (plain.clone(), bounded.clone(), plain.clone());
+    let (local, local_bounded) = (plain.clone(), bounded.clone());
+    vec![
+        Contender::new("tach Histogram", move |work| {
+            let _alive = &registry;
+            nanos(work, |value| held.record(value))
+        })
+        .note("sum, count, exact min and max")
+        .reference(),
+        Contender::new("tach Histogram, 20 bounds", move |work| nanos(work, |value| bounded.record(value)))
+            .note("exact buckets besides"),
+        Contender::new("tach Histogram, record_n", move |work| nanos(work, |value| many.record_n(value, 4))),
+        Contender::new("tach Histogram, 20 bounds, record_n", move |work| {
+            nanos(work, |value| many_bounded.record_n(value, 4))
+        }),
+        Contender::new("tach Histogram::local", move |work| through_local(work, &local)),
+        Contender::new("tach Histogram::local, 20 bounds", move |work| through_local(work, &local_bounded)),
+    ]
+}
+
+fn through_local(work: &crate::contender::Work<'_>, histogram: &Histogram) -> std::time::Duration {
+    let mut local = histogram.local();
+    nanos(work, move |value| local.record(value))
+}

@@ -1,0 +1,40 @@
+//! Counters and gauges.
+
+use std::hint::black_box;
+use std::sync::LazyLock;
+
+use tach::{Counter, Registry};
+
+use crate::contender::{Contender, Work, repeat};
+
+static TOKENS: LazyLock<Counter> =
+    LazyLock::new(|| tach::global().counter("tokens").build().expect("the only metric of this name"));
+
+pub(crate) fn counter() -> Vec<Contender> {
+    let registry = Registry::new();
+    let tokens = registry.counter("tokens").build().expect("valid name");
+    let for_local = tokens.clone();
+    vec![
+        Contender::new("tach Counter, held handle", move |work| {
+            let _alive = &registry;
+            repeat(work, || tokens.inc())
+        })
+        .reference(),
+        Contender::new("tach Counter, static", |work| repeat(work, || TOKENS.inc())),
+        Contender::new("tach Counter::local", move |work| {
+            let mut local = for_local.local();
+            repeat(work, move || local.inc())
+        }),
+    ]
+}
+
+pub(crate) fn gauge() -> Vec<Contender> {
+    let registry = Registry::new();
+    let usage = registry.gauge("usage").build().expect("valid name");
+    let value = black_box(0.5);
+    let run = move |work: &Work<'_>| {
+        let _alive = &registry;
+        repeat(work, || usage.set(value))
+    };
+    vec![Contender::new("tach Gauge", run).reference()]
+}

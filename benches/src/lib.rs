@@ -1,0 +1,1 @@
+//! Benchmarks of tach beside its peers; see `benches/`.

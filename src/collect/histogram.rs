@@ -1,0 +1,195 @@
+//! A histogram as a snapshot holds it: plain data to ask questions of.
+
+use super::read::Part;
+use crate::bucket::{Decimal, Grid};
+use std::sync::Arc;
+
+/// One histogram series at the moment of a [`Snapshot`](crate::Snapshot). All values are in the exposed unit.
+#[derive(Clone, Debug)]
+pub struct HistogramSnapshot {
+    grid: Arc<Grid>,
+    count: u64,
+    /// In ticks.
+    sum: u128,
+    low: u64,
+    high: u64,
+    clamped: u64,
+    exact: bool,
+    /// The buckets that are not empty: their place in the order of values, and their count.
+    cells: Vec<(u32, u64)>,
+}
+
+impl HistogramSnapshot {
+    pub(crate) fn empty(grid: Arc<Grid>) -> Self {
+        Self { grid, count: 0, sum: 0, low: u64::MAX, high: 0, clamped: 0, exact: true, cells: Vec::new() }
+    }
+
+    /// Adds what one shard holds. `cells` is left for the next one to use.
+    pub(crate) fn merge(&mut self, part: Part, cells: &mut Vec<(u32, u64)>) {
+        self.count += part.count;
+        self.sum += u128::from(part.sum);
+        self.low = self.low.min(part.low);
+        self.high = self.high.max(part.high);
+        self.clamped += part.clamped;
+        self.exact &= part.exact;
+        if self.cells.is_empty() {
+            self.cells.clone_from(cells);
+        } else {
+            self.cells = combine(&self.cells, cells, |here, there| here + there);
+        }
+    }
+
+    /// How many values were recorded.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The sum of the values.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        self.grid.scale().exposed(self.sum)
+    }
+
+    /// The mean of the values; NaN when there are none.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.sum() / self.count as f64
+    }
+
+    /// The smallest value, exactly; NaN when there are none. In a difference of snapshots, the lower end of its bucket.
+    #[must_use]
+    pub fn min(&self) -> f64 {
+        if self.count == 0 { f64::NAN } else { self.exposed(self.low) }
+    }
+
+    /// The largest value, exactly; NaN when there are none. In a difference of snapshots, the upper end of its bucket.
+    #[must_use]
+    pub fn max(&self) -> f64 {
+        if self.count == 0 { f64::NAN } else { self.exposed(self.high) }
+    }
+
+    /// How many values were above the histogram's maximum and recorded as the maximum.
+    #[must_use]
+    pub fn clamped(&self) -> u64 {
+        self.clamped
+    }
+
+    /// Whether the sum is exactly that of the counted values.
+    ///
+    /// The count is that of the buckets always. A thread that records without pause can outrun every attempt to read its sum
+    /// with them; then the sum may lack values that were recorded during the read, and this is false.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// The value that a share `q` of all values does not exceed, `q` from 0 to 1; NaN when there are none.
+    ///
+    /// It is the largest value of the bucket in which the value of rank `⌈q · count⌉` lies, and so at most 10^-digits of itself
+    /// too large; never beyond the smallest and the largest value recorded. (The definition is HdrHistogram's.)
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> f64 {
+        if self.count == 0 || q.is_nan() {
+            return f64::NAN;
+        }
+        let rank = ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).clamp(1, self.count);
+        let mut seen = 0;
+        for &(place, count) in &self.cells {
+            seen += count;
+            if seen >= rank {
+                let highest = self.grid.values(place as usize).1;
+                return self.exposed(highest.clamp(self.low, self.high));
+            }
+        }
+        self.max()
+    }
+
+    /// How many values do not exceed `bound`. Exact where `bound` was declared as a bucket; elsewhere the count up to the last
+    /// bucket that lies below it wholly.
+    #[must_use]
+    pub fn bucket_count_le(&self, bound: f64) -> u64 {
+        if bound.is_nan() || bound < 0.0 {
+            return 0;
+        }
+        if bound.is_infinite() {
+            return self.count;
+        }
+        let ticks = Decimal::of(bound).divided_by(Decimal::of(self.grid.scale().tick())).unwrap_or(u64::MAX);
+        let Some(last) = self.grid.rank_up_to(ticks) else { return 0 };
+        self.cells.iter().take_while(|(place, _)| *place as usize <= last).map(|(_, count)| count).sum()
+    }
+
+    /// The declared bounds with how many values do not exceed each, ascending; without `+Inf`, which is [`Self::count`].
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        let mut cells = self.cells.iter().peekable();
+        let mut seen = 0;
+        self.grid.bounds().iter().zip(self.grid.last_places()).map(move |(bound, &last)| {
+            while let Some((_, count)) = cells.next_if(|(place, _)| *place <= last) {
+                seen += count;
+            }
+            (bound.value, seen)
+        })
+    }
+
+    /// The same as a histogram of the `hdrhistogram` crate, in ticks, with the same number of digits: cell for cell.
+    ///
+    /// # Panics
+    ///
+    /// Never: the crate supports every layout a histogram can have here.
+    #[must_use]
+    pub fn to_hdr(&self) -> hdrhistogram::Histogram<u64> {
+        let high = self.grid.layout().max().max(2);
+        let mut hdr = hdrhistogram::Histogram::new_with_bounds(1, high, self.grid.digits())
+            .expect("1 to 3 digits and a maximum from 2 to 2^62 are within the crate's range");
+        for &(place, count) in &self.cells {
+            let value = self.grid.values(place as usize).0;
+            hdr.record_n(value, count).expect("no value exceeds the maximum");
+        }
+        hdr
+    }
+
+    /// What was recorded since `earlier`, which must be of the same series.
+    pub(super) fn since(&self, earlier: &Self) -> Self {
+        if !Arc::ptr_eq(&self.grid, &earlier.grid) || earlier.count > self.count {
+            return self.clone();
+        }
+        let mut cells = combine(&self.cells, &earlier.cells, u64::saturating_sub);
+        cells.retain(|(_, count)| *count > 0);
+        let ends = cells.first().zip(cells.last());
+        let (low, high) = ends.map_or((u64::MAX, 0), |(first, last)| {
+            (self.grid.values(first.0 as usize).0.max(self.low), self.grid.values(last.0 as usize).1.min(self.high))
+        });
+        Self {
+            grid: Arc::clone(&self.grid),
+            count: cells.iter().map(|(_, count)| count).sum(),
+            sum: self.sum.saturating_sub(earlier.sum),
+            low,
+            high,
+            clamped: self.clamped.saturating_sub(earlier.clamped),
+            exact: self.exact && earlier.exact,
+            cells,
+        }
+    }
+
+    fn exposed(&self, ticks: u64) -> f64 {
+        self.grid.scale().exposed(u128::from(ticks))
+    }
+}
+
+/// Two ascending lists of (place, count) as one; `both` makes one count of two, an absent one being zero.
+fn combine(here: &[(u32, u64)], there: &[(u32, u64)], both: impl Fn(u64, u64) -> u64) -> Vec<(u32, u64)> {
+    let mut result = Vec::with_capacity(here.len().max(there.len()) + there.len() / 4);
+    let (mut here, mut there) = (here.iter().peekable(), there.iter().peekable());
+    loop {
+        let place = match (here.peek(), there.peek()) {
+            (Some(a), Some(b)) => a.0.min(b.0),
+            (Some(a), None) => a.0,
+            (None, Some(b)) => b.0,
+            (None, None) => return result,
+        };
+        let a = here.next_if(|cell| cell.0 == place).map_or(0, |cell| cell.1);
+        let b = there.next_if(|cell| cell.0 == place).map_or(0, |cell| cell.1);
+        result.push((place, both(a, b)));
+    }
+}

@@ -1,0 +1,171 @@
+//! Merging the shards of a registry into a snapshot.
+//!
+//! Reads cells only, takes no lock that a recording could wait for, and visits what was touched: the used front of each
+//! chunk's copies in order, and of each histogram the buckets between its smallest and its largest value.
+
+use super::histogram::HistogramSnapshot;
+use super::read::read;
+use super::snapshot::{Data, FamilySnapshot, Snapshot, Values};
+use crate::describe::{Descriptor, Kind, Labels};
+use crate::record::chunk::Chunk;
+use crate::record::hdr::Hdr;
+use crate::record::local;
+use crate::record::scalar::Scalar;
+use crate::registry::{Core, Met, Registry};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+impl Registry {
+    /// Merges all shards into a fresh snapshot, on the calling thread.
+    ///
+    /// Costs reading the touched cells of every shard. Recordings that happened before the call, on this thread or on one that
+    /// this thread synchronised with, are in it.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let (taken, time) = (Instant::now(), SystemTime::now());
+        // The series before the chunks: a series' chunk is in the list, then, and the front of it covers the series.
+        let listed: Vec<_> =
+            self.entries().iter().filter_map(|entry| Some((entry.desc.clone(), entry.series()?))).collect();
+        let fronts = Fronts::read(self);
+        let mut met = Met::default();
+        let mut cells = Vec::new();
+        let mut families = Vec::with_capacity(listed.len() + 10);
+        let (mut clamped, mut series) = (Vec::new(), 0);
+        for (desc, listed) in listed {
+            let values = values(&desc, &listed.cores, &fronts, &mut met, &mut cells);
+            // A callback that panicked has no value to show.
+            let Some(values) = values else { continue };
+            series += listed.labels.len();
+            if let Values::Histogram(values) = &values {
+                clamped.push((desc.base.clone(), values.iter().map(HistogramSnapshot::clamped).sum()));
+            }
+            families.push(FamilySnapshot { desc, labels: listed.labels, values });
+        }
+        own(self, &mut families, clamped, series, met, taken);
+        families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
+        Snapshot::new(Data { taken, time, elapsed: None, families })
+    }
+}
+
+/// The values of all series of a metric.
+fn values(
+    desc: &Descriptor,
+    cores: &[Core],
+    fronts: &Fronts,
+    met: &mut Met,
+    cells: &mut Vec<(u32, u64)>,
+) -> Option<Values> {
+    let scalars = || cores.iter().filter_map(|core| if let Core::Scalar(core) = core { Some(core) } else { None });
+    Some(match desc.kind {
+        Kind::Counter => Values::Counter(scalars().map(|core| fronts.total(core)).collect()),
+        Kind::UpDownCounter => Values::UpDown(scalars().map(|core| fronts.total(core).cast_signed()).collect()),
+        // Added up in the order of the copies, which never changes for those that hold something: so the total never falls.
+        Kind::FloatCounter => {
+            Values::FloatCounter(scalars().map(|core| core.read().map(f64::from_bits).sum()).collect())
+        }
+        Kind::Gauge => {
+            let read = |core: &Core| if let Core::Gauge(core) = core { core.read() } else { f64::NAN };
+            Values::Gauge(cores.iter().map(read).collect())
+        }
+        Kind::Histogram => {
+            let read =
+                |core: &Core| if let Core::Histogram(core) = core { Some(histogram(core, met, cells)) } else { None };
+            Values::Histogram(cores.iter().filter_map(read).collect())
+        }
+        Kind::ObservedGauge | Kind::ObservedCounter => observed(cores.first()?, met)?,
+    })
+}
+
+/// Calls a callback; `None` when it panics.
+fn observed(core: &Core, met: &mut Met) -> Option<Values> {
+    let call = || match core {
+        Core::ObservedGauge(read) => Some(Values::Gauge(vec![read()])),
+        Core::ObservedCounter(read) => Some(Values::Counter(vec![read()])),
+        _ => None,
+    };
+    // A callback is the user's; whatever state it leaves behind is its own.
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+        met.panics += 1;
+        None
+    })
+}
+
+fn histogram(core: &Hdr, met: &mut Met, cells: &mut Vec<(u32, u64)>) -> HistogramSnapshot {
+    let mut merged = HistogramSnapshot::empty(Arc::clone(core.grid()));
+    for (base, _) in core.place().chunk.copies() {
+        let part = read(core, base, cells);
+        met.retries += u64::from(part.retries);
+        met.inexact += u64::from(!part.exact);
+        if part.count > 0 {
+            merged.merge(part, cells);
+        }
+    }
+    merged
+}
+
+/// The fronts of all chunks, each added up over its copies: shard by shard, in the order of memory.
+struct Fronts(Vec<(Arc<Chunk>, Vec<u64>)>);
+
+impl Fronts {
+    fn read(registry: &Registry) -> Self {
+        let mut fronts: Vec<_> = registry
+            .space()
+            .chunks()
+            .into_iter()
+            .map(|(chunk, len)| {
+                let mut totals = vec![0_u64; len];
+                chunk.add_front(&mut totals);
+                (chunk, totals)
+            })
+            .collect();
+        fronts.sort_by_key(|(chunk, _)| Arc::as_ptr(chunk));
+        Self(fronts)
+    }
+
+    fn total(&self, core: &Scalar) -> u64 {
+        let place = core.place();
+        let chunk = Arc::as_ptr(&place.chunk);
+        let found = self.0.binary_search_by_key(&chunk, |(chunk, _)| Arc::as_ptr(chunk));
+        found.ok().and_then(|index| self.0[index].1.get(place.front).copied()).unwrap_or(0)
+    }
+}
+
+/// Adds the engine's own metrics.
+fn own(
+    registry: &Registry,
+    families: &mut Vec<FamilySnapshot>,
+    clamped: Vec<(String, u64)>,
+    series: usize,
+    met: Met,
+    taken: Instant,
+) {
+    let own = registry.own();
+    let met = own.count(met);
+    let budget = registry.space().budget();
+    let (shards, idle) = local::shards().census();
+    let labels = |values: &[&str]| -> Arc<Labels> { Arc::new(Labels::new(values.iter().map(|&value| value.into()))) };
+    let mut add = |desc: &Arc<Descriptor>, labels: Vec<Arc<Labels>>, values| {
+        families.push(FamilySnapshot { desc: Arc::clone(desc), labels: labels.into(), values });
+    };
+    let counters = [
+        (&own.overflow_recordings, budget.overflowed()),
+        (&own.overflow_series, registry.overflowed_series()),
+        (&own.retries, met.retries),
+        (&own.inexact, met.inexact),
+        (&own.panics, met.panics),
+    ];
+    for (desc, total) in counters {
+        add(desc, vec![labels(&[])], Values::Counter(vec![total]));
+    }
+    if !clamped.is_empty() {
+        let (names, totals): (Vec<_>, Vec<_>) = clamped.into_iter().unzip();
+        let names = names.iter().map(|name| labels(&[name])).collect();
+        add(&own.clamped, names, Values::Counter(totals));
+    }
+    let states = vec![labels(&["idle"]), labels(&["in_use"])];
+    add(&own.shards, states, Values::Gauge(vec![idle as f64, (shards - idle) as f64]));
+    add(&own.memory, vec![labels(&[])], Values::Gauge(vec![budget.mapped() as f64]));
+    add(&own.series, vec![labels(&[])], Values::Gauge(vec![series as f64]));
+    add(&own.collect, vec![labels(&[])], Values::Gauge(vec![taken.elapsed().as_secs_f64()]));
+}

@@ -1,0 +1,17 @@
+//! Reading: shards are merged into a [`Snapshot`], on demand or by a background thread. Never writes a cell.
+
+#[cfg(not(tach_loom))]
+mod collector;
+pub(crate) mod exchange;
+#[cfg(not(tach_loom))]
+mod histogram;
+#[cfg(not(tach_loom))]
+mod merge;
+pub(crate) mod read;
+#[cfg(not(tach_loom))]
+mod snapshot;
+
+#[cfg(not(tach_loom))]
+pub(crate) use snapshot::{FamilySnapshot, Values};
+#[cfg(not(tach_loom))]
+pub use {collector::Collector, histogram::HistogramSnapshot, snapshot::Snapshot};

@@ -1,0 +1,171 @@
+//! A snapshot: every series' value at one moment, as plain data.
+
+use super::histogram::HistogramSnapshot;
+use crate::describe::{Descriptor, Labels};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// The merged values of a registry at one moment. Immutable; cloning it is cheap.
+///
+/// Names and labels are the metric's own: without namespace, suffixes and constant labels. Across metrics it is no single
+/// instant: values recorded while it was taken may be in one series and not in another.
+#[derive(Clone, Debug)]
+pub struct Snapshot(Arc<Data>);
+
+#[derive(Debug)]
+pub(crate) struct Data {
+    pub(crate) taken: Instant,
+    pub(crate) time: SystemTime,
+    /// Since the earlier one, in a difference.
+    pub(crate) elapsed: Option<Duration>,
+    /// In ascending order of the exposed base name.
+    pub(crate) families: Vec<FamilySnapshot>,
+}
+
+/// All series of one metric.
+#[derive(Debug)]
+pub(crate) struct FamilySnapshot {
+    pub(crate) desc: Arc<Descriptor>,
+    /// In ascending order of the values.
+    pub(crate) labels: Arc<[Arc<Labels>]>,
+    /// In the order of `labels`.
+    pub(crate) values: Values,
+}
+
+/// The values of the series of one metric.
+#[derive(Clone, Debug)]
+pub(crate) enum Values {
+    Counter(Vec<u64>),
+    FloatCounter(Vec<f64>),
+    UpDown(Vec<i64>),
+    Gauge(Vec<f64>),
+    Histogram(Vec<HistogramSnapshot>),
+}
+
+impl Snapshot {
+    pub(crate) fn new(data: Data) -> Self {
+        Self(Arc::new(data))
+    }
+
+    pub(crate) fn families(&self) -> &[FamilySnapshot] {
+        &self.0.families
+    }
+
+    /// When the collection began.
+    #[must_use]
+    pub fn taken(&self) -> Instant {
+        self.0.taken
+    }
+
+    /// When the collection began, by the system's clock.
+    #[must_use]
+    pub fn time(&self) -> SystemTime {
+        self.0.time
+    }
+
+    /// The time between the two snapshots of which this is the difference; `None` for any other.
+    #[must_use]
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.0.elapsed
+    }
+
+    /// The total of a [`Counter`](crate::Counter). `labels` in any order. `None`: no such series, or it is switched off.
+    #[must_use]
+    pub fn counter(&self, name: &str, labels: &[(&str, &str)]) -> Option<u64> {
+        match self.find(name, labels)? {
+            (Values::Counter(values), index) => values.get(index).copied(),
+            _ => None,
+        }
+    }
+
+    /// The total of a [`FloatCounter`](crate::FloatCounter), as [`Snapshot::counter`].
+    #[must_use]
+    pub fn float_counter(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        match self.find(name, labels)? {
+            (Values::FloatCounter(values), index) => values.get(index).copied(),
+            _ => None,
+        }
+    }
+
+    /// The value of a [`Gauge`](crate::Gauge) or an [`UpDownCounter`](crate::UpDownCounter), as [`Snapshot::counter`].
+    #[must_use]
+    pub fn gauge(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        match self.find(name, labels)? {
+            (Values::Gauge(values), index) => values.get(index).copied(),
+            (Values::UpDown(values), index) => values.get(index).map(|value| *value as f64),
+            _ => None,
+        }
+    }
+
+    /// A [`Histogram`](crate::Histogram), as [`Snapshot::counter`].
+    #[must_use]
+    pub fn histogram(&self, name: &str, labels: &[(&str, &str)]) -> Option<&HistogramSnapshot> {
+        match self.find(name, labels)? {
+            (Values::Histogram(values), index) => values.get(index),
+            _ => None,
+        }
+    }
+
+    fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<(&Values, usize)> {
+        let family = self.0.families.iter().find(|family| family.desc.name == name)?;
+        if labels.len() != family.desc.labels.len() {
+            return None;
+        }
+        let value = |name: &String| labels.iter().find(|(label, _)| label == name).map(|(_, value)| *value);
+        let wanted: Option<Vec<&str>> = family.desc.labels.iter().map(value).collect();
+        Some((&family.values, family.index(&wanted?)?))
+    }
+
+    /// What happened between `earlier` and this: counters and histograms are differences, gauges are as they are here.
+    ///
+    /// For rates divide by [`Snapshot::elapsed`]; quantiles of the result are those of the interval. A series that `earlier`
+    /// does not have, or that has started anew since, is as it is here.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let families = self.0.families.iter().map(|family| {
+            let before = earlier.0.families.iter().find(|before| before.desc.base == family.desc.base);
+            let values = before.map_or_else(|| family.values.clone(), |before| family.since(before));
+            FamilySnapshot { desc: Arc::clone(&family.desc), labels: Arc::clone(&family.labels), values }
+        });
+        Self::new(Data {
+            taken: self.0.taken,
+            time: self.0.time,
+            elapsed: Some(self.0.taken.saturating_duration_since(earlier.0.taken)),
+            families: families.collect(),
+        })
+    }
+}
+
+impl FamilySnapshot {
+    /// The series with these label values.
+    fn index(&self, values: &[&str]) -> Option<usize> {
+        let by_values = |labels: &Arc<Labels>| labels.values.iter().map(|value| &**value).cmp(values.iter().copied());
+        self.labels.binary_search_by(by_values).ok()
+    }
+
+    fn since(&self, before: &Self) -> Values {
+        let old = |index: usize| {
+            let values: Vec<&str> = self.labels[index].values.iter().map(|value| &**value).collect();
+            before.index(&values)
+        };
+        match (&self.values, &before.values) {
+            (Values::Counter(now), Values::Counter(then)) => Values::Counter(each(now, |index, value| {
+                value.checked_sub(old(index).map_or(0, |old| then[old])).unwrap_or(*value)
+            })),
+            (Values::FloatCounter(now), Values::FloatCounter(then)) => {
+                Values::FloatCounter(each(now, |index, value| {
+                    let difference = value - old(index).map_or(0.0, |old| then[old]);
+                    if difference < 0.0 { *value } else { difference }
+                }))
+            }
+            (Values::Histogram(now), Values::Histogram(then)) => Values::Histogram(each(now, |index, value| {
+                old(index).map_or_else(|| value.clone(), |old| value.since(&then[old]))
+            })),
+            (now, _) => now.clone(),
+        }
+    }
+}
+
+fn each<T>(values: &[T], f: impl Fn(usize, &T) -> T) -> Vec<T> {
+    values.iter().enumerate().map(|(index, value)| f(index, value)).collect()
+}

@@ -1,0 +1,127 @@
+//! The description of one metric.
+
+use super::{Level, Unit};
+use crate::bucket::Grid;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::OnceLock;
+
+/// What sort of metric it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Counter,
+    FloatCounter,
+    UpDownCounter,
+    Gauge,
+    Histogram,
+    ObservedGauge,
+    ObservedCounter,
+}
+
+impl Kind {
+    /// Whether it is exposed as a counter.
+    pub(crate) fn is_counter(self) -> bool {
+        matches!(self, Self::Counter | Self::FloatCounter | Self::ObservedCounter)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Counter => "counter",
+            Self::FloatCounter => "float counter",
+            Self::UpDownCounter => "up-down counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::ObservedGauge => "observed gauge",
+            Self::ObservedCounter => "observed counter",
+        })
+    }
+}
+
+/// One metric: a family of series that differ in their label values only.
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    /// The metric's own name.
+    pub(crate) name: String,
+    /// What exposition formats build on: namespace, name and unit, without `_total`.
+    pub(crate) base: String,
+    pub(crate) help: String,
+    pub(crate) kind: Kind,
+    pub(crate) unit: Unit,
+    pub(crate) level: Level,
+    pub(crate) labels: Box<[String]>,
+    /// Labels with the same value on every series of the registry.
+    pub(crate) const_labels: Arc<[(String, String)]>,
+    /// The most series, besides the one for overflow.
+    pub(crate) limit: usize,
+    /// For a histogram.
+    pub(crate) grid: Option<Arc<Grid>>,
+}
+
+impl Descriptor {
+    /// The base name for a metric of this kind and unit.
+    pub(crate) fn base(namespace: Option<&str>, name: &str, kind: Kind, unit: Unit) -> String {
+        let joined = match namespace {
+            Some(namespace) => format!("{namespace}_{name}"),
+            None => name.to_owned(),
+        };
+        let mut base = joined.replace('.', "_");
+        if kind.is_counter()
+            && let Some(stripped) = base.strip_suffix("_total")
+        {
+            base = stripped.to_owned();
+        }
+        let suffix = unit.suffix();
+        if !suffix.is_empty() && !base.ends_with(&format!("_{suffix}")) {
+            base = format!("{base}_{suffix}");
+        }
+        base
+    }
+
+    /// Every sample or family name that some exposition format gives this metric.
+    pub(crate) fn exposed_names(&self) -> Vec<String> {
+        let suffixes: &[&str] = match self.kind {
+            kind if kind.is_counter() => &["", "_total", "_created"],
+            Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+            _ => &[""],
+        };
+        suffixes.iter().map(|suffix| format!("{}{suffix}", self.base)).collect()
+    }
+
+    /// In what `other` differs, for an error; `None` when it describes the same metric.
+    pub(crate) fn difference(&self, other: &Self) -> Option<String> {
+        let bounds = |d: &Self| d.grid.as_ref().map_or(Vec::new(), |g| g.bounds().iter().map(|b| b.value).collect());
+        let detail = |d: &Self| {
+            d.grid.as_ref().map_or(String::new(), |g| {
+                format!("tick {}, {} digits, at most {} ticks", g.scale().tick(), g.digits(), g.layout().max())
+            })
+        };
+        let pairs: [(&str, String, String); 8] = [
+            ("kind", self.kind.to_string(), other.kind.to_string()),
+            ("help", format!("{:?}", self.help), format!("{:?}", other.help)),
+            ("unit", format!("{:?}", self.unit), format!("{:?}", other.unit)),
+            ("level", format!("{:?}", self.level), format!("{:?}", other.level)),
+            ("labels", format!("{:?}", self.labels), format!("{:?}", other.labels)),
+            ("limit", self.limit.to_string(), other.limit.to_string()),
+            ("buckets", format!("{:?}", bounds(self)), format!("{:?}", bounds(other))),
+            ("resolution", detail(self), detail(other)),
+        ];
+        let differing = pairs.iter().find(|(_, here, there)| here != there);
+        differing.map(|(what, here, there)| format!("{what} is {here} there and {there} here"))
+    }
+}
+
+/// The label values of one series, and their text, which is made once.
+#[derive(Debug)]
+pub(crate) struct Labels {
+    pub(crate) values: Box<[Box<str>]>,
+    /// What the text formats print between the braces; filled by the first exposition that needs it.
+    pub(crate) text: OnceLock<Box<str>>,
+}
+
+impl Labels {
+    pub(crate) fn new(values: impl IntoIterator<Item = Box<str>>) -> Self {
+        Self { values: values.into_iter().collect(), text: OnceLock::new() }
+    }
+}

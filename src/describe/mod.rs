@@ -1,0 +1,82 @@
+//! What a metric is called and what it means: plain data that registering, collecting and exposing share.
+
+mod descriptor;
+mod name;
+
+pub(crate) use descriptor::{Descriptor, Kind, Labels};
+pub(crate) use name::{check_label, check_metric, check_namespace};
+
+/// The unit a metric is exposed in. It becomes a suffix of the exposed name unless the name has it already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unit {
+    /// A plain number; no suffix.
+    #[default]
+    None,
+    /// Seconds. A histogram's ticks are nanoseconds unless told otherwise.
+    Seconds,
+    /// Milliseconds. A histogram's ticks are nanoseconds unless told otherwise.
+    Milliseconds,
+    /// Bytes.
+    Bytes,
+    /// A share of one, 0.0 to 1.0. A histogram's ticks are millionths unless told otherwise.
+    Ratio,
+    /// Joules. A histogram's ticks are microjoules unless told otherwise.
+    Joules,
+    /// Any other, by the word that is to be the suffix: `Unit::Other("tokens")`.
+    Other(&'static str),
+}
+
+impl Unit {
+    /// The suffix of the exposed name, without the underscore; empty for none.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Bytes => "bytes",
+            Self::Ratio => "ratio",
+            Self::Joules => "joules",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// How many seconds one of the unit is; one where it is no unit of time.
+    pub(crate) const fn seconds(self) -> f64 {
+        if matches!(self, Self::Milliseconds) { 1e-3 } else { 1.0 }
+    }
+
+    /// What one tick of a histogram is in this unit, unless told otherwise.
+    pub(crate) const fn tick(self) -> f64 {
+        match self {
+            Self::Seconds => 1e-9,
+            Self::Milliseconds | Self::Ratio | Self::Joules => 1e-6,
+            Self::None | Self::Bytes | Self::Other(_) => 1.0,
+        }
+    }
+
+    /// The largest value a histogram tracks in this unit, unless told otherwise.
+    pub(crate) const fn max(self) -> f64 {
+        match self {
+            Self::Seconds => 3_600.0,
+            Self::Milliseconds => 3_600_000.0,
+            Self::Bytes => (1_u64 << 42) as f64,
+            Self::Ratio => 1_000.0,
+            Self::Joules => 1e6,
+            Self::None | Self::Other(_) => (1_u64 << 32) as f64,
+        }
+    }
+}
+
+/// How much is measured. A metric is recorded and exposed when its level does not exceed the registry's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// For a registry: nothing. For a metric: always.
+    None,
+    /// What every deployment wants.
+    #[default]
+    Basic,
+    /// What one looks at when something is wrong.
+    Detailed,
+}

@@ -1,0 +1,58 @@
+//! Which names are allowed: those that every exposition format can carry.
+
+use crate::error::{Error, ErrorKind};
+
+/// The longest name, in bytes. Scrapers limit names too; none seen is below this.
+const NAME_MAX: usize = 200;
+
+fn is_first(c: char, extra: &str) -> bool {
+    c.is_ascii_alphabetic() || c == '_' || extra.contains(c)
+}
+
+fn check(what: &str, name: &str, extra: &str, remedy: &str) -> Result<(), Error> {
+    let mut chars = name.chars();
+    let legal = chars.next().is_some_and(|c| is_first(c, extra) && c != '.')
+        && chars.all(|c| is_first(c, extra) || c.is_ascii_digit())
+        && !name.ends_with('.')
+        && !name.contains("..");
+    if !legal {
+        return Err(Error::new(ErrorKind::Name, format!("{what} {name:?} is not a legal name: {remedy}")));
+    }
+    if name.len() > NAME_MAX {
+        let length = name.len();
+        let text = format!("{what} {name:?} has {length} bytes: shorten it to at most {NAME_MAX}");
+        return Err(Error::new(ErrorKind::Name, text));
+    }
+    Ok(())
+}
+
+/// Checks a metric's own name.
+pub(crate) fn check_metric(name: &str) -> Result<(), Error> {
+    check(
+        "metric",
+        name,
+        ":.",
+        "use letters, digits, '_' and ':', with '.' between words if you like (exposed as '_'), and no digit first",
+    )
+}
+
+/// Checks a namespace.
+pub(crate) fn check_namespace(name: &str) -> Result<(), Error> {
+    check("namespace", name, ":.", "use letters, digits, '_', ':' and '.', and no digit first")
+}
+
+/// Checks a label name of a metric, where `histogram` says whether it is one.
+pub(crate) fn check_label(metric: &str, label: &str, histogram: bool) -> Result<(), Error> {
+    check(&format!("{metric}: label"), label, "", "use letters, digits and '_', and no digit first")?;
+    let reserved = if label.starts_with("__") {
+        "names that begin with two underscores belong to Prometheus"
+    } else if label == "le" && histogram {
+        "a histogram's buckets use it"
+    } else if label == "quantile" && histogram {
+        "quantiles of a histogram use it"
+    } else {
+        return Ok(());
+    };
+    let text = format!("{metric}: label {label:?} is reserved ({reserved}): choose another name");
+    Err(Error::new(ErrorKind::Name, text))
+}

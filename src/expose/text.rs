@@ -1,0 +1,169 @@
+//! Prometheus text format 0.0.4.
+//!
+//! Families come in ascending order of their names, series in that of their label values. `le` is printed as OpenMetrics
+//! prints it (`1.0`, `1e+06`), so that a series is the same one in every format.
+
+use super::number::{push_bound, push_float};
+use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values};
+use crate::describe::{Descriptor, Kind, Labels};
+
+/// The `Content-Type` of what [`render`] prints.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Prints a snapshot.
+///
+/// ```
+/// let registry = tach::Registry::new();
+/// let tokens = registry.counter("tokens").help("Tokens generated.").build()?;
+/// tokens.add(5);
+/// let text = tach::text::render(&registry.snapshot());
+/// assert!(text.contains("# TYPE tokens_total counter\ntokens_total 5\n"));
+/// # Ok::<(), tach::Error>(())
+/// ```
+#[must_use]
+pub fn render(snapshot: &Snapshot) -> String {
+    let mut out = String::new();
+    render_into(snapshot, &mut out);
+    out
+}
+
+/// Appends what [`render`] prints to `out`, whose capacity is reused.
+pub fn render_into(snapshot: &Snapshot, out: &mut String) {
+    for family in snapshot.families() {
+        // A family without series has nothing to say yet.
+        if !family.labels.is_empty() {
+            push_family(out, family);
+        }
+    }
+}
+
+fn push_family(out: &mut String, family: &FamilySnapshot) {
+    let desc = &*family.desc;
+    let suffix = if desc.kind.is_counter() { "_total" } else { "" };
+    let name = [&desc.base, suffix].concat();
+    if !desc.help.is_empty() {
+        out.extend(["# HELP ", &name, " "]);
+        push_help(out, &desc.help);
+        out.push('\n');
+    }
+    let kind = match desc.kind {
+        Kind::Histogram => "histogram",
+        kind if kind.is_counter() => "counter",
+        _ => "gauge",
+    };
+    out.extend(["# TYPE ", &name, " ", kind, "\n"]);
+    let mut integer = itoa::Buffer::new();
+    match &family.values {
+        Values::Counter(values) => push_scalars(out, &name, family, values, |out, n| out.push_str(integer.format(n))),
+        Values::UpDown(values) => push_scalars(out, &name, family, values, |out, n| out.push_str(integer.format(n))),
+        Values::FloatCounter(values) | Values::Gauge(values) => push_scalars(out, &name, family, values, push_float),
+        Values::Histogram(values) => push_histograms(out, family, values),
+    }
+}
+
+fn push_scalars<T: Copy>(
+    out: &mut String,
+    name: &str,
+    family: &FamilySnapshot,
+    values: &[T],
+    mut push: impl FnMut(&mut String, T),
+) {
+    for (labels, value) in family.labels.iter().zip(values) {
+        let labels = text(&family.desc, labels);
+        out.push_str(name);
+        if !labels.is_empty() {
+            out.push('{');
+            out.push_str(labels);
+            out.push('}');
+        }
+        out.push(' ');
+        push(out, *value);
+        out.push('\n');
+    }
+}
+
+fn push_histograms(out: &mut String, family: &FamilySnapshot, values: &[HistogramSnapshot]) {
+    let base = &family.desc.base;
+    let (bucket, sum, count) = (format!("{base}_bucket{{"), format!("{base}_sum"), format!("{base}_count"));
+    let mut number = itoa::Buffer::new();
+    // What stands behind the labels of each bucket line, the same for every series of the family.
+    let bounds: Vec<String> = values.first().map_or(Vec::new(), |histogram| {
+        let declared = histogram.buckets().map(|(bound, _)| bound);
+        declared.chain([f64::INFINITY]).map(bound_label).collect()
+    });
+    for (labels, histogram) in family.labels.iter().zip(values) {
+        let labels = text(&family.desc, labels);
+        let counts = histogram.buckets().map(|(_, count)| count).chain([histogram.count()]);
+        for (bound, count) in bounds.iter().zip(counts) {
+            out.push_str(&bucket);
+            if !labels.is_empty() {
+                out.push_str(labels);
+                out.push(',');
+            }
+            out.push_str(bound);
+            out.push_str(number.format(count));
+            out.push('\n');
+        }
+        let mut line = |name: &str, push: &mut dyn FnMut(&mut String)| {
+            out.push_str(name);
+            if !labels.is_empty() {
+                out.extend(["{", labels, "}"]);
+            }
+            out.push(' ');
+            push(out);
+            out.push('\n');
+        };
+        line(&sum, &mut |out| push_float(out, histogram.sum()));
+        line(&count, &mut |out| out.push_str(number.format(histogram.count())));
+    }
+}
+
+/// `le="0.025"} `, as it ends the labels of a bucket.
+fn bound_label(bound: f64) -> String {
+    let mut text = String::from("le=\"");
+    push_bound(&mut text, bound);
+    text.push_str("\"} ");
+    text
+}
+
+/// What stands between the braces of a series, made at its first exposition and kept with its labels.
+fn text<'a>(desc: &Descriptor, labels: &'a Labels) -> &'a str {
+    labels.text.get_or_init(|| {
+        let own = desc.labels.iter().map(String::as_str).zip(labels.values.iter().map(|value| &**value));
+        let constant = desc.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut text = String::new();
+        // An empty value is the same as no label.
+        for (name, value) in constant.chain(own).filter(|(_, value)| !value.is_empty()) {
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text.extend([name, "=\""]);
+            push_value(&mut text, value);
+            text.push('"');
+        }
+        text.into()
+    })
+}
+
+/// A label value: `\`, `"` and line feed are escaped.
+fn push_value(out: &mut String, value: &str) {
+    for c in value.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            c => out.push(c),
+        }
+    }
+}
+
+/// A help text: `\` and line feed are escaped.
+fn push_help(out: &mut String, help: &str) {
+    for c in help.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            c => out.push(c),
+        }
+    }
+}

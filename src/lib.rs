@@ -1,0 +1,28 @@
+//! tach
+mod bucket;
+mod collect;
+#[cfg(not(tach_loom))]
+mod describe;
+#[cfg(not(tach_loom))]
+mod error;
+#[cfg(not(tach_loom))]
+mod expose;
+mod record;
+#[cfg(not(tach_loom))]
+mod registry;
+mod sync;
+
+#[cfg(not(tach_loom))]
+pub use {
+    collect::{Collector, HistogramSnapshot, Snapshot},
+    describe::{Level, Unit},
+    error::{Error, ErrorKind},
+    expose::text,
+    record::{
+        counter::{Counter, FloatCounter, UpDownCounter},
+        gauge::Gauge,
+        here::{LocalCounter, LocalFloatCounter, LocalHistogram, LocalUpDownCounter},
+        histogram::Histogram,
+    },
+    registry::{Family, Labelled, Metric, MetricBuilder, Recording, Registry, RegistryBuilder, Unlabelled, global},
+};

@@ -1,0 +1,121 @@
+//! One 8-byte word of a shard.
+//!
+//! Who writes: the thread that owns the shard, with a load and a store ([`Cell::add`], [`Cell::put`]); in the shared copy of
+//! a chunk any thread, with a read-modify-write (`Cell::share_*`). A copy is of one of the two sorts for its whole life.
+//! Who reads: collectors, which never write. A cell only grows; it goes back to zero only in [`Cell::clear`], when no handle
+//! to it is left.
+
+use super::edges;
+use crate::sync::{AtomicU64, Ordering};
+
+/// A word that one thread writes and any thread reads.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct Cell(AtomicU64);
+
+impl Cell {
+    /// A cell at zero. Memory that comes from the system as zero pages is an array of these.
+    #[cfg(tach_loom)]
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Adds, by the only thread that writes this cell.
+    #[inline(always)]
+    pub(crate) fn add(&self, n: u64) {
+        // Relaxed load: no other thread writes. Relaxed store: a lone total publishes nothing but itself.
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Adds to the sum of a histogram, after the bucket; by the only writer.
+    #[inline(always)]
+    pub(crate) fn add_sum(&self, n: u64) {
+        // Relaxed load: no other thread writes. Store: edge HIST-SUM.
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), edges::SUM_STORE);
+    }
+
+    /// Adds to the count of a histogram, after the sum; by the only writer.
+    #[inline(always)]
+    pub(crate) fn add_count(&self, n: u64) {
+        // Relaxed load: no other thread writes. Store: edge HIST-COUNT.
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), edges::COUNT_STORE);
+    }
+
+    /// Adds to a float, by the only writer.
+    #[inline(always)]
+    pub(crate) fn add_float(&self, n: f64) {
+        // Relaxed load and store: as in `add`.
+        let sum = f64::from_bits(self.0.load(Ordering::Relaxed)) + n;
+        self.0.store(sum.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Replaces the value, by the only writer.
+    #[inline]
+    pub(crate) fn put(&self, value: u64) {
+        // Relaxed: what a reader needs of it is published by the sum that follows (edge HIST-SUM).
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// Adds, from any thread.
+    pub(crate) fn share_add(&self, n: u64) {
+        // Relaxed: a lone total publishes nothing but itself.
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Adds to the sum of a histogram, after the bucket; from any thread.
+    pub(crate) fn share_sum(&self, n: u64) {
+        // Edge HIST-SUM: a read-modify-write continues the release sequence of every earlier one.
+        self.0.fetch_add(n, edges::SUM_STORE);
+    }
+
+    /// Adds to the count of a histogram, after the sum; from any thread.
+    pub(crate) fn share_count(&self, n: u64) {
+        // Edge HIST-COUNT.
+        self.0.fetch_add(n, edges::COUNT_STORE);
+    }
+
+    /// Raises to at least `value`, from any thread.
+    pub(crate) fn share_max(&self, value: u64) {
+        // Relaxed: published by the sum that follows.
+        self.0.fetch_max(value, Ordering::Relaxed);
+    }
+
+    /// Adds to a float, from any thread.
+    pub(crate) fn share_float(&self, n: f64) {
+        // Relaxed, all three: a lone total. The loop ends as soon as no other thread adds in between.
+        let mut old = self.0.load(Ordering::Relaxed);
+        while let Err(now) =
+            self.0.compare_exchange_weak(old, (f64::from_bits(old) + n).to_bits(), Ordering::Relaxed, Ordering::Relaxed)
+        {
+            old = now;
+        }
+    }
+
+    /// The value, where its order among other cells does not matter.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> u64 {
+        // Relaxed: coherence of the one cell is all that is asked, a value seen once is never followed by an older one.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The sum of a histogram, to be read before its buckets.
+    pub(crate) fn get_sum(&self) -> u64 {
+        // Edge HIST-SUM.
+        self.0.load(edges::SUM_LOAD)
+    }
+
+    /// The count of a histogram, to be read before its sum.
+    pub(crate) fn get_count(&self) -> u64 {
+        // Edge HIST-COUNT.
+        self.0.load(edges::COUNT_LOAD)
+    }
+
+    /// Sets to zero a cell that nobody records to any more. Does not touch one that is zero, so that its page stays unmapped.
+    pub(crate) fn clear(&self) {
+        // Relaxed: the last handle's drop ordered every recording before this, and the lock under which the place is handed
+        // out again orders this before every later one.
+        if self.0.load(Ordering::Relaxed) != 0 {
+            self.0.store(0, Ordering::Relaxed);
+        }
+    }
+}

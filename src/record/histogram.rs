@@ -1,0 +1,109 @@
+//! The histogram handle.
+
+use super::cold::{Route, route};
+use super::hdr::Hdr;
+use super::local;
+use crate::bucket::Scale;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many ticks a nanosecond is, as a fraction of whole numbers where it is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Nanos {
+    /// A tick is a nanosecond.
+    Tick,
+    /// So many ticks each.
+    Ticks(f64),
+}
+
+impl Nanos {
+    /// For a histogram whose ticks are `scale` of a unit of `unit_seconds` seconds.
+    pub(crate) fn new(scale: Scale, unit_seconds: f64) -> Self {
+        let ticks = 1e-9 / (scale.tick() * unit_seconds);
+        if (ticks - 1.0).abs() < 1e-9 { Self::Tick } else { Self::Ticks(ticks) }
+    }
+
+    #[inline]
+    fn ticks(self, duration: Duration) -> u64 {
+        let nanos = duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()));
+        match self {
+            Self::Tick => nanos,
+            // `as` saturates.
+            Self::Ticks(each) => (nanos as f64 * each).round() as u64,
+        }
+    }
+}
+
+/// A distribution of values: HdrHistogram buckets, count, sum, exact minimum and maximum.
+///
+/// Values are whole *ticks* (nanoseconds, for [`Unit::Seconds`](crate::Unit::Seconds), unless told otherwise), and are exposed
+/// in the histogram's unit. A handle, as [`Counter`](crate::Counter) is. Made by
+/// [`Registry::histogram`](crate::Registry::histogram).
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    core: Arc<Hdr>,
+    nanos: Nanos,
+}
+
+/// Records to cells found the slow way.
+#[cold]
+#[inline(never)]
+pub(crate) fn record_cold(core: &Hdr, value: u64, n: u64) {
+    match route(core.slot(), &core.place().chunk) {
+        Route::Nowhere => {}
+        Route::Own(base) => core.record_at(base, value, n),
+        Route::Shared => core.share(value, n),
+    }
+}
+
+impl Histogram {
+    pub(crate) fn new(core: Arc<Hdr>, nanos: Nanos) -> Self {
+        Self { core, nanos }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Hdr> {
+        &self.core
+    }
+
+    /// Records one value, in ticks. Wait-free: three additions to memory and a range check.
+    ///
+    /// A value above the histogram's maximum is recorded as the maximum and counted in `tach_clamped_total`. The sum of one
+    /// thread's values wraps at 2^64 ticks.
+    #[inline]
+    pub fn record(&self, value: u64) {
+        let base = local::base(self.core.slot().get());
+        if base.is_null() { record_cold(&self.core, value, 1) } else { self.core.record_at(base, value, 1) }
+    }
+
+    /// Records one value, in ticks, `n` times. Costs what [`Histogram::record`] costs. `n` may be zero.
+    #[inline]
+    pub fn record_n(&self, value: u64, n: u64) {
+        if n == 0 {
+            return;
+        }
+        let base = local::base(self.core.slot().get());
+        if base.is_null() { record_cold(&self.core, value, n) } else { self.core.record_at(base, value, n) }
+    }
+
+    /// Records a duration, rounded to the nearest tick.
+    ///
+    /// Where the histogram's unit is not one of time, its unit is taken to be seconds.
+    #[inline]
+    pub fn record_duration(&self, duration: Duration) {
+        self.record(self.nanos.ticks(duration));
+    }
+
+    /// A handle for this thread's innermost loop, which saves the look-up of the thread's shard.
+    #[must_use]
+    pub fn local(&self) -> crate::LocalHistogram {
+        super::here::LocalHistogram::new(self.clone())
+    }
+}
+
+impl super::here::LocalHistogram {
+    /// Records a duration, as [`Histogram::record_duration`] does.
+    #[inline]
+    pub fn record_duration(&mut self, duration: Duration) {
+        self.record(self.handle().nanos.ticks(duration));
+    }
+}

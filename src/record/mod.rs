@@ -1,0 +1,34 @@
+//! The hot path: handles write this thread's cells with plain loads and stores.
+//!
+//! ```text
+//! Counter, Gauge, Histogram …   handles                      counter, gauge, histogram, here
+//!   └─ local                    this thread's shard          local, and cold for everything unusual
+//!        └─ shard               table: chunk id → copy       shard
+//!             └─ chunk          a run of cells, its copies   chunk, and space which hands them out
+//!                  └─ cell      one word                     cell
+//! ```
+//!
+//! Knows nothing of names, labels or formats, and nothing of who reads. After its first touch of a chunk a thread records
+//! without a lock, a read-modify-write, an allocation, a system call or a loop.
+
+pub(crate) mod cell;
+pub(crate) mod chunk;
+pub(crate) mod edges;
+pub(crate) mod hdr;
+pub(crate) mod scalar;
+pub(crate) mod shard;
+pub(crate) mod space;
+pub(crate) mod zeroed;
+
+#[cfg(not(tach_loom))]
+mod cold;
+#[cfg(not(tach_loom))]
+pub(crate) mod counter;
+#[cfg(not(tach_loom))]
+pub(crate) mod gauge;
+#[cfg(not(tach_loom))]
+pub(crate) mod here;
+#[cfg(not(tach_loom))]
+pub(crate) mod histogram;
+#[cfg(not(tach_loom))]
+pub(crate) mod local;

@@ -1,0 +1,290 @@
+//! Describing a metric step by step.
+
+use super::Registry;
+use super::family::Family;
+use super::metric::{Core, Metric};
+use crate::bucket::{Bound, Decimal, Grid, MAX_TICKS, Scale};
+use crate::describe::{Descriptor, Kind, Labels, Level, Unit, check_label, check_metric};
+use crate::error::{Error, ErrorKind};
+use crate::record::histogram::Histogram;
+use crate::{Counter, Gauge};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// The most series of a family, unless told otherwise.
+const LIMIT: usize = 2_000;
+/// Significant digits of a histogram, unless told otherwise.
+const DIGITS: u8 = 2;
+
+/// No labels: [`MetricBuilder::build`] makes the metric itself.
+#[derive(Debug)]
+pub struct Unlabelled;
+
+/// `N` label names: [`MetricBuilder::build`] makes a [`Family`].
+#[derive(Debug)]
+pub struct Labelled<const N: usize>([String; N]);
+
+/// What is declared of a histogram.
+#[derive(Debug)]
+struct Resolution {
+    tick: Option<f64>,
+    digits: u8,
+    max: Option<f64>,
+    buckets: Vec<f64>,
+}
+
+/// Describes a metric; made by [`Registry::counter`] and its siblings.
+///
+/// Building the same description twice gives the same metric; another description under the same name is an error.
+#[derive(Debug)]
+#[must_use = "a metric exists once it is built"]
+pub struct MetricBuilder<M, L = Unlabelled> {
+    registry: Registry,
+    name: String,
+    help: String,
+    unit: Unit,
+    level: Level,
+    limit: usize,
+    resolution: Resolution,
+    labels: L,
+    metric: PhantomData<M>,
+}
+
+impl<M: Metric> MetricBuilder<M> {
+    pub(super) fn new(registry: &Registry, name: String) -> Self {
+        Self {
+            registry: registry.clone(),
+            name,
+            help: String::new(),
+            unit: Unit::None,
+            level: Level::Basic,
+            limit: LIMIT,
+            resolution: Resolution { tick: None, digits: DIGITS, max: None, buckets: Vec::new() },
+            labels: Unlabelled,
+            metric: PhantomData,
+        }
+    }
+
+    /// Label names: the metric becomes a family with a series for each set of values.
+    pub fn labels<const N: usize>(self, names: [&str; N]) -> MetricBuilder<M, Labelled<N>> {
+        MetricBuilder {
+            registry: self.registry,
+            name: self.name,
+            help: self.help,
+            unit: self.unit,
+            level: self.level,
+            limit: self.limit,
+            resolution: self.resolution,
+            labels: Labelled(names.map(str::to_owned)),
+            metric: PhantomData,
+        }
+    }
+
+    /// Makes the metric, which is exposed from now on, at zero.
+    ///
+    /// # Errors
+    ///
+    /// A name that no exposition format allows or that another metric's samples have; a different description under this name;
+    /// buckets that are not ascending or above the maximum; no memory.
+    pub fn build(self) -> Result<M, Error> {
+        let desc = self.describe(Box::default())?;
+        self.registry.register(desc, |entry, site| {
+            let mut roster = entry.roster.lock();
+            let (handle, core) = M::build(&entry.desc, site, roster.enabled, false)?;
+            roster.insert(Labels::new([]), core);
+            Ok(handle)
+        })
+    }
+}
+
+impl<M: Metric, const N: usize> MetricBuilder<M, Labelled<N>> {
+    /// The most series; label sets beyond it share one whose label values all are `tach_overflow`. 2000 unless told.
+    pub fn limit(mut self, series: usize) -> Self {
+        self.limit = series;
+        self
+    }
+
+    /// Makes the family, without series at first.
+    ///
+    /// # Errors
+    ///
+    /// As for a metric without labels, and a label name that is reserved, illegal or given twice.
+    pub fn build(self) -> Result<Family<M, N>, Error> {
+        let desc = self.describe(self.labels.0.to_vec().into_boxed_slice())?;
+        self.registry.register(desc, Family::new)
+    }
+}
+
+impl<M: Metric, L> MetricBuilder<M, L> {
+    /// What the metric tells, for people: the HELP of the exposition.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// The unit it is exposed in.
+    pub fn unit(mut self, unit: Unit) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// From which level of the registry on it is recorded. [`Level::Basic`] unless told.
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    fn describe(&self, labels: Box<[String]>) -> Result<Descriptor, Error> {
+        let name = &self.name;
+        check_metric(name)?;
+        check_suffix(name, self.unit)?;
+        let config = self.registry.config();
+        for (index, label) in labels.iter().enumerate() {
+            check_label(name, label, M::KIND == Kind::Histogram)?;
+            if labels[..index].contains(label) {
+                let text = format!("{name}: label {label:?} is given twice: remove one of them");
+                return Err(Error::new(ErrorKind::Name, text));
+            }
+            if config.const_labels.iter().any(|(constant, _)| constant == label) {
+                let text = format!("{name}: label {label:?} is a constant label of the registry: choose another name");
+                return Err(Error::new(ErrorKind::Conflict, text));
+            }
+        }
+        Ok(Descriptor {
+            name: name.clone(),
+            base: Descriptor::base(config.namespace.as_deref(), name, M::KIND, self.unit),
+            help: self.help.clone(),
+            kind: M::KIND,
+            unit: self.unit,
+            level: self.level,
+            labels,
+            const_labels: Arc::clone(&config.const_labels),
+            limit: self.limit,
+            grid: if M::KIND == Kind::Histogram { Some(Arc::new(self.grid()?)) } else { None },
+        })
+    }
+
+    fn grid(&self) -> Result<Grid, Error> {
+        let Resolution { tick, digits, max, buckets } = &self.resolution;
+        let wrong = |text: String| Error::new(ErrorKind::Buckets, format!("{}: {text}", self.name));
+        let tick = tick.unwrap_or(self.unit.tick());
+        if !tick.is_finite() || tick <= 0.0 {
+            return Err(wrong(format!(
+                "a tick of {tick} measures nothing: give a positive number of the unit, as 1e-9"
+            )));
+        }
+        if !(1..=3).contains(digits) {
+            return Err(wrong(format!("{digits} significant digits are not to be had: choose 1, 2 or 3")));
+        }
+        // A last bound of +Inf is there anyway.
+        let buckets = buckets.strip_suffix(&[f64::INFINITY]).unwrap_or(buckets);
+        let mut bounds = Vec::with_capacity(buckets.len());
+        for (index, &value) in buckets.iter().enumerate() {
+            if !value.is_finite() || value < 0.0 {
+                return Err(wrong(format!("{value} cannot be a bucket bound: use numbers from zero up")));
+            }
+            if index > 0 && value <= buckets[index - 1] {
+                let before = buckets[index - 1];
+                return Err(wrong(format!(
+                    "bucket bound {value} follows {before}: list them in ascending order, each once"
+                )));
+            }
+            // A bound of less than a tick holds the zeros only.
+            match Decimal::of(value).divided_by(Decimal::of(tick)) {
+                Some(ticks) if ticks < MAX_TICKS => bounds.push(Bound { value, ticks }),
+                _ => {
+                    return Err(wrong(format!(
+                        "bucket bound {value} is beyond 2^62 ticks of {tick}: choose a larger tick"
+                    )));
+                }
+            }
+        }
+        let last = bounds.last().copied();
+        let max_ticks = match *max {
+            Some(max) if max.is_finite() && max > 0.0 => {
+                if let Some(last) = last.filter(|last| last.value > max) {
+                    let bound = last.value;
+                    return Err(wrong(format!("bucket bound {bound} is above the maximum {max}: raise the maximum")));
+                }
+                let ticks =
+                    Decimal::of(max).divided_by(Decimal::of(tick)).filter(|ticks| (1..=MAX_TICKS).contains(ticks));
+                ticks.ok_or_else(|| {
+                    wrong(format!("a maximum of {max} is not 1 to 2^62 ticks of {tick}: change one of them"))
+                })?
+            }
+            Some(max) => return Err(wrong(format!("{max} cannot be a maximum: give a positive number of the unit"))),
+            None => {
+                let ticks = Decimal::of(self.unit.max()).divided_by(Decimal::of(tick)).unwrap_or(MAX_TICKS);
+                ticks.clamp(1, MAX_TICKS)
+            }
+        };
+        // A value that is clamped to the maximum must stay above every bound.
+        let max_ticks = max_ticks.max(last.map_or(0, |last| last.ticks + 1));
+        Ok(Grid::new(*digits, max_ticks, Scale::new(tick), bounds.into()))
+    }
+}
+
+/// A unit's suffix becomes part of the name.
+fn check_suffix(name: &str, unit: Unit) -> Result<(), Error> {
+    let suffix = unit.suffix();
+    if suffix.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Ok(());
+    }
+    let text = format!("{name}: unit {suffix:?} cannot be part of a name: use letters, digits and '_'");
+    Err(Error::new(ErrorKind::Name, text))
+}
+
+impl<L> MetricBuilder<Histogram, L> {
+    /// What one recorded tick is in the exposed unit. For [`Unit::Seconds`] 1e-9 unless told.
+    pub fn tick(mut self, tick: f64) -> Self {
+        self.resolution.tick = Some(tick);
+        self
+    }
+
+    /// Upper-inclusive bucket bounds (`le`) in the exposed unit, ascending. Each is exact, decimals included.
+    ///
+    /// Without any, the exposition has the bucket `+Inf` only; quantiles do not depend on these.
+    pub fn buckets(mut self, bounds: impl IntoIterator<Item = f64>) -> Self {
+        self.resolution.buckets = bounds.into_iter().collect();
+        self
+    }
+
+    /// Significant decimal digits of the values, 1 to 3; 2 unless told. A quantile is off by at most 10^-digits of its value.
+    ///
+    /// One more digit takes eight times the memory.
+    pub fn digits(mut self, digits: u8) -> Self {
+        self.resolution.digits = digits;
+        self
+    }
+
+    /// The highest trackable value, in the exposed unit; larger ones are clamped to it and counted. For [`Unit::Seconds`] 3600
+    /// unless told, and raised to the last bucket bound.
+    pub fn max(mut self, max: f64) -> Self {
+        self.resolution.max = Some(max);
+        self
+    }
+}
+
+impl MetricBuilder<Gauge> {
+    /// Makes a gauge whose value `read` gives at every collection, on the collecting thread.
+    ///
+    /// # Errors
+    ///
+    /// As for [`MetricBuilder::build`]; and a gauge under this name that is there already.
+    pub fn observe(self, read: impl Fn() -> f64 + Send + Sync + 'static) -> Result<(), Error> {
+        let desc = Descriptor { kind: Kind::ObservedGauge, ..self.describe(Box::default())? };
+        self.registry.observe(desc, Core::ObservedGauge(Arc::new(read)))
+    }
+}
+
+impl MetricBuilder<Counter> {
+    /// Makes a counter whose total `read` gives at every collection, on the collecting thread. It must never fall.
+    ///
+    /// # Errors
+    ///
+    /// As for [`MetricBuilder::build`]; and a counter under this name that is there already.
+    pub fn observe(self, read: impl Fn() -> u64 + Send + Sync + 'static) -> Result<(), Error> {
+        let desc = Descriptor { kind: Kind::ObservedCounter, ..self.describe(Box::default())? };
+        self.registry.observe(desc, Core::ObservedCounter(Arc::new(read)))
+    }
+}

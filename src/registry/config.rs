@@ -1,0 +1,116 @@
+//! The settings of a registry.
+
+use super::Registry;
+use crate::describe::{Level, check_label, check_namespace};
+use crate::error::{Error, ErrorKind};
+
+/// How recordings reach their cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Recording {
+    /// Not at all: every recording is a predicted branch, and nothing is exposed.
+    Noop,
+    /// All threads add to shared cells with atomic read-modify-writes: the least memory, and contention.
+    Sync,
+    /// Every thread adds to cells of its own with plain loads and stores.
+    #[default]
+    Sharded,
+    /// As `Sharded`, with the cells in shared memory. Not built yet: [`RegistryBuilder::build`] says so.
+    Process,
+}
+
+/// Collects the settings of a [`Registry`].
+#[derive(Clone, Debug)]
+pub struct RegistryBuilder {
+    pub(super) namespace: Option<String>,
+    pub(super) const_labels: Vec<(String, String)>,
+    pub(super) level: Level,
+    pub(super) recording: Recording,
+    pub(super) memory_budget: usize,
+    pub(super) shards_max: usize,
+}
+
+impl Default for RegistryBuilder {
+    fn default() -> Self {
+        Self {
+            namespace: None,
+            const_labels: Vec::new(),
+            level: Level::Detailed,
+            recording: Recording::Sharded,
+            memory_budget: 1 << 30,
+            shards_max: 4096,
+        }
+    }
+}
+
+impl RegistryBuilder {
+    /// A prefix for every exposed name, joined to it by `_`.
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// A label with this value on every series.
+    #[must_use]
+    pub fn const_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.const_labels.push((name.into(), value.into()));
+        self
+    }
+
+    /// How much is measured at first; [`Registry::set_level`] changes it. [`Level::Detailed`], which is everything, unless told.
+    #[must_use]
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// How recordings reach their cells. [`Recording::Sharded`] unless told.
+    #[must_use]
+    pub fn recording(mut self, recording: Recording) -> Self {
+        self.recording = recording;
+        self
+    }
+
+    /// How many bytes of address space the cells may take, in all shards together. 1 GiB unless told.
+    ///
+    /// Resident memory is less: pages that no value has touched take none. Past the budget a thread records to cells that all
+    /// such threads share, and a family gives new label sets its overflow series: slower, or coarser, but the totals stay right,
+    /// and `tach_overflow_recordings_total` and `tach_overflow_series_total` say so. One copy of the metrics that are declared
+    /// one by one is always kept, even beyond the budget.
+    #[must_use]
+    pub fn memory_budget(mut self, bytes: usize) -> Self {
+        self.memory_budget = bytes;
+        self
+    }
+
+    /// How many threads at once may have cells of their own; further ones share. 4096 unless told.
+    #[must_use]
+    pub fn shards_max(mut self, shards: usize) -> Self {
+        self.shards_max = shards;
+        self
+    }
+
+    /// Makes the registry.
+    ///
+    /// # Errors
+    ///
+    /// A namespace or label name that no exposition format allows; a label given twice; [`Recording::Process`].
+    pub fn build(self) -> Result<Registry, Error> {
+        if let Some(namespace) = &self.namespace {
+            check_namespace(namespace)?;
+        }
+        for (index, (name, _)) in self.const_labels.iter().enumerate() {
+            check_label("registry", name, true)?;
+            if self.const_labels[..index].iter().any(|(earlier, _)| earlier == name) {
+                let text = format!("registry: label {name:?} is given twice: remove one of them");
+                return Err(Error::new(ErrorKind::Name, text));
+            }
+        }
+        if self.recording == Recording::Process {
+            let text = "registry: Recording::Process is not built yet: use Recording::Sharded";
+            return Err(Error::new(ErrorKind::Setting, text));
+        }
+        Ok(Registry::from_builder(self))
+    }
+}

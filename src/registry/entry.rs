@@ -1,0 +1,83 @@
+//! What a registry knows of one metric: its description and its series.
+
+use super::metric::Core;
+use crate::describe::{Descriptor, Labels};
+use crate::sync::Mutex;
+use once_cell::sync::OnceCell;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// One metric of a registry.
+pub(crate) struct Entry {
+    pub(crate) desc: Arc<Descriptor>,
+    /// The series: who adds or removes one locks this, and so does a collection, only for as long as it takes to clone two
+    /// reference counts.
+    pub(super) roster: Mutex<Roster>,
+    /// The handle or family that was built, given again to whoever builds the same.
+    pub(super) handle: OnceCell<Box<dyn Any + Send + Sync>>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("desc", &self.desc).finish_non_exhaustive()
+    }
+}
+
+/// The series of a metric at one moment, in the order of their label values.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub(crate) labels: Arc<[Arc<Labels>]>,
+    pub(crate) cores: Arc<[Core]>,
+}
+
+#[derive(Debug)]
+pub(super) struct Roster {
+    pub(super) enabled: bool,
+    series: BTreeMap<Box<[Box<str>]>, (Arc<Labels>, Core)>,
+    /// The series as a collection wants them, until one is added or removed.
+    listed: Option<Series>,
+}
+
+impl Roster {
+    fn new(enabled: bool) -> Self {
+        Self { enabled, series: BTreeMap::new(), listed: None }
+    }
+
+    pub(super) fn insert(&mut self, labels: Labels, core: Core) {
+        self.listed = None;
+        self.series.insert(labels.values.clone(), (Arc::new(labels), core));
+    }
+
+    pub(super) fn remove(&mut self, values: &[Box<str>]) {
+        self.listed = None;
+        self.series.remove(values);
+    }
+
+    pub(super) fn switch(&mut self, enabled: bool) {
+        self.enabled = enabled;
+        for (_, core) in self.series.values() {
+            core.switch(enabled);
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn new(desc: Arc<Descriptor>, enabled: bool) -> Self {
+        Self { desc, roster: Mutex::new(Roster::new(enabled)), handle: OnceCell::new() }
+    }
+
+    /// The series to collect; `None` when the metric is switched off.
+    pub(crate) fn series(&self) -> Option<Series> {
+        let mut roster = self.roster.lock();
+        if !roster.enabled {
+            return None;
+        }
+        if roster.listed.is_none() {
+            let (labels, cores): (Vec<_>, Vec<_>) = roster.series.values().cloned().unzip();
+            roster.listed = Some(Series { labels: labels.into(), cores: cores.into() });
+        }
+        roster.listed.clone()
+    }
+}

@@ -1,0 +1,152 @@
+//! How each kind of metric is made.
+
+#![allow(
+    private_interfaces,
+    reason = "`sealed::Build` is public only so that `Metric` can require it; nobody outside can name it"
+)]
+
+use crate::describe::{Descriptor, Kind};
+use crate::record::counter::{Counter, FloatCounter, UpDownCounter};
+use crate::record::gauge::{Gauge, GaugeCore};
+use crate::record::hdr::Hdr;
+use crate::record::histogram::{Histogram, Nanos};
+use crate::record::scalar::Scalar;
+use crate::record::space::{NoPlace, Shape, Space};
+use crate::sync::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a collection reads of one series.
+#[derive(Clone)]
+pub(crate) enum Core {
+    Scalar(Arc<Scalar>),
+    Gauge(Arc<GaugeCore>),
+    Histogram(Arc<Hdr>),
+    ObservedGauge(Arc<dyn Fn() -> f64 + Send + Sync>),
+    ObservedCounter(Arc<dyn Fn() -> u64 + Send + Sync>),
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scalar(_) => "Scalar",
+            Self::Gauge(_) => "Gauge",
+            Self::Histogram(_) => "Histogram",
+            Self::ObservedGauge(_) | Self::ObservedCounter(_) => "Observed",
+        })
+    }
+}
+
+impl Core {
+    pub(super) fn switch(&self, enabled: bool) {
+        match self {
+            Self::Scalar(core) => core.slot().switch(enabled),
+            Self::Gauge(core) => core.switch(enabled),
+            Self::Histogram(core) => core.slot().switch(enabled),
+            Self::ObservedGauge(_) | Self::ObservedCounter(_) => {}
+        }
+    }
+}
+
+/// What the cells of new series come from.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) space: Arc<Space>,
+    /// All threads share cells.
+    pub(crate) sync: bool,
+    /// Look-ups of label sets that ended in an overflow series.
+    overflowed: AtomicU64,
+}
+
+impl Site {
+    pub(super) fn new(space: Space, sync: bool) -> Self {
+        Self { space: Arc::new(space), sync, overflowed: AtomicU64::new(0) }
+    }
+
+    pub(super) fn count_overflow(&self) {
+        // Relaxed: a lone total.
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Look-ups of label sets that ended in an overflow series.
+    pub(crate) fn overflowed(&self) -> u64 {
+        // Relaxed: a figure to show.
+        self.overflowed.load(Ordering::Relaxed)
+    }
+}
+
+/// The kinds of metric a [`Registry`](crate::Registry) makes and a [`Family`](crate::Family) can hold. Sealed.
+pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static + sealed::Build {}
+
+impl Metric for Counter {}
+impl Metric for FloatCounter {}
+impl Metric for UpDownCounter {}
+impl Metric for Gauge {}
+impl Metric for Histogram {}
+
+pub(crate) mod sealed {
+    use super::{Core, Descriptor, Kind, NoPlace, Site};
+
+    /// How a kind of metric is made. `optional`: may be refused past the budget.
+    pub trait Build: Sized {
+        #[doc(hidden)]
+        const KIND: Kind;
+
+        #[doc(hidden)]
+        fn build(desc: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace>;
+    }
+}
+
+/// The core of a metric that is one cell.
+fn scalar(site: &Site, enabled: bool, optional: bool) -> Result<Arc<Scalar>, NoPlace> {
+    let place = site.space.place(Shape { front: 1, back: 0 }, optional)?;
+    Ok(Arc::new(Scalar::new(place, Arc::clone(&site.space), site.sync, enabled)))
+}
+
+impl sealed::Build for Counter {
+    const KIND: Kind = Kind::Counter;
+
+    fn build(_: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
+        let core = scalar(site, enabled, optional)?;
+        Ok((Self(Arc::clone(&core)), Core::Scalar(core)))
+    }
+}
+
+impl sealed::Build for FloatCounter {
+    const KIND: Kind = Kind::FloatCounter;
+
+    fn build(_: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
+        let core = scalar(site, enabled, optional)?;
+        Ok((Self(Arc::clone(&core)), Core::Scalar(core)))
+    }
+}
+
+impl sealed::Build for UpDownCounter {
+    const KIND: Kind = Kind::UpDownCounter;
+
+    fn build(_: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
+        let core = scalar(site, enabled, optional)?;
+        Ok((Self(Arc::clone(&core)), Core::Scalar(core)))
+    }
+}
+
+impl sealed::Build for Gauge {
+    const KIND: Kind = Kind::Gauge;
+
+    fn build(_: &Descriptor, _: &Site, enabled: bool, _: bool) -> Result<(Self, Core), NoPlace> {
+        let core = Arc::new(GaugeCore::new(enabled));
+        Ok((Self(Arc::clone(&core)), Core::Gauge(core)))
+    }
+}
+
+impl sealed::Build for Histogram {
+    const KIND: Kind = Kind::Histogram;
+
+    fn build(desc: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
+        let grid = desc.grid.as_ref().expect("a histogram is described with its grid");
+        let place = site.space.place(Hdr::shape(grid), optional)?;
+        let core = Arc::new(Hdr::new(Arc::clone(grid), place, Arc::clone(&site.space), site.sync, enabled));
+        let nanos = Nanos::new(grid.scale(), desc.unit.seconds());
+        Ok((Self::new(Arc::clone(&core), nanos), Core::Histogram(core)))
+    }
+}

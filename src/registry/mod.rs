@@ -1,0 +1,287 @@
+//! Registries: names, labels, levels and where the cells come from. The cold path.
+//!
+//! A registry owns its metrics' descriptions and cells; handles own their cells too, so that either may go first. Everything here
+//! takes locks and may allocate; nothing here is called by a recording, but for the look-up of a label set in a family.
+
+mod builder;
+mod config;
+mod entry;
+mod family;
+mod metric;
+mod own;
+
+pub use builder::{Labelled, MetricBuilder, Unlabelled};
+pub use config::{Recording, RegistryBuilder};
+pub(crate) use entry::Entry;
+pub use family::Family;
+pub(crate) use metric::Core;
+pub use metric::Metric;
+pub(crate) use own::{Met, Own};
+
+use crate::describe::{Descriptor, Labels, Level};
+use crate::error::{Error, ErrorKind};
+use crate::record::chunk::Budget;
+use crate::record::local;
+use crate::record::space::{NoPlace, Space};
+use crate::sync::Mutex;
+use crate::{Counter, FloatCounter, Gauge, Histogram, UpDownCounter};
+use metric::Site;
+use once_cell::sync::Lazy;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+static GLOBAL: Lazy<Registry> = Lazy::new(Registry::new);
+
+/// The registry of the process, made at the first call.
+///
+/// A library records to this one unless its caller gives it another.
+#[must_use]
+pub fn global() -> &'static Registry {
+    &GLOBAL
+}
+
+/// A set of metrics that are collected and exposed together.
+///
+/// Cloning gives another handle to the same set. Any number of registries may live in a process, and one is cheap enough to
+/// make in every test. Dropping the last handle frees the cells, as soon as no metric's handle is left either.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+/// What the metric builder needs of the settings.
+#[derive(Debug)]
+pub(super) struct Config {
+    pub(super) namespace: Option<String>,
+    pub(super) const_labels: Arc<[(String, String)]>,
+    recording: Recording,
+}
+
+struct Inner {
+    config: Config,
+    site: Arc<Site>,
+    state: Mutex<State>,
+    own: Own,
+}
+
+struct State {
+    level: Level,
+    /// By exposed base name, which is the order of exposition.
+    entries: BTreeMap<String, Arc<Entry>>,
+    /// Every name that an exposition format gives a metric, and whose it is.
+    exposed: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Registry {
+    /// An empty registry with default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from_builder(RegistryBuilder::default())
+    }
+
+    /// Settings to choose for a new registry.
+    #[must_use = "a registry exists once it is built"]
+    pub fn builder() -> RegistryBuilder {
+        RegistryBuilder::default()
+    }
+
+    fn from_builder(builder: RegistryBuilder) -> Self {
+        let budget = Budget::new(builder.memory_budget, builder.shards_max);
+        let space = Space::new(budget, Arc::clone(local::shards()));
+        let config = Config {
+            namespace: builder.namespace,
+            const_labels: builder.const_labels.into(),
+            recording: builder.recording,
+        };
+        let state = State { level: builder.level, entries: BTreeMap::new(), exposed: BTreeMap::new() };
+        let own = Own::new(&config.const_labels);
+        let site = Arc::new(Site::new(space, config.recording == Recording::Sync));
+        Self(Arc::new(Inner { config, site, state: Mutex::new(state), own }))
+    }
+
+    /// Describes a [`Counter`]: a total of events.
+    pub fn counter(&self, name: impl Into<String>) -> MetricBuilder<Counter> {
+        MetricBuilder::new(self, name.into())
+    }
+
+    /// Describes a [`FloatCounter`]: a total in fractions.
+    pub fn float_counter(&self, name: impl Into<String>) -> MetricBuilder<FloatCounter> {
+        MetricBuilder::new(self, name.into())
+    }
+
+    /// Describes an [`UpDownCounter`]: a sum that goes both ways.
+    pub fn updown_counter(&self, name: impl Into<String>) -> MetricBuilder<UpDownCounter> {
+        MetricBuilder::new(self, name.into())
+    }
+
+    /// Describes a [`Gauge`]: a value that is set.
+    pub fn gauge(&self, name: impl Into<String>) -> MetricBuilder<Gauge> {
+        MetricBuilder::new(self, name.into())
+    }
+
+    /// Describes a [`Histogram`]: a distribution.
+    pub fn histogram(&self, name: impl Into<String>) -> MetricBuilder<Histogram> {
+        MetricBuilder::new(self, name.into())
+    }
+
+    /// A gauge whose value `read` gives at every collection. [`MetricBuilder::observe`] takes a unit and a level too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`MetricBuilder::observe`].
+    pub fn observe_gauge(
+        &self,
+        name: impl Into<String>,
+        help: impl Into<String>,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        self.gauge(name).help(help).observe(read)
+    }
+
+    /// A counter whose total `read` gives at every collection. It must never fall.
+    ///
+    /// # Errors
+    ///
+    /// As for [`MetricBuilder::observe`].
+    pub fn observe_counter(
+        &self,
+        name: impl Into<String>,
+        help: impl Into<String>,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        self.counter(name).help(help).observe(read)
+    }
+
+    /// Changes how much is measured. A metric that is switched off keeps its totals and is neither recorded nor exposed.
+    pub fn set_level(&self, level: Level) {
+        let mut state = self.0.state.lock();
+        state.level = level;
+        for entry in state.entries.values() {
+            entry.roster.lock().switch(self.enabled(&entry.desc, level));
+        }
+    }
+
+    /// How much is measured.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.0.state.lock().level
+    }
+
+    fn enabled(&self, desc: &Descriptor, level: Level) -> bool {
+        self.0.config.recording != Recording::Noop && desc.level <= level
+    }
+
+    fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn space(&self) -> &Space {
+        &self.0.site.space
+    }
+
+    /// The engine's own metrics.
+    pub(crate) fn own(&self) -> &Own {
+        &self.0.own
+    }
+
+    /// Look-ups of label sets that ended in an overflow series.
+    pub(crate) fn overflowed_series(&self) -> u64 {
+        self.0.site.overflowed()
+    }
+
+    /// Every metric, in the order of exposition.
+    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
+        self.0.state.lock().entries.values().cloned().collect()
+    }
+
+    /// Enters a metric, or finds the one that is described the same.
+    fn register<H: Clone + Send + Sync + 'static>(
+        &self,
+        desc: Descriptor,
+        make: impl FnOnce(&Arc<Entry>, &Arc<Site>) -> Result<H, NoPlace>,
+    ) -> Result<H, Error> {
+        let mut state = self.0.state.lock();
+        if let Some(there) = state.entries.get(&desc.base) {
+            let difference = match there.desc.name == desc.name {
+                true => there.desc.difference(&desc),
+                false => Some(format!("both are exposed as {}", desc.base)),
+            };
+            let same = there.handle.get().and_then(|handle| handle.downcast_ref::<H>());
+            return match (difference, same) {
+                (None, Some(handle)) => Ok(handle.clone()),
+                (difference, _) => Err(conflict(&desc.name, &there.desc.name, difference.as_deref().unwrap_or("kind"))),
+            };
+        }
+        self.claim_names(&mut state, &desc)?;
+        let enabled = self.enabled(&desc, state.level);
+        let entry = Arc::new(Entry::new(Arc::new(desc), enabled));
+        let made = make(&entry, &self.0.site).map_err(|_| {
+            let text = format!("{}: the system refused the memory for its cells", entry.desc.name);
+            Error::new(ErrorKind::System, text)
+        });
+        match made {
+            Ok(handle) => {
+                let _ = entry.handle.set(Box::new(handle.clone()) as Box<dyn Any + Send + Sync>);
+                state.entries.insert(entry.desc.base.clone(), entry);
+                Ok(handle)
+            }
+            Err(error) => {
+                let owner = &entry.desc.name;
+                state.exposed.retain(|_, of| of != owner);
+                Err(error)
+            }
+        }
+    }
+
+    /// Enters a metric that a callback gives.
+    fn observe(&self, desc: Descriptor, core: Core) -> Result<(), Error> {
+        let name = desc.name.clone();
+        // A handle that is this call's own, so that a second one finds another than its own.
+        let mine = Arc::new(());
+        let registered = self.register(desc, |entry, _| {
+            entry.roster.lock().insert(Labels::new([]), core);
+            Ok(Arc::clone(&mine))
+        })?;
+        if Arc::ptr_eq(&registered, &mine) {
+            return Ok(());
+        }
+        let text = format!("{name} is observed already: remove one of the two callbacks or name it differently");
+        Err(Error::new(ErrorKind::Conflict, text))
+    }
+
+    /// Makes sure that no two metrics have a sample name in common in any format.
+    fn claim_names(&self, state: &mut State, desc: &Descriptor) -> Result<(), Error> {
+        let names = desc.exposed_names();
+        for name in &names {
+            if name.starts_with("tach_") {
+                let text = format!("{}: names that begin with tach_ are those of the engine's own metrics", desc.name);
+                return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another")));
+            }
+            if let Some(owner) = state.exposed.get(name) {
+                return Err(conflict(&desc.name, owner, &format!("both would be exposed as {name}")));
+            }
+        }
+        state.exposed.extend(names.into_iter().map(|name| (name, desc.name.clone())));
+        Ok(())
+    }
+}
+
+fn conflict(here: &str, there: &str, difference: &str) -> Error {
+    let text = format!(
+        "metric {here:?} conflicts with the registered metric {there:?}: {difference}. Describe both the same to get one \
+         metric, or choose another name"
+    );
+    Error::new(ErrorKind::Conflict, text)
+}

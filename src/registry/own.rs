@@ -1,0 +1,107 @@
+//! The metrics that the engine keeps of itself, one set per registry.
+
+use crate::describe::{Descriptor, Kind, Level, Unit};
+use crate::sync::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// What collecting has met: of one collection, or in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Met {
+    /// Histograms of a shard that were read again, as they changed meanwhile.
+    pub(crate) retries: u64,
+    /// Histograms of a shard whose sum may lack values recorded during the read.
+    pub(crate) inexact: u64,
+    /// Callbacks that panicked.
+    pub(crate) panics: u64,
+}
+
+/// The descriptions of the engine's own metrics, and the totals that no other part keeps.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) overflow_recordings: Arc<Descriptor>,
+    pub(crate) overflow_series: Arc<Descriptor>,
+    pub(crate) clamped: Arc<Descriptor>,
+    pub(crate) retries: Arc<Descriptor>,
+    pub(crate) inexact: Arc<Descriptor>,
+    pub(crate) panics: Arc<Descriptor>,
+    pub(crate) shards: Arc<Descriptor>,
+    pub(crate) memory: Arc<Descriptor>,
+    pub(crate) series: Arc<Descriptor>,
+    pub(crate) collect: Arc<Descriptor>,
+    totals: [AtomicU64; 3],
+}
+
+impl Own {
+    pub(super) fn new(const_labels: &Arc<[(String, String)]>) -> Self {
+        let describe = |kind, name: &str, unit, labels: &[&str], help: &str| {
+            Arc::new(Descriptor {
+                name: name.to_owned(),
+                base: Descriptor::base(None, name, kind, unit),
+                help: help.to_owned(),
+                kind,
+                unit,
+                level: Level::None,
+                labels: labels.iter().map(|&label| label.to_owned()).collect(),
+                const_labels: Arc::clone(const_labels),
+                limit: usize::MAX,
+                grid: None,
+            })
+        };
+        let counter = |name, labels: &[&str], help| describe(Kind::Counter, name, Unit::None, labels, help);
+        let gauge = |name, unit, labels: &[&str], help| describe(Kind::Gauge, name, unit, labels, help);
+        Self {
+            overflow_recordings: counter(
+                "tach_overflow_recordings",
+                &[],
+                "Recordings that went to cells shared by threads: past the memory budget or the number of shards, or from a thread that was ending.",
+            ),
+            overflow_series: counter(
+                "tach_overflow_series",
+                &[],
+                "Look-ups of label values that got a family's overflow series: past its limit or the memory budget, or too long.",
+            ),
+            clamped: counter(
+                "tach_clamped",
+                &["metric"],
+                "Values above a histogram's maximum, which were recorded as the maximum.",
+            ),
+            retries: counter(
+                "tach_snapshot_retries",
+                &[],
+                "Histograms of a shard that were read once more because they changed while they were read.",
+            ),
+            inexact: counter(
+                "tach_snapshot_inexact",
+                &[],
+                "Histograms of a shard whose sum may lack values that were recorded during the read.",
+            ),
+            panics: counter("tach_callback_panics", &[], "Callbacks of observed metrics that panicked."),
+            shards: gauge(
+                "tach_shards",
+                Unit::None,
+                &["state"],
+                "Shards of the process: in use by a thread, or idle until a thread adopts them.",
+            ),
+            memory: gauge(
+                "tach_memory",
+                Unit::Bytes,
+                &[],
+                "Address space that the registry's cells take; resident memory is less.",
+            ),
+            series: gauge("tach_series", Unit::None, &[], "Series in this exposition, without those of tach itself."),
+            collect: gauge("tach_collect", Unit::Seconds, &[], "How long merging the shards took for this exposition."),
+            totals: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
+        }
+    }
+
+    /// Adds what one collection met, and gives the totals.
+    pub(crate) fn count(&self, met: Met) -> Met {
+        let [retries, inexact, panics] = [met.retries, met.inexact, met.panics];
+        let add = |total: &AtomicU64, n| {
+            // Relaxed: a lone total.
+            total.fetch_add(n, Ordering::Relaxed) + n
+        };
+        let totals = &self.totals;
+        Met { retries: add(&totals[0], retries), inexact: add(&totals[1], inexact), panics: add(&totals[2], panics) }
+    }
+}
