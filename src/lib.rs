@@ -12,6 +12,11 @@ mod record;
 mod registry;
 mod sync;
 
+#[cfg(all(feature = "http", not(tach_loom)))]
+#[doc(hidden)]
+pub use expose::http;
+#[cfg(all(feature = "http", not(tach_loom)))]
+pub use expose::http::{Exporter, ExporterBuilder};
 #[cfg(not(tach_loom))]
 pub use {
     collect::{Collector, HistogramSnapshot, Snapshot},

@@ -48,7 +48,7 @@ pub(crate) struct Grid {
     digits: u8,
     scale: Scale,
     bounds: Box<[Bound]>,
-    splits: Option<Arc<Splits>>,
+    splits: Splits,
     /// Of each bound, the last place in the order of values that it includes.
     last_places: Box<[u32]>,
 }
@@ -63,7 +63,7 @@ impl Grid {
             .filter(|part| part.above < layout.highest(part.cell))
             .collect();
         parts.dedup();
-        let splits = (!parts.is_empty()).then(|| Arc::new(Splits::new(parts.into(), layout.len())));
+        let splits = Splits::new(parts.into(), layout.len());
         let mut grid = Self { layout, digits, scale, bounds, splits, last_places: Box::default() };
         // A histogram has fewer than 2^17 cells, and a bound's own cell ends at the bound.
         let last = |bound: &Bound| grid.rank_up_to(bound.ticks).expect("the cell of the bound at least") as u32;
@@ -87,8 +87,8 @@ impl Grid {
         &self.bounds
     }
 
-    pub(crate) fn splits(&self) -> Option<&Arc<Splits>> {
-        self.splits.as_ref()
+    pub(crate) fn splits(&self) -> &Splits {
+        &self.splits
     }
 
     /// Of each bound, the last place in the order of values that it includes.
@@ -98,7 +98,7 @@ impl Grid {
 
     /// The upper parts of split cells, in ascending order.
     pub(crate) fn parts(&self) -> &[Split] {
-        self.splits.as_ref().map_or(&[], |splits| splits.parts())
+        self.splits.parts()
     }
 
     /// The order of values over all cells: a cell of the layout, then its upper parts, then the next cell. The place in it of
@@ -174,7 +174,7 @@ mod tests {
 
     fn index(grid: &Grid, value: u64) -> usize {
         let cell = grid.layout().index(value);
-        grid.splits().map_or(cell, |splits| splits.index(cell, value))
+        grid.splits().index(cell, value)
     }
 
     fn rank(grid: &Grid, index: usize) -> usize {

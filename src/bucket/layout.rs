@@ -20,6 +20,8 @@ const MANTISSA_BITS: u32 = 52;
 const EXPONENT_BIAS: u64 = 1023;
 /// The largest value a layout can track, in ticks: every larger one is clamped to it or to a smaller maximum.
 pub(crate) const MAX_TICKS: u64 = (1 << 62) - 1;
+/// The largest value up to which every integer is an `f64`.
+pub(crate) const EXACT_MAX: u64 = (1 << 53) - 1;
 
 /// The cells of one histogram: their number, and which value belongs to which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +40,17 @@ impl Layout {
     /// A layout with `digits` significant decimal digits (1 to 3) for values up to `max` ticks.
     ///
     /// A cell is at most `10^-digits` of its value wide.
-    pub(crate) fn new(digits: u8, max: u64) -> Self {
-        assert!((1..=3).contains(&digits), "digits are checked at registration");
-        assert!((1..=MAX_TICKS).contains(&max), "the maximum is checked at registration");
+    pub(crate) const fn new(digits: u8, max: u64) -> Self {
+        assert!(digits >= 1 && digits <= 3, "digits are checked at registration");
+        assert!(max >= 1 && max <= MAX_TICKS, "the maximum is checked at registration");
         // As HdrHistogram: 2 · 10^digits sub-buckets, rounded up to a power of two, half of them per octave.
-        let sub_buckets = (2 * 10_u64.pow(u32::from(digits))).next_power_of_two();
+        let sub_buckets = (2 * 10_u64.pow(digits as u32)).next_power_of_two();
         let precision = sub_buckets.trailing_zeros() - 1;
         let linear = 1 << precision;
         Self {
             linear,
             shift: MANTISSA_BITS - precision,
-            bias: ((EXPONENT_BIAS + u64::from(precision)) << precision) - linear,
+            bias: ((EXPONENT_BIAS + precision as u64) << precision) - linear,
             max,
         }
     }
@@ -64,14 +66,21 @@ impl Layout {
     }
 
     /// The cell that holds `value`, which must not exceed [`MAX_TICKS`].
-    #[inline(always)]
     pub(crate) fn index(&self, value: u64) -> usize {
-        // Clearing the bits that lie 12 below a set one keeps the conversion, which rounds beyond 2^53, from carrying
-        // into the bits that make the index: the top 11 stay as they are, and no run of ones reaches the last place.
-        let cut = value & !(value >> 12);
-        let scaled = (cut as i64 as f64).to_bits() >> self.shift;
-        let index = if value < self.linear { value } else { scaled.wrapping_sub(self.bias) };
-        index as usize
+        // Clearing the bits that lie 12 below a set one keeps the conversion, which rounds beyond 2^53, from carrying into
+        // the bits that make the index: the top 11 stay as they are, and no run of ones reaches the last place. Values
+        // below 2^12 lose nothing by it.
+        self.index_exact(value & !(value >> 12))
+    }
+
+    /// The cell that holds `value`, which must not exceed [`EXACT_MAX`].
+    #[inline(always)]
+    pub(crate) const fn index_exact(&self, value: u64) -> usize {
+        if value < self.linear {
+            value as usize
+        } else {
+            ((value as i64 as f64).to_bits() >> self.shift).wrapping_sub(self.bias) as usize
+        }
     }
 
     /// The smallest value of a cell, in ticks.

@@ -7,5 +7,5 @@ mod split;
 
 pub(crate) use decimal::Decimal;
 pub(crate) use grid::{Bound, Grid, Scale};
-pub(crate) use layout::{Layout, MAX_TICKS};
+pub(crate) use layout::{EXACT_MAX, Layout, MAX_TICKS};
 pub(crate) use split::Splits;

@@ -4,6 +4,8 @@
 //! the values up to the bound; those above it, of the same cell, go to a cell of their own behind the layout's last. So every
 //! `le` is exact, and adding a cell and its upper parts gives HdrHistogram's cell back.
 
+use std::sync::Arc;
+
 /// The upper part of a cell that a bound splits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Split {
@@ -16,8 +18,7 @@ pub(crate) struct Split {
 /// The cells that are split, in ascending order.
 #[derive(Debug)]
 pub(crate) struct Splits {
-    /// A bit per cell: whether it is split. What a recording reads.
-    marks: Box<[u64]>,
+    marks: Arc<[u64]>,
     parts: Box<[Split]>,
     /// The index of the first part.
     first: usize,
@@ -26,11 +27,16 @@ pub(crate) struct Splits {
 impl Splits {
     /// `parts` in ascending order of `above`, for a layout of `cells` cells.
     pub(crate) fn new(parts: Box<[Split]>, cells: usize) -> Self {
-        let mut marks = vec![0; cells.div_ceil(64)].into_boxed_slice();
+        let mut marks = vec![0; if parts.is_empty() { 0 } else { cells.div_ceil(64) }];
         for part in &parts {
             marks[part.cell / 64] |= 1 << (part.cell % 64);
         }
-        Self { marks, parts, first: cells }
+        Self { marks: marks.into(), parts, first: cells }
+    }
+
+    /// A bit per cell, whether it is split: what a recording reads. Empty when none is.
+    pub(crate) fn marks(&self) -> &Arc<[u64]> {
+        &self.marks
     }
 
     pub(crate) fn parts(&self) -> &[Split] {
@@ -38,18 +44,8 @@ impl Splits {
     }
 
     /// The index for a `value` whose cell is `cell`.
-    #[inline(always)]
-    pub(crate) fn index(&self, cell: usize, value: u64) -> usize {
-        // `get`: the word is always there, and this way there is no panic to jump to.
-        match self.marks.get(cell / 64) {
-            Some(word) if word >> (cell % 64) & 1 != 0 => self.part(cell, value),
-            _ => cell,
-        }
-    }
-
-    /// As `index`, for a cell that is split.
     #[inline(never)]
-    fn part(&self, cell: usize, value: u64) -> usize {
+    pub(crate) fn index(&self, cell: usize, value: u64) -> usize {
         let below = self.parts.partition_point(|part| part.above < value);
         match below.checked_sub(1) {
             Some(last) if self.parts[last].cell == cell => self.first + last,

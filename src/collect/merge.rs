@@ -1,16 +1,17 @@
 //! Merging the shards of a registry into a snapshot.
 //!
 //! Reads cells only, takes no lock that a recording could wait for, and visits what was touched: the used front of each
-//! chunk's copies in order, and of each histogram the buckets between its smallest and its largest value.
+//! extent, region by region in the order of memory, and of each histogram the buckets between its smallest and its largest value.
 
 use super::histogram::HistogramSnapshot;
 use super::read::read;
 use super::snapshot::{Data, FamilySnapshot, Snapshot, Values};
 use crate::describe::{Descriptor, Kind, Labels};
-use crate::record::chunk::Chunk;
 use crate::record::hdr::Hdr;
 use crate::record::local;
 use crate::record::scalar::Scalar;
+use crate::record::shard::Regions;
+use crate::record::space::Front;
 use crate::registry::{Core, Met, Registry};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,16 +25,18 @@ impl Registry {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let (taken, time) = (Instant::now(), SystemTime::now());
-        // The series before the chunks: a series' chunk is in the list, then, and the front of it covers the series.
+        // The series before the fronts: a series' extent is in the list, then, and its front covers the series. And both before the
+        // regions' cells are read: so whatever was recorded before this call is found.
         let listed: Vec<_> =
             self.entries().iter().filter_map(|entry| Some((entry.desc.clone(), entry.series()?))).collect();
-        let fronts = Fronts::read(self);
+        let regions = local::shards().map(|shards| shards.regions()).unwrap_or_default();
+        let cells = Cells { fronts: self.space().fronts(&regions), regions: &regions };
         let mut met = Met::default();
-        let mut cells = Vec::new();
+        let mut scratch = Vec::new();
         let mut families = Vec::with_capacity(listed.len() + 10);
         let (mut clamped, mut series) = (Vec::new(), 0);
         for (desc, listed) in listed {
-            let values = values(&desc, &listed.cores, &fronts, &mut met, &mut cells);
+            let values = values(&desc, &listed.cores, &cells, &mut met, &mut scratch);
             // A callback that panicked has no value to show.
             let Some(values) = values else { continue };
             series += listed.labels.len();
@@ -42,7 +45,7 @@ impl Registry {
             }
             families.push(FamilySnapshot { desc, labels: listed.labels, values });
         }
-        own(self, &mut families, clamped, series, met, taken);
+        own(self, &mut families, clamped, series, met, &regions, taken);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
         Snapshot::new(Data { taken, time, elapsed: None, families })
     }
@@ -52,25 +55,26 @@ impl Registry {
 fn values(
     desc: &Descriptor,
     cores: &[Core],
-    fronts: &Fronts,
+    cells: &Cells<'_>,
     met: &mut Met,
-    cells: &mut Vec<(u32, u64)>,
+    scratch: &mut Vec<(u32, u64)>,
 ) -> Option<Values> {
     let scalars = || cores.iter().filter_map(|core| if let Core::Scalar(core) = core { Some(core) } else { None });
     Some(match desc.kind {
-        Kind::Counter => Values::Counter(scalars().map(|core| fronts.total(core)).collect()),
-        Kind::UpDownCounter => Values::UpDown(scalars().map(|core| fronts.total(core).cast_signed()).collect()),
+        Kind::Counter => Values::Counter(scalars().map(|core| cells.total(core)).collect()),
+        Kind::UpDownCounter => Values::UpDown(scalars().map(|core| cells.total(core).cast_signed()).collect()),
         // Added up in the order of the copies, which never changes for those that hold something: so the total never falls.
         Kind::FloatCounter => {
-            Values::FloatCounter(scalars().map(|core| core.read().map(f64::from_bits).sum()).collect())
+            Values::FloatCounter(scalars().map(|core| core.read(cells.regions).map(f64::from_bits).sum()).collect())
         }
         Kind::Gauge => {
             let read = |core: &Core| if let Core::Gauge(core) = core { core.read() } else { f64::NAN };
             Values::Gauge(cores.iter().map(read).collect())
         }
         Kind::Histogram => {
-            let read =
-                |core: &Core| if let Core::Histogram(core) = core { Some(histogram(core, met, cells)) } else { None };
+            let read = |core: &Core| {
+                if let Core::Histogram(core) = core { Some(cells.histogram(core, met, scratch)) } else { None }
+            };
             Values::Histogram(cores.iter().filter_map(read).collect())
         }
         Kind::ObservedGauge | Kind::ObservedCounter => observed(cores.first()?, met)?,
@@ -91,43 +95,31 @@ fn observed(core: &Core, met: &mut Met) -> Option<Values> {
     })
 }
 
-fn histogram(core: &Hdr, met: &mut Met, cells: &mut Vec<(u32, u64)>) -> HistogramSnapshot {
-    let mut merged = HistogramSnapshot::empty(Arc::clone(core.grid()));
-    for (base, _) in core.place().chunk.copies() {
-        let part = read(core, base, cells);
-        met.retries += u64::from(part.retries);
-        met.inexact += u64::from(!part.exact);
-        if part.count > 0 {
-            merged.merge(part, cells);
-        }
-    }
-    merged
+/// Where values are read from.
+struct Cells<'a> {
+    fronts: Vec<Front>,
+    regions: &'a Regions,
 }
 
-/// The fronts of all chunks, each added up over its copies: shard by shard, in the order of memory.
-struct Fronts(Vec<(Arc<Chunk>, Vec<u64>)>);
-
-impl Fronts {
-    fn read(registry: &Registry) -> Self {
-        let mut fronts: Vec<_> = registry
-            .space()
-            .chunks()
-            .into_iter()
-            .map(|(chunk, len)| {
-                let mut totals = vec![0_u64; len];
-                chunk.add_front(&mut totals);
-                (chunk, totals)
-            })
-            .collect();
-        fronts.sort_by_key(|(chunk, _)| Arc::as_ptr(chunk));
-        Self(fronts)
+impl Cells<'_> {
+    /// The total of a metric that is one integer cell.
+    fn total(&self, core: &Scalar) -> u64 {
+        let offset = core.place().front;
+        let front = self.fronts.partition_point(|front| front.start() <= offset).checked_sub(1);
+        front.and_then(|front| self.fronts[front].total(offset)).unwrap_or(0)
     }
 
-    fn total(&self, core: &Scalar) -> u64 {
-        let place = core.place();
-        let chunk = Arc::as_ptr(&place.chunk);
-        let found = self.0.binary_search_by_key(&chunk, |(chunk, _)| Arc::as_ptr(chunk));
-        found.ok().and_then(|index| self.0[index].1.get(place.front).copied()).unwrap_or(0)
+    fn histogram(&self, core: &Hdr, met: &mut Met, scratch: &mut Vec<(u32, u64)>) -> HistogramSnapshot {
+        let mut merged = HistogramSnapshot::empty(Arc::clone(core.grid()));
+        for (base, _) in core.place().extent.copies(self.regions) {
+            let part = read(core, base, scratch);
+            met.retries += u64::from(part.retries);
+            met.inexact += u64::from(!part.exact);
+            if part.count > 0 {
+                merged.merge(part, scratch);
+            }
+        }
+        merged
     }
 }
 
@@ -138,18 +130,19 @@ fn own(
     clamped: Vec<(String, u64)>,
     series: usize,
     met: Met,
+    regions: &Regions,
     taken: Instant,
 ) {
     let own = registry.own();
     let met = own.count(met);
-    let budget = registry.space().budget();
-    let (shards, idle) = local::shards().census();
+    let space = registry.space();
+    let (shards, idle) = local::shards().map_or((0, 0), |shards| shards.census());
     let labels = |values: &[&str]| -> Arc<Labels> { Arc::new(Labels::new(values.iter().map(|&value| value.into()))) };
     let mut add = |desc: &Arc<Descriptor>, labels: Vec<Arc<Labels>>, values| {
         families.push(FamilySnapshot { desc: Arc::clone(desc), labels: labels.into(), values });
     };
     let counters = [
-        (&own.overflow_recordings, budget.overflowed()),
+        (&own.overflow_recordings, space.overflowed()),
         (&own.overflow_series, registry.overflowed_series()),
         (&own.retries, met.retries),
         (&own.inexact, met.inexact),
@@ -165,7 +158,7 @@ fn own(
     }
     let states = vec![labels(&["idle"]), labels(&["in_use"])];
     add(&own.shards, states, Values::Gauge(vec![idle as f64, (shards - idle) as f64]));
-    add(&own.memory, vec![labels(&[])], Values::Gauge(vec![budget.mapped() as f64]));
+    add(&own.memory, vec![labels(&[])], Values::Gauge(vec![space.bytes(regions) as f64]));
     add(&own.series, vec![labels(&[])], Values::Gauge(vec![series as f64]));
     add(&own.collect, vec![labels(&[])], Values::Gauge(vec![taken.elapsed().as_secs_f64()]));
 }

@@ -2,8 +2,8 @@
 //!
 //! The protocol, and why what it accepts is exact, is told in [`crate::record::hdr`].
 
-use crate::record::chunk::Base;
 use crate::record::hdr::Hdr;
+use crate::record::region::Base;
 
 /// How often a copy that changes is read before its count is taken from the buckets.
 const ATTEMPTS: u32 = if cfg!(tach_loom) { 2 } else { 8 };

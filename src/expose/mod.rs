@@ -1,4 +1,6 @@
 //! Printing a snapshot, and serving it. Knows snapshots and descriptions; never a metric, a registry's insides or a cell.
 
+#[cfg(feature = "http")]
+pub mod http;
 mod number;
 pub mod text;

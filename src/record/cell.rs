@@ -1,7 +1,7 @@
 //! One 8-byte word of a shard.
 //!
-//! Who writes: the thread that owns the shard, with a load and a store ([`Cell::add`], [`Cell::put`]); in the shared copy of
-//! a chunk any thread, with a read-modify-write (`Cell::share_*`). A copy is of one of the two sorts for its whole life.
+//! Who writes: the thread that owns the shard, with a load and a store ([`Cell::add`], [`Cell::put`]); in the shared
+//! region any thread, with a read-modify-write (`Cell::share_*`). A region is of one of the two sorts for its whole life.
 //! Who reads: collectors, which never write. A cell only grows; it goes back to zero only in [`Cell::clear`], when no handle
 //! to it is left.
 
@@ -15,7 +15,7 @@ pub(crate) struct Cell(AtomicU64);
 
 impl Cell {
     /// A cell at zero. Memory that comes from the system as zero pages is an array of these.
-    #[cfg(tach_loom)]
+    #[cfg(any(not(unix), tach_loom))]
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
@@ -27,18 +27,18 @@ impl Cell {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
-    /// Adds to the sum of a histogram, after the bucket; by the only writer.
+    /// Stores the sum of a histogram, after the bucket; by the only writer.
     #[inline(always)]
-    pub(crate) fn add_sum(&self, n: u64) {
-        // Relaxed load: no other thread writes. Store: edge HIST-SUM.
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), edges::SUM_STORE);
+    pub(crate) fn put_sum(&self, sum: u64) {
+        // Edge HIST-SUM.
+        self.0.store(sum, edges::SUM_STORE);
     }
 
-    /// Adds to the count of a histogram, after the sum; by the only writer.
+    /// Stores the count of a histogram, after the sum; by the only writer.
     #[inline(always)]
-    pub(crate) fn add_count(&self, n: u64) {
-        // Relaxed load: no other thread writes. Store: edge HIST-COUNT.
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), edges::COUNT_STORE);
+    pub(crate) fn put_count(&self, count: u64) {
+        // Edge HIST-COUNT.
+        self.0.store(count, edges::COUNT_STORE);
     }
 
     /// Adds to a float, by the only writer.

@@ -1,31 +1,32 @@
 //! Where a recording goes that did not find its cell: the one place for everything unusual.
 //!
-//! Switched off; first touch of a chunk by this thread; mode SYNC; past the budget; thread-locals already gone.
+//! Switched off; a thread's first recording; mode SYNC; past the budget or the number of shards; thread-locals already gone.
 
-use super::chunk::{Base, Chunk};
 use super::local;
+use super::region::Base;
 use super::scalar::Slot;
 use super::shard::{OFF, SHARED};
+use super::space::Space;
 
 /// What to do with a recording that found no cell.
 pub(crate) enum Route {
     /// Nothing: the metric is switched off.
     Nowhere,
-    /// Write this copy, which is this thread's.
-    Own(Base),
-    /// Write the shared copy.
+    /// Write this region, which is this thread's, at this offset.
+    Own(Base, u32),
+    /// Write the shared region.
     Shared,
 }
 
-/// Finds where a recording belongs. Costs a lock and a mapping once per thread and chunk.
-pub(crate) fn route(slot: &Slot, chunk: &Chunk) -> Route {
+/// Finds where a recording belongs. Costs a lock and a mapping at a thread's first recording.
+pub(crate) fn route(slot: &Slot, space: &Space) -> Route {
     match slot.get() {
         OFF => Route::Nowhere,
         SHARED => Route::Shared,
-        _ => match local::attach(chunk) {
-            Some(base) => Route::Own(base),
-            None => {
-                chunk.budget().count_overflow();
+        offset => match local::hold() {
+            Some(hold) if offset < hold.limit() => Route::Own(hold.base(), offset),
+            _ => {
+                space.count_overflow();
                 Route::Shared
             }
         },

@@ -9,9 +9,9 @@ use std::sync::Arc;
 #[cold]
 #[inline(never)]
 pub(super) fn add_cold(core: &Scalar, n: u64) {
-    match route(core.slot(), &core.place().chunk) {
+    match route(core.slot(), core.space()) {
         Route::Nowhere => {}
-        Route::Own(base) => core.add_at(base, n),
+        Route::Own(base, offset) => core.add_at(base, offset, n),
         Route::Shared => core.share(n),
     }
 }
@@ -19,9 +19,9 @@ pub(super) fn add_cold(core: &Scalar, n: u64) {
 #[cold]
 #[inline(never)]
 pub(super) fn add_float_cold(core: &Scalar, n: f64) {
-    match route(core.slot(), &core.place().chunk) {
+    match route(core.slot(), core.space()) {
         Route::Nowhere => {}
-        Route::Own(base) => core.add_float_at(base, n),
+        Route::Own(base, offset) => core.add_float_at(base, offset, n),
         Route::Shared => core.share_float(n),
     }
 }
@@ -34,8 +34,11 @@ pub(super) fn is_amount(n: f64) -> bool {
 
 #[inline(always)]
 fn add(core: &Scalar, n: u64) {
-    let base = local::base(core.slot().get());
-    if base.is_null() { add_cold(core, n) } else { core.add_at(base, n) }
+    let offset = core.slot().get();
+    match local::reach(offset) {
+        Some(base) => core.add_at(base, offset, n),
+        None => add_cold(core, n),
+    }
 }
 
 /// A total of events that only grows, exposed with the suffix `_total`.
@@ -78,8 +81,11 @@ impl FloatCounter {
         if !is_amount(n) {
             return;
         }
-        let base = local::base(self.0.slot().get());
-        if base.is_null() { add_float_cold(&self.0, n) } else { self.0.add_float_at(base, n) }
+        let offset = self.0.slot().get();
+        match local::reach(offset) {
+            Some(base) => self.0.add_float_at(base, offset, n),
+            None => add_float_cold(&self.0, n),
+        }
     }
 
     /// A handle for this thread's innermost loop.

@@ -3,7 +3,7 @@
 //! An edge is a pair of accesses, a store that publishes and a load that relies on it; `docs/ORDERINGS.md` has a row for
 //! each, with what breaks without it and the model in `loom-tests/` that shows it. Each can be weakened alone by
 //! `--cfg tach_mutate="…"`, and `scripts/loom` checks that its model then fails. An access that names none of these is
-//! `Relaxed` and says why that is enough.
+//! `Relaxed` and says why that is enough. (Edges that are locks have their mutations beside the lock.)
 
 use crate::sync::Ordering;
 
@@ -22,11 +22,3 @@ pub(crate) const COUNT_STORE: Ordering =
 /// Edge HIST-COUNT, load: the sum is read after the count.
 pub(crate) const COUNT_LOAD: Ordering =
     if cfg!(tach_mutate = "hist-count-load") { Ordering::Relaxed } else { Ordering::Acquire };
-
-/// Edge COPY-PUB, store: whoever finds a copy of a chunk in the list finds its cells zeroed and its link set.
-pub(crate) const COPY_STORE: Ordering =
-    if cfg!(tach_mutate = "copy-pub-store") { Ordering::Relaxed } else { Ordering::Release };
-
-/// Edge COPY-PUB, load: the copy is read after the pointer to it.
-pub(crate) const COPY_LOAD: Ordering =
-    if cfg!(tach_mutate = "copy-pub-load") { Ordering::Relaxed } else { Ordering::Acquire };

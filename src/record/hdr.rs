@@ -1,23 +1,22 @@
 //! The core of a histogram: eight header cells and the buckets of [`crate::bucket`].
 //!
-//! **Who writes.** In a thread's copy, its thread, in this order: the range if the value widens it, the bucket, the sum, the
-//! count. In the shared copy any thread, in the same order, with read-modify-writes.
+//! **Who writes.** In a thread's region, its thread, in this order: the range if the value widens it, the bucket, the sum, the
+//! count. In the shared region any thread, in the same order, with read-modify-writes.
 //!
 //! **Who reads.** A collector, in the opposite order: the count, the sum, the range, then the buckets within the range; it accepts
 //! what it read when the buckets add up to the count. Why that is exact: reading a count of *k* implies (edge HIST-COUNT) that
 //! the sum read next is that of the first *j ≥ k* values, and reading that sum implies (edge HIST-SUM) that the range covers those
 //! *j* values and that the buckets hold at least them. If the buckets hold just *k*, then *j = k*: count, sum and buckets are of
-//! the same *k* values. For the shared copy read "a set of values" for "the first": a value's count comes after its sum, so the set
+//! the same *k* values. For the shared region read "a set of values" for "the first": a value's count comes after its sum, so the set
 //! in the sum contains the set in the count, and the set in the buckets that in the sum.
 //!
 //! **What breaks without the edges.** A bucket or a sum may be seen late, and the buckets add up to the count by accident.
 
 use super::cell::Cell;
-use super::chunk::Base;
+use super::region::Base;
 use super::scalar::Slot;
-use super::shard::SHARED;
 use super::space::{Place, Shape, Space};
-use crate::bucket::{Grid, Layout, Splits};
+use crate::bucket::{EXACT_MAX, Grid, Layout, MAX_TICKS};
 use crate::sync::Arc;
 use std::sync::Arc as Shared;
 
@@ -29,23 +28,38 @@ const SUM: usize = 1;
 const TOP: usize = 2;
 /// Bitwise complement of the smallest value, so that it only grows, from zero for "none".
 const FLOOR: usize = 3;
-/// Smallest value, for the writer's range check.
+/// For the writer's range check: the smallest value.
 const START: usize = 4;
-/// Largest minus smallest, plus one; zero before the first value. For the writer's range check.
+/// For the writer's range check: how many values from the smallest on are within what was recorded and have an index by
+/// `Layout::index_exact`. Zero before the first.
 const WIDTH: usize = 5;
 /// How many values were above the maximum.
 const CLAMPED: usize = 6;
-const HEADER: usize = 8;
+const HEADER: u32 = 8;
+
+/// The layout of most histograms, in which the index needs constants only.
+const TWO_DIGITS: Layout = Layout::new(2, MAX_TICKS);
+
+/// How a recording finds its bucket.
+#[derive(Clone, Copy, Debug)]
+enum Path {
+    /// Two digits, no cell is split.
+    TwoDigits,
+    /// Two digits, with cells that declared bounds split.
+    TwoDigitsSplit,
+    /// Any other.
+    General,
+}
 
 /// One histogram. Aligned as [`super::scalar::Scalar`] is.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Hdr {
     slot: Slot,
-    front: u32,
     back: u32,
+    path: Path,
     layout: Layout,
-    splits: Option<Shared<Splits>>,
+    marks: Shared<[u64]>,
     grid: Shared<Grid>,
     place: Option<Place>,
     space: Arc<Space>,
@@ -54,19 +68,22 @@ pub(crate) struct Hdr {
 impl Hdr {
     /// What a histogram with this grid needs.
     pub(crate) fn shape(grid: &Grid) -> Shape {
-        Shape { front: HEADER, back: grid.len() }
+        let back = u32::try_from(grid.len()).expect("a histogram has fewer than 2^17 cells");
+        Shape { front: HEADER, back }
     }
 
-    /// `sync`: record to the shared copy always.
+    /// `sync`: record to the shared region always.
     pub(crate) fn new(grid: Shared<Grid>, place: Place, space: Arc<Space>, sync: bool, enabled: bool) -> Self {
-        let on = if sync { SHARED } else { place.chunk.id() };
-        let cells = |n| u32::try_from(n).expect("a chunk has fewer than 2^32 cells");
         Self {
-            slot: Slot::new(on, enabled),
-            front: cells(place.front),
-            back: cells(place.back),
+            slot: Slot::new(&place, sync, enabled),
+            back: place.back,
+            path: match (grid.digits(), grid.parts().is_empty()) {
+                (2, true) => Path::TwoDigits,
+                (2, false) => Path::TwoDigitsSplit,
+                _ => Path::General,
+            },
             layout: *grid.layout(),
-            splits: grid.splits().cloned(),
+            marks: Shared::clone(grid.splits().marks()),
             grid,
             place: Some(place),
             space,
@@ -78,6 +95,10 @@ impl Hdr {
         &self.slot
     }
 
+    pub(crate) fn space(&self) -> &Space {
+        &self.space
+    }
+
     pub(crate) fn place(&self) -> &Place {
         self.place.as_ref().expect("only drop takes it")
     }
@@ -86,100 +107,124 @@ impl Hdr {
         &self.grid
     }
 
+    /// A cell of the header, which begins at `front`.
     #[inline(always)]
-    fn header<'a>(&'a self, base: Base, cell: usize) -> &'a Cell {
+    fn header(&self, base: Base, front: u32, cell: usize) -> &Cell {
         #[allow(unsafe_code)]
-        // SAFETY: `base` is a copy of this metric's chunk, which `self.place` keeps alive; the header lies within it.
+        // SAFETY: `base` is that of a region which reaches this place's end: of one below whose limit its front lies, and limits
+        // do not cut through an extent, or of one that `Regions::copies` gave. The header lies in the place.
         unsafe {
-            base.cell(self.front as usize + cell)
+            base.cell_at(front, cell)
         }
     }
 
     #[inline(always)]
-    fn bucket<'a>(&'a self, base: Base, index: usize) -> &'a Cell {
+    fn bucket(&self, base: Base, index: usize) -> &Cell {
         #[allow(unsafe_code)]
         // SAFETY: as in `header`; an index is below `grid.len()`, for which the place has room: values are clamped to the
         // layout's maximum before they are looked up.
         unsafe {
-            base.cell(self.back as usize + index)
+            base.cell_at(self.back, index)
         }
     }
 
+    /// The index of a value within the range check.
     #[inline(always)]
     fn index(&self, value: u64) -> usize {
-        let cell = self.layout.index(value);
-        match &self.splits {
-            None => cell,
-            Some(splits) => splits.index(cell, value),
+        match self.path {
+            Path::TwoDigits => TWO_DIGITS.index_exact(value),
+            Path::TwoDigitsSplit => self.split(TWO_DIGITS.index_exact(value), value),
+            Path::General => self.split(self.layout.index_exact(value), value),
         }
     }
 
-    /// Records to this thread's cells, where `base` is this thread's copy of the chunk. `n` must not be zero.
+    /// The index of `value` in `cell`, which may be split.
     #[inline(always)]
-    pub(crate) fn record_at(&self, base: Base, value: u64, n: u64) {
-        // One predictable test for four things: first value, new minimum, new maximum, above the maximum.
-        let beyond = value.wrapping_sub(self.header(base, START).get()) >= self.header(base, WIDTH).get();
-        let value = if beyond { self.widen(base, value, n) } else { value };
-        self.bucket(base, self.index(value)).add(n);
-        self.header(base, SUM).add_sum(value.wrapping_mul(n));
-        self.header(base, COUNT).add_count(n);
+    fn split(&self, cell: usize, value: u64) -> usize {
+        // `get`: the word is there, and this way there is no panic to jump to.
+        match self.marks.get(cell / 64) {
+            Some(word) if word >> (cell % 64) & 1 != 0 => self.grid.splits().index(cell, value),
+            _ => cell,
+        }
     }
 
-    /// Widens the range to `value` and returns it, clamped to the maximum.
+    /// Records to this thread's cells: `base` is this thread's region, and `front` what the slot says, below this thread's limit.
+    /// `n` must not be zero.
+    #[inline(always)]
+    pub(crate) fn record_at(&self, base: Base, front: u32, value: u64, n: u64) {
+        // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the maximum
+        // to track, or too large for the index to be exact.
+        if value.wrapping_sub(self.header(base, front, START).get()) >= self.header(base, front, WIDTH).get() {
+            return self.record_beyond(base, front, value, n);
+        }
+        self.store(base, front, self.index(value), value, n);
+    }
+
+    /// The three additions of a recording.
+    #[inline(always)]
+    fn store(&self, base: Base, front: u32, index: usize, value: u64, n: u64) {
+        let (sum, count) = (self.header(base, front, SUM), self.header(base, front, COUNT));
+        // Loaded before the bucket is stored: their addresses are known first, and the loads need not wait for its.
+        let (sum_now, count_now) = (sum.get(), count.get());
+        self.bucket(base, index).add(n);
+        sum.put_sum(sum_now.wrapping_add(value.wrapping_mul(n)));
+        count.put_count(count_now.wrapping_add(n));
+    }
+
+    /// Widens the range to `value`, clamped to the maximum, and records it.
     #[cold]
     #[inline(never)]
-    fn widen(&self, base: Base, value: u64, n: u64) -> u64 {
+    fn record_beyond(&self, base: Base, front: u32, value: u64, n: u64) {
         let max = self.layout.max();
         if value > max {
-            self.header(base, CLAMPED).add(n);
+            self.header(base, front, CLAMPED).add(n);
         }
         let value = value.min(max);
-        let start = self.header(base, START);
-        let width = self.header(base, WIDTH);
-        let (low, high) = match width.get() {
-            0 => (value, value),
-            width => (value.min(start.get()), value.max(start.get() + (width - 1))),
+        let (floor, top) = (self.header(base, front, FLOOR), self.header(base, front, TOP));
+        let (low, high) = match !floor.get() {
+            u64::MAX => (value, value),
+            low => (low.min(value), top.get().max(value)),
         };
-        start.put(low);
-        width.put(high - low + 1);
-        self.header(base, FLOOR).put(!low);
-        self.header(base, TOP).put(high);
-        value
+        self.header(base, front, START).put(low);
+        self.header(base, front, WIDTH).put((high.min(EXACT_MAX) + 1).saturating_sub(low));
+        floor.put(!low);
+        top.put(high);
+        self.store(base, front, self.split(self.layout.index(value), value), value, n);
     }
 
-    /// Records to the shared copy. `n` must not be zero.
+    /// Records to the shared region. `n` must not be zero.
     pub(crate) fn share(&self, value: u64, n: u64) {
-        let base = self.place().chunk.shared();
+        let (base, front) = (self.place().shared(), self.place().front);
         let max = self.layout.max();
         if value > max {
-            self.header(base, CLAMPED).share_add(n);
+            self.header(base, front, CLAMPED).share_add(n);
         }
         let value = value.min(max);
-        self.header(base, FLOOR).share_max(!value);
-        self.header(base, TOP).share_max(value);
-        self.bucket(base, self.index(value)).share_add(n);
-        self.header(base, SUM).share_sum(value.wrapping_mul(n));
-        self.header(base, COUNT).share_count(n);
+        self.header(base, front, FLOOR).share_max(!value);
+        self.header(base, front, TOP).share_max(value);
+        self.bucket(base, self.split(self.layout.index(value), value)).share_add(n);
+        self.header(base, front, SUM).share_sum(value.wrapping_mul(n));
+        self.header(base, front, COUNT).share_count(n);
     }
 
     /// The count of a copy: the first thing to read.
     pub(crate) fn count(&self, base: Base) -> u64 {
-        self.header(base, COUNT).get_count()
+        self.header(base, self.place().front, COUNT).get_count()
     }
 
     /// The sum of a copy, in ticks: to be read after the count.
     pub(crate) fn sum(&self, base: Base) -> u64 {
-        self.header(base, SUM).get_sum()
+        self.header(base, self.place().front, SUM).get_sum()
     }
 
     /// The smallest and the largest value of a copy with a count above zero: to be read after the sum.
     pub(crate) fn range(&self, base: Base) -> (u64, u64) {
-        (!self.header(base, FLOOR).get(), self.header(base, TOP).get())
+        (!self.header(base, self.place().front, FLOOR).get(), self.header(base, self.place().front, TOP).get())
     }
 
     /// How many values of a copy were above the maximum.
     pub(crate) fn clamped(&self, base: Base) -> u64 {
-        self.header(base, CLAMPED).get()
+        self.header(base, self.place().front, CLAMPED).get()
     }
 
     /// What a bucket of a copy holds: to be read after the sum.

@@ -3,40 +3,40 @@
 //! Each holds a share of the thread's right to its shard, so that a handle kept in another thread-local and used after the
 //! thread's own destructor ran still is the only writer; the shard is adopted by another thread only when it is gone too.
 
-use super::chunk::{Base, Chunk};
 use super::counter::FloatCounter;
 use super::hdr::Hdr;
 use super::histogram::{Histogram, record_cold};
+use super::region::Base;
 use super::scalar::{Scalar, Slot};
-use super::shard::Hold;
+use super::shard::{Hold, SHARED};
 use super::{counter, local};
 use std::sync::Arc;
 
-/// This thread's copy of one chunk, if it has one.
+/// This thread's region, if it may write one metric there.
 #[derive(Debug)]
 struct Here {
     base: Base,
-    /// What the metric's slot says while `base` is to be written: a chunk's id. No slot ever says `u32::MAX`.
-    slot: u32,
+    /// What the metric's slot says while `base` is to be written; [`NEVER`] where it never is.
+    offset: u32,
     /// Keeps the shard this thread's. Never read.
     _hold: Option<Hold>,
 }
 
+/// What no slot ever says.
+const NEVER: u32 = SHARED - 1;
+
 impl Here {
-    fn new(slot: &Slot, chunk: &Chunk) -> Self {
-        if slot.on() == chunk.id()
-            && let Some(hold) = local::hold()
-            && let Some(base) = chunk.attach(&hold)
-        {
-            return Self { base, slot: chunk.id(), _hold: Some(hold) };
+    fn new(slot: &Slot) -> Self {
+        match local::hold() {
+            Some(hold) if slot.on() < hold.limit() => Self { base: hold.base(), offset: slot.on(), _hold: Some(hold) },
+            _ => Self { base: Base::NULL, offset: NEVER, _hold: None },
         }
-        Self { base: Base::new(std::ptr::null()), slot: u32::MAX, _hold: None }
     }
 
-    /// Whether `base` is to be written. Not when the metric is switched off, nor where there is no copy.
+    /// Whether `base` is to be written. Not when the metric is switched off, nor where this thread does not reach it.
     #[inline(always)]
     fn is_current(&self, slot: &Slot) -> bool {
-        slot.get() == self.slot
+        slot.get() == self.offset
     }
 }
 
@@ -49,7 +49,7 @@ pub struct LocalCounter {
 
 impl LocalCounter {
     pub(crate) fn new(core: Arc<Scalar>) -> Self {
-        Self { here: Here::new(core.slot(), &core.place().chunk), core }
+        Self { here: Here::new(core.slot()), core }
     }
 
     /// Adds one.
@@ -62,7 +62,7 @@ impl LocalCounter {
     #[inline]
     pub fn add(&mut self, n: u64) {
         if self.here.is_current(self.core.slot()) {
-            self.core.add_at(self.here.base, n);
+            self.core.add_at(self.here.base, self.here.offset, n);
         } else {
             counter::add_cold(&self.core, n);
         }
@@ -107,7 +107,7 @@ pub struct LocalFloatCounter {
 
 impl LocalFloatCounter {
     pub(crate) fn new(handle: FloatCounter) -> Self {
-        Self { here: Here::new(handle.0.slot(), &handle.0.place().chunk), handle }
+        Self { here: Here::new(handle.0.slot()), handle }
     }
 
     /// Adds `n`, as [`FloatCounter::add`] does.
@@ -117,7 +117,7 @@ impl LocalFloatCounter {
             return;
         }
         if self.here.is_current(self.handle.0.slot()) {
-            self.handle.0.add_float_at(self.here.base, n);
+            self.handle.0.add_float_at(self.here.base, self.here.offset, n);
         } else {
             counter::add_float_cold(&self.handle.0, n);
         }
@@ -134,7 +134,7 @@ pub struct LocalHistogram {
 impl LocalHistogram {
     pub(crate) fn new(handle: Histogram) -> Self {
         let core = handle.core();
-        Self { here: Here::new(core.slot(), &core.place().chunk), handle }
+        Self { here: Here::new(core.slot()), handle }
     }
 
     pub(crate) fn handle(&self) -> &Histogram {
@@ -159,7 +159,7 @@ impl LocalHistogram {
     fn record_some(&mut self, value: u64, n: u64) {
         let core: &Hdr = self.handle.core();
         if self.here.is_current(core.slot()) {
-            core.record_at(self.here.base, value, n);
+            core.record_at(self.here.base, self.here.offset, value, n);
         } else {
             record_cold(core, value, n);
         }

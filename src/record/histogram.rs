@@ -49,10 +49,19 @@ pub struct Histogram {
 #[cold]
 #[inline(never)]
 pub(crate) fn record_cold(core: &Hdr, value: u64, n: u64) {
-    match route(core.slot(), &core.place().chunk) {
+    match route(core.slot(), core.space()) {
         Route::Nowhere => {}
-        Route::Own(base) => core.record_at(base, value, n),
+        Route::Own(base, front) => core.record_at(base, front, value, n),
         Route::Shared => core.share(value, n),
+    }
+}
+
+#[inline(always)]
+fn record(core: &Hdr, value: u64, n: u64) {
+    let front = core.slot().get();
+    match local::reach(front) {
+        Some(base) => core.record_at(base, front, value, n),
+        None => record_cold(core, value, n),
     }
 }
 
@@ -71,18 +80,15 @@ impl Histogram {
     /// thread's values wraps at 2^64 ticks.
     #[inline]
     pub fn record(&self, value: u64) {
-        let base = local::base(self.core.slot().get());
-        if base.is_null() { record_cold(&self.core, value, 1) } else { self.core.record_at(base, value, 1) }
+        record(&self.core, value, 1);
     }
 
     /// Records one value, in ticks, `n` times. Costs what [`Histogram::record`] costs. `n` may be zero.
     #[inline]
     pub fn record_n(&self, value: u64, n: u64) {
-        if n == 0 {
-            return;
+        if n > 0 {
+            record(&self.core, value, n);
         }
-        let base = local::base(self.core.slot().get());
-        if base.is_null() { record_cold(&self.core, value, n) } else { self.core.record_at(base, value, n) }
     }
 
     /// Records a duration, rounded to the nearest tick.

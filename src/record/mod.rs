@@ -3,22 +3,21 @@
 //! ```text
 //! Counter, Gauge, Histogram …   handles                      counter, gauge, histogram, here
 //!   └─ local                    this thread's shard          local, and cold for everything unusual
-//!        └─ shard               table: chunk id → copy       shard
-//!             └─ chunk          a run of cells, its copies   chunk, and space which hands them out
+//!        └─ shard               a region, and its limit      shard, and space which hands out offsets
+//!             └─ region         a flat run of cells          region
 //!                  └─ cell      one word                     cell
 //! ```
 //!
-//! Knows nothing of names, labels or formats, and nothing of who reads. After its first touch of a chunk a thread records
+//! Knows nothing of names, labels or formats, and nothing of who reads. After its first recording a thread records
 //! without a lock, a read-modify-write, an allocation, a system call or a loop.
 
 pub(crate) mod cell;
-pub(crate) mod chunk;
 pub(crate) mod edges;
 pub(crate) mod hdr;
+pub(crate) mod region;
 pub(crate) mod scalar;
 pub(crate) mod shard;
 pub(crate) mod space;
-pub(crate) mod zeroed;
 
 #[cfg(not(tach_loom))]
 mod cold;

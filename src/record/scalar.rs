@@ -1,11 +1,11 @@
 //! The core of the metrics that are one cell: counters of three kinds.
 
-use super::chunk::Base;
-use super::shard::{OFF, SHARED};
+use super::region::Base;
+use super::shard::{OFF, Regions, SHARED};
 use super::space::{Place, Space};
 use crate::sync::{Arc, AtomicU32, Ordering};
 
-/// Which chunk a metric records to: [`OFF`], [`SHARED`], or a chunk's id.
+/// The offset that a metric records to: its place's, or [`OFF`], or [`SHARED`].
 ///
 /// Switching needs no edge: it publishes nothing, as a metric's cells stay where they are for its whole life. A thread that
 /// reads the old value records, or does not, as if the switch had come a moment later.
@@ -16,7 +16,9 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(on: u32, enabled: bool) -> Self {
+    /// `sync`: record to the shared region always.
+    pub(crate) fn new(place: &Place, sync: bool, enabled: bool) -> Self {
+        let on = if sync { SHARED } else { place.front };
         Self { now: AtomicU32::new(if enabled { on } else { OFF }), on }
     }
 
@@ -43,17 +45,13 @@ impl Slot {
 #[repr(align(64))]
 pub(crate) struct Scalar {
     slot: Slot,
-    offset: u32,
     place: Option<Place>,
     space: Arc<Space>,
 }
 
 impl Scalar {
-    /// `sync`: record to the shared copy always.
     pub(crate) fn new(place: Place, space: Arc<Space>, sync: bool, enabled: bool) -> Self {
-        let on = if sync { SHARED } else { place.chunk.id() };
-        let offset = u32::try_from(place.front).expect("a chunk has fewer than 2^32 cells");
-        Self { slot: Slot::new(on, enabled), offset, place: Some(place), space }
+        Self { slot: Slot::new(&place, sync, enabled), place: Some(place), space }
     }
 
     #[inline(always)]
@@ -61,46 +59,52 @@ impl Scalar {
         &self.slot
     }
 
+    pub(crate) fn space(&self) -> &Space {
+        &self.space
+    }
+
     pub(crate) fn place(&self) -> &Place {
         self.place.as_ref().expect("only drop takes it")
     }
 
-    /// Adds to this thread's cell, where `base` is this thread's copy of the chunk.
+    /// Adds to this thread's cell: `base` is this thread's region, and `offset` what the slot says, below this thread's limit.
     #[inline(always)]
-    pub(crate) fn add_at(&self, base: Base, n: u64) {
+    pub(crate) fn add_at(&self, base: Base, offset: u32, n: u64) {
         #[allow(unsafe_code)]
-        // SAFETY: `base` is a copy of this metric's chunk, which `self.place` keeps alive and in which the offset lies.
-        unsafe { base.cell(self.offset as usize) }.add(n);
+        // SAFETY: the limit does not exceed the region's length, and the region lives as long as the process.
+        unsafe { base.cell(offset) }.add(n);
     }
 
     /// As [`Scalar::add_at`], for a float.
     #[inline(always)]
-    pub(crate) fn add_float_at(&self, base: Base, n: f64) {
+    pub(crate) fn add_float_at(&self, base: Base, offset: u32, n: f64) {
         #[allow(unsafe_code)]
         // SAFETY: as in `add_at`.
-        unsafe { base.cell(self.offset as usize) }.add_float(n);
+        unsafe { base.cell(offset) }.add_float(n);
     }
 
-    /// Adds to the shared copy's cell.
+    /// Adds to the shared region's cell.
     pub(crate) fn share(&self, n: u64) {
+        let place = self.place();
         #[allow(unsafe_code)]
-        // SAFETY: as in `add_at`; the shared copy is a copy.
-        unsafe { self.place().chunk.shared().cell(self.offset as usize) }.share_add(n);
+        // SAFETY: every place lies within the shared region, which lives as long as the extent does.
+        unsafe { place.shared().cell(place.front) }.share_add(n);
     }
 
     /// As [`Scalar::share`], for a float.
     pub(crate) fn share_float(&self, n: f64) {
+        let place = self.place();
         #[allow(unsafe_code)]
         // SAFETY: as in `share`.
-        unsafe { self.place().chunk.shared().cell(self.offset as usize) }.share_float(n);
+        unsafe { place.shared().cell(place.front) }.share_float(n);
     }
 
     /// The values of all copies.
-    pub(crate) fn read(&self) -> impl Iterator<Item = u64> + '_ {
-        let offset = self.offset as usize;
+    pub(crate) fn read<'a>(&'a self, regions: &'a Regions) -> impl Iterator<Item = u64> + 'a {
+        let place = self.place();
         #[allow(unsafe_code)]
-        // SAFETY: as in `add_at`.
-        self.place().chunk.copies().map(move |(base, _)| unsafe { base.cell(offset) }.get())
+        // SAFETY: `copies` gives regions that reach the end of the extent in which the place lies.
+        place.extent.copies(regions).map(|(base, _)| unsafe { base.cell(place.front) }.get())
     }
 }
 

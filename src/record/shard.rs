@@ -1,184 +1,224 @@
-//! Shards: one per thread alive at once.
+//! Shards: one per thread alive at once, each a flat region of cells; and one that all threads share.
 //!
-//! A shard is a table from chunk id to this thread's copy of that chunk. A thread *adopts* one at its first recording and
-//! gives it back when it ends: the totals stay where they are, and the next thread goes on adding to them. So nothing is folded
-//! at exit, nothing is counted twice, and memory follows the largest number of threads that were alive at once.
+//! A metric has the same offset in every region. A thread *adopts* a shard at its first recording, always the one with the
+//! lowest index, and gives it back when it ends: the totals stay where they are, and the next thread goes on adding to them. So
+//! nothing is folded at exit, nothing is counted twice, and memory follows the largest number of threads alive at once.
 //!
-//! **Who writes** a table entry: the owner, when it attaches a chunk; and [`Shards::retire`], when a chunk is dropped, which can
-//! happen only when nobody can use that entry any more. **The edge.** SHARD-ADOPT: the previous owner's last stores happen before
-//! the next owner's first load, since both pass through the lock of the idle list. Without it the new owner could read an old
-//! value of a cell and store it back, increased by one: a lost update.
+//! **Bounded memory in one compare.** Offsets are handed out from *stripes*. The cells of a stripe may be written by the shards
+//! with an index below its *reach*: 4096, 2048 and so on to 1, and 0; the stripe with the largest reach comes first. So what one shard may write is all
+//! offsets below one limit, its own, which falls as its index rises. A recording compares its offset with its shard's limit, and
+//! that one test also finds a thread without a shard (limit zero) and a metric that is switched off (offset beyond every limit).
+//! Whatever fails it goes to the shared region, or nowhere.
+//!
+//! **Who writes** a region: the thread that holds its shard; the shared one, any thread, by read-modify-writes. **The edge.**
+//! SHARD-ADOPT: the previous owner's last stores happen before the next owner's first load, since both pass through the lock here.
+//! Without it the new owner could read an old value of a cell and store it back increased: a lost update. EXTENT-REUSE: what was
+//! recorded through old handles happens before an extent is discarded, and that before it is handed out again, by the same lock.
 
-use super::cell::Cell;
-use super::chunk::Base;
-use super::zeroed::{ZeroPages, Zeroed};
-use crate::sync::{Arc, AtomicPtr, AtomicU32, Mutex, Ordering};
+use super::region::{Base, Region};
+use crate::sync::{Arc, AtomicU32, Mutex, Ordering};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::marker::PhantomData;
+use std::ops::Range;
 
-/// How many chunks can be alive at once in a process. Metrics past that record to their shared copy.
-pub(crate) const CHUNKS_MAX: usize = if cfg!(tach_loom) { 6 } else { 16_384 };
-/// A chunk id whose table entry is null in every shard: that of a metric that is switched off.
-pub(crate) const OFF: u32 = 0;
-/// Another one: that of a chunk which only has its shared copy.
-pub(crate) const SHARED: u32 = 1;
+const STRIPES: u32 = if cfg!(tach_loom) { 3 } else { 14 };
+/// Cells of one stripe: 64 MiB. A region's address space is at most 14 of them.
+const STRIPE_CELLS: u32 = if cfg!(tach_loom) { 32 } else { 8 << 20 };
+/// The most shards that any metric has.
+pub(crate) const REACH_MAX: u32 = reach(STRIPES - 1);
+/// Extents are whole pages of the largest page size that is common: 64 KiB would waste most of it, so 16 KiB.
+pub(crate) const EXTENT_CELLS: u32 = if cfg!(tach_loom) { 16 } else { 2048 };
 
-/// One entry of a shard's table.
+/// An offset beyond every limit: of a metric that is switched off.
+pub(crate) const OFF: u32 = u32::MAX;
+/// Another one: of a metric that all threads share.
+pub(crate) const SHARED: u32 = u32::MAX - 1;
+
+/// How many shards may write a stripe.
+const fn reach(stripe: u32) -> u32 {
+    if stripe == 0 { 0 } else { 1 << (stripe - 1) }
+}
+
+/// The offsets of a stripe: the larger the reach, the lower.
+fn stripe_cells(stripe: u32) -> Range<u32> {
+    let start = (STRIPES - 1 - stripe) * STRIPE_CELLS;
+    start..start + STRIPE_CELLS
+}
+
+/// The first offset that the shard with this index may not write.
+fn limit(index: u32) -> u32 {
+    let reached = (0..STRIPES).filter(|stripe| index < reach(*stripe));
+    reached.map(|stripe| stripe_cells(stripe).end).max().unwrap_or(0)
+}
+
+/// A region of `stripes` stripes, or of fewer where the system refuses more, but of whole ones: no extent is cut.
+fn region(stripes: u32) -> Option<Arc<Region>> {
+    let fewer = std::iter::successors(Some(stripes), |stripes| (*stripes > 1).then_some(stripes.div_ceil(4)));
+    fewer.filter(|stripes| *stripes > 0).find_map(|stripes| Region::new(stripes * STRIPE_CELLS).map(Arc::new))
+}
+
+/// All shards of the process.
 #[derive(Debug)]
-#[repr(transparent)]
-pub(crate) struct Entry(AtomicPtr<Cell>);
-
-#[allow(unsafe_code)]
-// SAFETY: an atomic pointer; all zeros is null on every platform Rust supports, and a page is aligned for it.
-unsafe impl ZeroPages for Entry {
-    #[cfg(tach_loom)]
-    fn zero() -> Self {
-        Entry(AtomicPtr::new(std::ptr::null_mut()))
-    }
+pub(crate) struct Shards {
+    shared: Arc<Region>,
+    state: Mutex<State>,
 }
-
-impl Entry {
-    #[cfg(not(tach_loom))]
-    pub(crate) const NULL: Self = Self(AtomicPtr::new(std::ptr::null_mut()));
-
-    /// Where the chunk's copy begins, or null.
-    #[inline(always)]
-    pub(crate) fn get(&self) -> Base {
-        // Relaxed: the owner wrote it itself, or `retire` wrote null, ordered by the lock before the id's next use.
-        Base::new(self.0.load(Ordering::Relaxed))
-    }
-
-    fn set(&self, base: Base) {
-        // Relaxed: only the owner follows the pointer, see `get`.
-        self.0.store(base.as_ptr().cast_mut(), Ordering::Relaxed);
-    }
-}
-
-/// One thread's table.
-#[derive(Debug)]
-struct Shard {
-    table: Zeroed<Entry>,
-    /// How many [`Hold`]s the owner has: one of the thread itself, and one per local handle. Touched by the owner only.
-    holds: AtomicU32,
-}
-
-impl Shard {
-    fn entry(&self, id: u32) -> &Entry {
-        assert!((id as usize) < CHUNKS_MAX);
-        #[allow(unsafe_code)]
-        // SAFETY: the table has CHUNKS_MAX entries and lives as long as `self`.
-        unsafe {
-            &*self.table.as_ptr().add(id as usize)
-        }
-    }
-}
-
-/// All shards of the process, and the ids of its chunks.
-#[derive(Debug)]
-pub(crate) struct Shards(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    all: Vec<Arc<Shard>>,
-    idle: Vec<Arc<Shard>>,
-    /// Ids given back, the smallest first: a table then stays short.
-    free: BinaryHeap<Reverse<u32>>,
-    next: u32,
+    /// By index.
+    regions: Vec<Arc<Region>>,
+    /// Indices without a thread, the lowest first.
+    idle: BinaryHeap<Reverse<u32>>,
+    /// The free offsets of each stripe: start → end.
+    free: Vec<BTreeMap<u32, u32>>,
 }
 
 impl Shards {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(State { all: Vec::new(), idle: Vec::new(), free: BinaryHeap::new(), next: SHARED + 1 }))
+    /// `None` when the system refuses the memory.
+    pub(crate) fn new() -> Option<Self> {
+        let shared = region(STRIPES)?;
+        let free = (0..STRIPES).map(|stripe| {
+            let cells = stripe_cells(stripe);
+            BTreeMap::from_iter((cells.end <= shared.len()).then_some((cells.start, cells.end)))
+        });
+        let state = State { free: free.collect(), regions: Vec::new(), idle: BinaryHeap::new() };
+        Some(Self { shared, state: Mutex::new(state) })
     }
 
-    /// Takes over an idle shard, with its totals, or makes one. `None` when the system refuses the memory.
+    /// Takes over the idle shard with the lowest index, with its totals, or makes one. `None` when the system refuses the memory,
+    /// or when there are as many as any metric may have.
     pub(crate) fn adopt(self: &Arc<Self>) -> Option<Hold> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         // Edge SHARD-ADOPT: taken under the lock, and taken away. (The mutation leaves it there for another thread.)
-        let idle = if cfg!(tach_mutate = "shard-adopt") { state.idle.last().cloned() } else { state.idle.pop() };
-        let shard = match idle {
-            Some(shard) => shard,
+        let idle = if cfg!(tach_mutate = "shard-adopt") { state.idle.peek().copied() } else { state.idle.pop() };
+        let index = match idle {
+            Some(Reverse(index)) => index,
             None => {
-                let shard = Arc::new(Shard { table: Zeroed::new(CHUNKS_MAX).ok()?, holds: AtomicU32::new(0) });
-                state.all.push(Arc::clone(&shard));
-                shard
+                let index = u32::try_from(state.regions.len()).ok().filter(|index| *index < REACH_MAX)?;
+                state.regions.push(region(limit(index) / STRIPE_CELLS)?);
+                index
             }
         };
+        let region = Arc::clone(&state.regions[index as usize]);
         drop(state);
-        // Relaxed: this thread owns the shard from here on.
-        shard.holds.store(1, Ordering::Relaxed);
-        Some(Hold { shard, shards: Arc::clone(self), here: PhantomData })
+        let shard = Arc::new(Held { index, region, holds: AtomicU32::new(1), shards: Arc::clone(self) });
+        Some(Hold { shard, here: PhantomData })
     }
 
-    /// An id for a new chunk, or [`SHARED`] when all are taken.
-    pub(crate) fn claim(&self) -> u32 {
-        let mut state = self.0.lock();
-        if let Some(Reverse(id)) = state.free.pop() {
-            return id;
-        }
-        if state.next as usize >= CHUNKS_MAX {
-            return SHARED;
-        }
-        state.next += 1;
-        state.next - 1
-    }
-
-    /// Clears a chunk's entry in every shard and frees its id. Only when nobody can record to the chunk any more.
-    pub(crate) fn retire(&self, id: u32) {
-        if id == SHARED {
-            return;
-        }
-        let mut state = self.0.lock();
-        // Edge CHUNK-RETIRE: cleared before the id can be claimed again, under the lock that `claim` takes. (The mutation
-        // leaves the entries: the id's next chunk would be written through a pointer to unmapped memory.)
-        if !cfg!(tach_mutate = "chunk-retire") {
-            for shard in &state.all {
-                shard.entry(id).set(Base::new(std::ptr::null()));
+    /// Takes `cells` cells, whole extents, out of the stripe with this reach or, where that is full, of one with a smaller.
+    pub(crate) fn claim(&self, cells: u32, reach_max: u32) -> Option<(Range<u32>, u32)> {
+        let mut state = self.state.lock();
+        (0..STRIPES).rev().filter(|stripe| reach(*stripe) <= reach_max).find_map(|stripe| {
+            let free = &mut state.free[stripe as usize];
+            let (&start, &end) = free.iter().find(|(start, end)| *end - *start >= cells)?;
+            free.remove(&start);
+            if start + cells < end {
+                free.insert(start + cells, end);
             }
+            Some((start..start + cells, reach(stripe)))
+        })
+    }
+
+    /// Discards cells that nobody can record to any more and makes their offsets free.
+    pub(crate) fn release(&self, cells: Range<u32>, reach: u32) {
+        let mut state = self.state.lock();
+        // Edge EXTENT-REUSE. (The mutation hands the offsets out undiscarded.)
+        if !cfg!(tach_mutate = "extent-reuse") {
+            let regions = state.regions.iter().take(reach as usize);
+            regions.chain([&self.shared]).for_each(|region| region.discard(cells.clone()));
         }
-        state.free.push(Reverse(id));
+        let stripe = reach.checked_ilog2().map_or(0, |log| log + 1);
+        let free = &mut state.free[stripe as usize];
+        let mut merged = cells;
+        if let Some((&start, &end)) = free.range(..merged.start).next_back()
+            && end == merged.start
+        {
+            free.remove(&start);
+            merged.start = start;
+        }
+        if let Some(end) = free.remove(&merged.end) {
+            merged.end = end;
+        }
+        free.insert(merged.start, merged.end);
+    }
+
+    /// Every region there is now, to read.
+    pub(crate) fn regions(&self) -> Regions {
+        Regions { shared: Some(Arc::clone(&self.shared)), owned: self.state.lock().regions.clone() }
+    }
+
+    /// The shared region.
+    pub(crate) fn shared(&self) -> Base {
+        self.shared.base()
     }
 
     /// How many shards there are, and how many of them have no thread at the moment.
-    #[cfg_attr(tach_loom, allow(dead_code))]
     pub(crate) fn census(&self) -> (usize, usize) {
-        let state = self.0.lock();
-        (state.all.len(), state.idle.len())
+        let state = self.state.lock();
+        (state.regions.len(), state.idle.len())
     }
+}
+
+/// The regions that existed at one moment. What happened before that moment was recorded in one of them.
+#[derive(Debug, Default)]
+pub(crate) struct Regions {
+    /// `None` where there is no shard at all, and no place either.
+    shared: Option<Arc<Region>>,
+    owned: Vec<Arc<Region>>,
+}
+
+impl Regions {
+    /// Where cells with this reach that end at `end` can have been written: the shared region first, with `true`, then the shards'
+    /// by index.
+    pub(crate) fn copies(&self, end: u32, reach: u32) -> impl Iterator<Item = (Base, bool)> + '_ {
+        let owned = self.owned.iter().take(reach as usize).filter(move |region| end <= region.len());
+        let shared = self.shared.iter().map(|region| (region.base(), true));
+        shared.chain(owned.map(|region| (region.base(), false)))
+    }
+
+    /// How many shards write cells with this reach.
+    pub(crate) fn reached(&self, reach: u32) -> usize {
+        self.owned.len().min(reach as usize)
+    }
+}
+
+/// A shard while a thread has it.
+#[derive(Debug)]
+struct Held {
+    index: u32,
+    region: Arc<Region>,
+    /// How many [`Hold`]s the thread has: one of its own, and one per local handle. Touched by this thread only.
+    holds: AtomicU32,
+    shards: Arc<Shards>,
 }
 
 /// The right to write a shard's cells, which one thread has. The shard is idle again when the last of its holds is dropped.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    shard: Arc<Shard>,
-    shards: Arc<Shards>,
+    shard: Arc<Held>,
     /// Not `Send`: the holds of one shard stay on one thread.
     here: PhantomData<*const ()>,
 }
 
 impl Hold {
-    /// The shard's copy of a chunk, or null.
-    pub(crate) fn entry(&self, id: u32) -> Base {
-        self.shard.entry(id).get()
+    /// Where the region begins. It lives as long as the process: regions are never given back.
+    pub(crate) fn base(&self) -> Base {
+        self.shard.region.base()
     }
 
-    pub(crate) fn set_entry(&self, id: u32, base: Base) {
-        self.shard.entry(id).set(base);
-    }
-
-    /// The first entry of the table, which lives as long as the process: shards are never freed.
-    #[cfg(not(tach_loom))]
-    pub(crate) fn table(&self) -> *const Entry {
-        self.shard.table.as_ptr()
+    /// The first offset that this thread may not write.
+    pub(crate) fn limit(&self) -> u32 {
+        limit(self.shard.index).min(self.shard.region.len())
     }
 }
 
 impl Clone for Hold {
     fn clone(&self) -> Self {
-        // Relaxed load and store: only this thread touches the number while it owns the shard.
+        // Relaxed load and store: only this thread touches the number.
         self.shard.holds.store(self.shard.holds.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        Self { shard: Arc::clone(&self.shard), shards: Arc::clone(&self.shards), here: PhantomData }
+        Self { shard: Arc::clone(&self.shard), here: PhantomData }
     }
 }
 
@@ -189,7 +229,7 @@ impl Drop for Hold {
         self.shard.holds.store(left, Ordering::Relaxed);
         if left == 0 {
             // Edge SHARD-ADOPT: the lock releases everything this thread stored in its cells.
-            self.shards.0.lock().idle.push(Arc::clone(&self.shard));
+            self.shard.shards.state.lock().idle.push(Reverse(self.shard.index));
         }
     }
 }

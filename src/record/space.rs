@@ -1,69 +1,93 @@
-//! Where a registry's metrics get their cells: the cold side of a chunk.
+//! Where a registry's metrics get their cells: the cold side of the regions.
 //!
-//! Single cells and histogram headers are handed out from the front of a chunk, runs of buckets from its back, so that what
-//! every collection reads lies side by side and what few read does not spread it. A place is given back when the last
-//! handle to it is dropped; it is cleared then, when nobody can write it, and serves the next metric of the same shape.
+//! A registry takes *extents*, ranges of offsets, and hands out places in them: single cells and histogram headers from the
+//! front of an extent, runs of buckets from its back, so that what every collection reads lies side by side and what few read
+//! does not spread it. A place is given back when the last handle to it is dropped; it is cleared then, when nobody can write it,
+//! and serves the next metric of the same shape.
 //!
 //! **The edge.** PLACE-REUSE: recordings through the old handles happen before the clearing (the handle's reference count),
 //! and the clearing before recordings through new ones (the lock here). Without it an old total would reappear in a new series.
 
-use super::chunk::{Base, Budget, Chunk};
-use super::shard::Shards;
-use crate::sync::{Arc, Mutex};
+use super::region::Base;
+use super::shard::{EXTENT_CELLS, REACH_MAX, Regions, Shards};
+use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 use std::collections::HashMap;
 
-/// Cells of a registry's first chunk; each further one is twice as large, up to `CHUNK_CELLS_MAX`.
-const CHUNK_CELLS_MIN: usize = if cfg!(tach_loom) { 8 } else { 512 };
-const CHUNK_CELLS_MAX: usize = 131_072;
+/// A further extent is twice as large as the last, up to this.
+const EXTENT_CELLS_MAX: u32 = 64 * EXTENT_CELLS;
+/// An extent takes at most this share of what is left of the budget, so that later ones find some.
+const SHARE_OF_BUDGET: u64 = 8;
 /// Histogram headers start on a cache line: 64 bytes on every x86-64 and most aarch64 cores.
-const LINE_CELLS: usize = 8;
+const LINE_CELLS: u32 = 8;
 
-/// Why no place could be had.
+/// The registry's budget, or the process's offsets, have no room for another series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoPlace {
-    /// One more chunk would exceed the registry's budget.
-    OverBudget,
-    /// The system refused the memory.
-    OutOfMemory,
-}
+pub(crate) struct NoPlace;
 
-/// The shape of what a metric needs.
+/// The shape of what a metric needs, in cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Shape {
-    /// Cells at the front: 1, or a histogram's header.
-    pub(crate) front: usize,
+    /// At the front: 1, or a histogram's header.
+    pub(crate) front: u32,
     /// Buckets.
-    pub(crate) back: usize,
+    pub(crate) back: u32,
 }
 
-/// The cells of one series, at the same offsets in every copy of the chunk.
+/// A range of offsets that belongs to one registry.
+#[derive(Debug)]
+pub(crate) struct Extent {
+    start: u32,
+    end: u32,
+    /// The number of shards that may write it, a power of two or zero; those with a higher index use the shared region.
+    reach: u32,
+    shards: Arc<Shards>,
+}
+
+impl Extent {
+    /// Every copy of the extent: the shared one first, with `true`.
+    pub(crate) fn copies<'a>(&self, regions: &'a Regions) -> impl Iterator<Item = (Base, bool)> + use<'a> {
+        regions.copies(self.end, self.reach)
+    }
+}
+
+impl Drop for Extent {
+    fn drop(&mut self) {
+        self.shards.release(self.start..self.end, self.reach);
+    }
+}
+
+/// The cells of one series, at the same offsets in every region.
 #[derive(Debug)]
 pub(crate) struct Place {
-    pub(crate) chunk: Arc<Chunk>,
-    pub(crate) front: usize,
-    pub(crate) back: usize,
-    pub(crate) shape: Shape,
+    pub(crate) extent: Arc<Extent>,
+    pub(crate) front: u32,
+    pub(crate) back: u32,
+    shape: Shape,
 }
 
 impl Place {
-    /// Calls `each` for every cell of this place in one copy.
-    #[allow(unsafe_code)]
+    /// The shared region, to which any thread may write this place, with the `share_*` operations.
+    pub(crate) fn shared(&self) -> Base {
+        self.extent.shards.shared()
+    }
+
     fn clear(&self, base: Base) {
         let front = self.front..self.front + self.shape.front;
         let back = self.back..self.back + self.shape.back;
-        for index in front.chain(back) {
-            // SAFETY: `base` is a copy of `self.chunk`, which `self` keeps alive, and the place lies within it.
-            unsafe { base.cell(index) }.clear();
+        for offset in front.chain(back) {
+            #[allow(unsafe_code)]
+            // SAFETY: `base` is that of a region which reaches the end of this extent, and the place lies within the extent.
+            unsafe { base.cell(offset) }.clear();
         }
     }
 }
 
-/// A chunk with room between its front and its back.
+/// An extent with room between its front and its back.
 #[derive(Debug)]
 struct Open {
-    chunk: Arc<Chunk>,
-    front: usize,
-    back: usize,
+    extent: Arc<Extent>,
+    front: u32,
+    back: u32,
 }
 
 impl Open {
@@ -74,54 +98,71 @@ impl Open {
             return None;
         }
         (self.front, self.back) = (front + shape.front, back);
-        Some(Place { chunk: Arc::clone(&self.chunk), front, back, shape })
+        Some(Place { extent: Arc::clone(&self.extent), front, back, shape })
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Rooms {
-    chunks: Vec<Open>,
+    open: Vec<Open>,
     free: HashMap<Shape, Vec<Place>>,
+    /// Bytes of the budget that are not spoken for.
+    left: u64,
 }
 
 /// A registry's cells.
 #[derive(Debug)]
 pub(crate) struct Space {
-    budget: Arc<Budget>,
-    shards: Arc<Shards>,
+    /// `None` where the system refused the memory: nothing has a place then.
+    shards: Option<Arc<Shards>>,
+    shards_max: u32,
     rooms: Mutex<Rooms>,
+    /// Recordings that went to the shared region because their thread has no shard that reaches them.
+    overflowed: AtomicU64,
+}
+
+/// The used front of an extent.
+pub(crate) struct Front {
+    pub(crate) extent: Arc<Extent>,
+    start: u32,
+    totals: Vec<u64>,
 }
 
 impl Space {
-    pub(crate) fn new(budget: Budget, shards: Arc<Shards>) -> Self {
-        Self { budget: Arc::new(budget), shards, rooms: Mutex::new(Rooms::default()) }
-    }
-
-    pub(crate) fn budget(&self) -> &Budget {
-        &self.budget
+    /// `budget` in bytes; `shards_max`: how many shards may write this registry's cells.
+    pub(crate) fn new(budget: u64, shards_max: u32, shards: Option<Arc<Shards>>) -> Self {
+        let rooms = Rooms { open: Vec::new(), free: HashMap::new(), left: budget };
+        let shards_max = shards_max.min(REACH_MAX);
+        Self { shards, shards_max, rooms: Mutex::new(rooms), overflowed: AtomicU64::new(0) }
     }
 
     /// Cells for one series. `optional` ones are refused past the budget; the others are not, as the series that the program
     /// declares one by one are few.
     pub(crate) fn place(&self, shape: Shape, optional: bool) -> Result<Place, NoPlace> {
+        let shards = self.shards.as_ref().ok_or(NoPlace)?;
         let mut rooms = self.rooms.lock();
         if let Some(place) = rooms.free.get_mut(&shape).and_then(Vec::pop) {
             return Ok(place);
         }
-        if let Some(place) = rooms.chunks.iter_mut().rev().find_map(|open| open.place(shape)) {
+        if let Some(place) = rooms.open.iter_mut().rev().find_map(|open| open.place(shape)) {
             return Ok(place);
         }
-        let doubled = CHUNK_CELLS_MIN << rooms.chunks.len().min(16);
-        let wanted = (shape.front + shape.back).next_multiple_of(CHUNK_CELLS_MIN);
-        let cells = doubled.min(CHUNK_CELLS_MAX).max(wanted);
-        if optional && !self.budget.has_room(cells * size_of::<u64>()) {
-            return Err(NoPlace::OverBudget);
+        let doubled = EXTENT_CELLS << rooms.open.len().min(16);
+        let cells = doubled.min(EXTENT_CELLS_MAX).max((shape.front + shape.back).next_multiple_of(EXTENT_CELLS));
+        let bytes = u64::from(cells) * size_of::<u64>() as u64;
+        if optional && rooms.left < bytes {
+            return Err(NoPlace);
         }
-        let chunk = Chunk::new(cells, Arc::clone(&self.budget), Arc::clone(&self.shards));
-        let chunk = Arc::new(chunk.map_err(|_| NoPlace::OutOfMemory)?);
-        let mut open = Open { chunk, front: 0, back: cells };
-        let place = open.place(shape).expect("the chunk was made large enough");
-        rooms.chunks.push(open);
+        // One copy for all threads in any case; for shards of their own as many as the budget allows, rounded to a power of two.
+        let affordable = (rooms.left.saturating_sub(bytes) / SHARE_OF_BUDGET / bytes).min(u64::from(self.shards_max));
+        let reach = affordable.checked_ilog2().map_or(0, |log| 1 << log);
+        let (range, reach) = shards.claim(cells, reach).ok_or(NoPlace)?;
+        rooms.left = rooms.left.saturating_sub(bytes * (1 + u64::from(reach)));
+        let (start, end) = (range.start, range.end);
+        let extent = Arc::new(Extent { start, end, reach, shards: Arc::clone(shards) });
+        let mut open = Open { extent, front: start, back: end };
+        let place = open.place(shape).expect("the extent was made large enough");
+        rooms.open.push(open);
         Ok(place)
     }
 
@@ -129,15 +170,65 @@ impl Space {
     pub(crate) fn give_back(&self, place: Place) {
         // Edge PLACE-REUSE. (The mutation hands the cells out uncleared.)
         if !cfg!(tach_mutate = "place-reuse") {
-            for (base, _) in place.chunk.copies() {
+            for (base, _) in place.extent.copies(&place.extent.shards.regions()) {
                 place.clear(base);
             }
         }
         self.rooms.lock().free.entry(place.shape).or_default().push(place);
     }
 
-    /// The chunks, each with how many cells at its front are in use.
-    pub(crate) fn chunks(&self) -> Vec<(Arc<Chunk>, usize)> {
-        self.rooms.lock().chunks.iter().map(|open| (Arc::clone(&open.chunk), open.front)).collect()
+    /// Adds up the fronts of all extents over their copies: shard by shard, in the order of memory.
+    pub(crate) fn fronts(&self, regions: &Regions) -> Vec<Front> {
+        let used = |open: &Open| (Arc::clone(&open.extent), open.front - open.extent.start);
+        let used: Vec<_> = self.rooms.lock().open.iter().map(used).collect();
+        let mut fronts: Vec<_> = used.into_iter().map(|(extent, len)| Front::read(extent, len, regions)).collect();
+        fronts.sort_unstable_by_key(|front| front.start);
+        fronts
+    }
+
+    pub(crate) fn count_overflow(&self) {
+        // Relaxed: a lone total.
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Recordings that went to the shared region because their thread has no shard that reaches them.
+    pub(crate) fn overflowed(&self) -> u64 {
+        // Relaxed: a figure to show.
+        self.overflowed.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of address space that the registry's cells take in all regions together.
+    pub(crate) fn bytes(&self, regions: &Regions) -> u64 {
+        let rooms = self.rooms.lock();
+        let bytes = rooms.open.iter().map(|open| {
+            let cells = u64::from(open.extent.end - open.extent.start);
+            cells * size_of::<u64>() as u64 * (1 + regions.reached(open.extent.reach) as u64)
+        });
+        bytes.sum()
+    }
+}
+
+impl Front {
+    fn read(extent: Arc<Extent>, len: u32, regions: &Regions) -> Self {
+        let mut totals = vec![0_u64; len as usize];
+        for (base, _) in extent.copies(regions) {
+            for (offset, total) in (extent.start..).zip(&mut totals) {
+                #[allow(unsafe_code)]
+                // SAFETY: `base` is that of a region which reaches the end of this extent, and the front lies within it.
+                let cell = unsafe { base.cell(offset) };
+                *total = total.wrapping_add(cell.get());
+            }
+        }
+        Self { start: extent.start, extent, totals }
+    }
+
+    /// The first offset.
+    pub(crate) fn start(&self) -> u32 {
+        self.start
+    }
+
+    /// The total of the cell at `offset`; `None` when it is not in this front.
+    pub(crate) fn total(&self, offset: u32) -> Option<u64> {
+        self.totals.get(offset.checked_sub(self.start)? as usize).copied()
     }
 }

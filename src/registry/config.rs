@@ -3,6 +3,7 @@
 use super::Registry;
 use crate::describe::{Level, check_label, check_namespace};
 use crate::error::{Error, ErrorKind};
+use crate::record::local;
 
 /// How recordings reach their cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,8 +27,8 @@ pub struct RegistryBuilder {
     pub(super) const_labels: Vec<(String, String)>,
     pub(super) level: Level,
     pub(super) recording: Recording,
-    pub(super) memory_budget: usize,
-    pub(super) shards_max: usize,
+    pub(super) memory_budget: u64,
+    pub(super) shards_max: u32,
 }
 
 impl Default for RegistryBuilder {
@@ -37,7 +38,7 @@ impl Default for RegistryBuilder {
             const_labels: Vec::new(),
             level: Level::Detailed,
             recording: Recording::Sharded,
-            memory_budget: 1 << 30,
+            memory_budget: 4 << 30,
             shards_max: 4096,
         }
     }
@@ -72,21 +73,23 @@ impl RegistryBuilder {
         self
     }
 
-    /// How many bytes of address space the cells may take, in all shards together. 1 GiB unless told.
+    /// How many bytes of address space the cells may take, in all shards together. 4 GiB unless told.
     ///
-    /// Resident memory is less: pages that no value has touched take none. Past the budget a thread records to cells that all
-    /// such threads share, and a family gives new label sets its overflow series: slower, or coarser, but the totals stay right,
-    /// and `tach_overflow_recordings_total` and `tach_overflow_series_total` say so. One copy of the metrics that are declared
-    /// one by one is always kept, even beyond the budget.
+    /// Resident memory is less: pages that no value has touched take none. The budget is spent when metrics are made: each gets
+    /// cells for as many threads as the budget allows then, up to [`RegistryBuilder::shards_max`]. Further threads record to
+    /// cells they share, and where not even those are to be had a family gives new label sets its overflow series: slower, or
+    /// coarser, but the totals stay right, and `tach_overflow_recordings_total` and `tach_overflow_series_total` say so. The shared
+    /// cells of metrics that are declared one by one are always kept, even beyond the budget.
     #[must_use]
-    pub fn memory_budget(mut self, bytes: usize) -> Self {
+    pub fn memory_budget(mut self, bytes: u64) -> Self {
         self.memory_budget = bytes;
         self
     }
 
-    /// How many threads at once may have cells of their own; further ones share. 4096 unless told.
+    /// How many threads at once may have cells of their own, rounded down to a power of two; further ones share. 4096, which is also
+    /// the most, unless told.
     #[must_use]
-    pub fn shards_max(mut self, shards: usize) -> Self {
+    pub fn shards_max(mut self, shards: u32) -> Self {
         self.shards_max = shards;
         self
     }
@@ -110,6 +113,10 @@ impl RegistryBuilder {
         if self.recording == Recording::Process {
             let text = "registry: Recording::Process is not built yet: use Recording::Sharded";
             return Err(Error::new(ErrorKind::Setting, text));
+        }
+        if local::shards().is_none() {
+            let text = "registry: the system refused the address space for the cells: raise its limit (ulimit -v)";
+            return Err(Error::new(ErrorKind::System, text));
         }
         Ok(Registry::from_builder(self))
     }

@@ -20,7 +20,6 @@ pub(crate) use own::{Met, Own};
 
 use crate::describe::{Descriptor, Labels, Level};
 use crate::error::{Error, ErrorKind};
-use crate::record::chunk::Budget;
 use crate::record::local;
 use crate::record::space::{NoPlace, Space};
 use crate::sync::Mutex;
@@ -98,8 +97,7 @@ impl Registry {
     }
 
     fn from_builder(builder: RegistryBuilder) -> Self {
-        let budget = Budget::new(builder.memory_budget, builder.shards_max);
-        let space = Space::new(budget, Arc::clone(local::shards()));
+        let space = Space::new(builder.memory_budget, builder.shards_max, local::shards().cloned());
         let config = Config {
             namespace: builder.namespace,
             const_labels: builder.const_labels.into(),
@@ -228,7 +226,10 @@ impl Registry {
         let enabled = self.enabled(&desc, state.level);
         let entry = Arc::new(Entry::new(Arc::new(desc), enabled));
         let made = make(&entry, &self.0.site).map_err(|_| {
-            let text = format!("{}: the system refused the memory for its cells", entry.desc.name);
+            let text = format!(
+                "{}: there is no room for its cells: the process's address space for metrics is used up or refused",
+                entry.desc.name
+            );
             Error::new(ErrorKind::System, text)
         });
         match made {

@@ -1,12 +1,13 @@
 //! A contender and the loops that time it.
 //!
-//! Every loop ends its body with a compiler fence, which is no instruction but keeps the compiler from carrying what it
-//! knows of memory across it. So no contender's handle, shard pointer or bucket stays in a register from one recording to
-//! the next, and the floor's sum does not either: each recording starts from memory, as it does in a program.
-//! (`black_box(())` does not do that: it holds nothing that memory could hide behind.)
+//! Every loop hands its operation the subject (the metric) through `black_box`, each time anew. The compiler then knows
+//! neither where the metric is nor what memory holds, so nothing that a recording looks up is carried over to the next
+//! one, and the floor's sum does not stay in a register: each recording starts from memory, as it does in a program. The
+//! pointer's way through memory, a store and a load, is in every loop alike, the floor's included.
 
-use std::hint::spin_loop;
-use std::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
+use std::hint::{black_box, spin_loop};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::values::Values;
@@ -23,17 +24,28 @@ pub(crate) struct Work<'a> {
 /// Lets all lanes of a run start together. Spins: a futex wake would stagger them by more than a run takes.
 pub(crate) struct Gate {
     missing: AtomicUsize,
+    passed: Mutex<Vec<Instant>>,
 }
 
 impl Gate {
     pub(crate) fn new(lanes: usize) -> Gate {
-        Gate { missing: AtomicUsize::new(lanes) }
+        Gate { missing: AtomicUsize::new(lanes), passed: Mutex::new(Vec::with_capacity(lanes)) }
     }
 
     fn pass(&self) {
         self.missing.fetch_sub(1, Ordering::AcqRel);
         while self.missing.load(Ordering::Acquire) != 0 {
             spin_loop();
+        }
+        self.passed.lock().expect("nothing panics while holding it").push(Instant::now());
+    }
+
+    /// How far apart the lanes really started. On a busy machine one may wait for its core until the other is done.
+    pub(crate) fn stagger(&self) -> Duration {
+        let passed = self.passed.lock().expect("nothing panics while holding it");
+        match (passed.iter().min(), passed.iter().max()) {
+            (Some(first), Some(last)) => *last - *first,
+            _ => Duration::ZERO,
         }
     }
 }
@@ -82,49 +94,42 @@ impl Contender {
     }
 }
 
-/// Times `op`, repeated. What it returns is ignored, here and below.
-pub(crate) fn repeat<R, F: FnMut() -> R>(work: &Work<'_>, op: F) -> Duration {
-    let (_, op) = spin(work.warm_up, op);
-    work.gate.pass();
-    spin(work.iterations, op).0
+/// Times `op` on `subject`, repeated. What it returns is ignored, here and below.
+pub(crate) fn repeat<S, R, F: FnMut(&S) -> R>(work: &Work<'_>, subject: &S, mut op: F) -> Duration {
+    cycle(work, subject, &[()], move |subject, ()| op(subject))
 }
 
 /// Times `op` over the elements of `table`, in turn.
-pub(crate) fn cycle<T, R, const N: usize, F: FnMut(&T) -> R>(work: &Work<'_>, table: &[T; N], op: F) -> Duration {
-    let (_, op) = spin_table(work.warm_up, table, op);
+pub(crate) fn cycle<S, T, R, const N: usize, F>(work: &Work<'_>, subject: &S, table: &[T; N], op: F) -> Duration
+where
+    F: FnMut(&S, &T) -> R,
+{
+    let (_, op) = spin(work.warm_up, subject, table, op);
     work.gate.pass();
-    spin_table(work.iterations, table, op).0
+    spin(work.iterations, subject, table, op).0
 }
 
 /// Times `op` with the nanoseconds of the table.
-pub(crate) fn nanos<R, F: FnMut(u64) -> R>(work: &Work<'_>, mut op: F) -> Duration {
-    cycle(work, &work.values.nanos, move |&value| op(value))
+pub(crate) fn nanos<S, R, F: FnMut(&S, u64) -> R>(work: &Work<'_>, subject: &S, mut op: F) -> Duration {
+    cycle(work, subject, &work.values.nanos, move |subject, &value| op(subject, value))
 }
 
 /// Times `op` with the seconds of the table.
-pub(crate) fn seconds<R, F: FnMut(f64) -> R>(work: &Work<'_>, mut op: F) -> Duration {
-    cycle(work, &work.values.seconds, move |&value| op(value))
+pub(crate) fn seconds<S, R, F: FnMut(&S, f64) -> R>(work: &Work<'_>, subject: &S, mut op: F) -> Duration {
+    cycle(work, subject, &work.values.seconds, move |subject, &value| op(subject, value))
 }
 
 // Warm-up and measurement call the same instantiation, so `op` has one call site and is inlined into the loop; it moves
 // in and out, so what it captured can live in registers instead of being reached through one more pointer.
 #[inline(never)]
-fn spin<R, F: FnMut() -> R>(iterations: u64, mut op: F) -> (Duration, F) {
-    let start = Instant::now();
-    for _ in 0..iterations {
-        let _ = op();
-        compiler_fence(Ordering::SeqCst);
-    }
-    (start.elapsed(), op)
-}
-
-#[inline(never)]
-fn spin_table<T, R, const N: usize, F: FnMut(&T) -> R>(iterations: u64, table: &[T; N], mut op: F) -> (Duration, F) {
+fn spin<S, T, R, const N: usize, F>(iterations: u64, subject: &S, table: &[T; N], mut op: F) -> (Duration, F)
+where
+    F: FnMut(&S, &T) -> R,
+{
     const { assert!(N.is_power_of_two(), "the index is masked") };
     let start = Instant::now();
     for i in 0..iterations {
-        let _ = op(&table[i as usize & (N - 1)]);
-        compiler_fence(Ordering::SeqCst);
+        let _ = op(black_box(subject), &table[i as usize & (N - 1)]);
     }
     (start.elapsed(), op)
 }

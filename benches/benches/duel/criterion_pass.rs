@@ -19,9 +19,8 @@ const CHUNK: u64 = 100_000;
 
 /// Runs every contender of a group; a group with two lanes has nothing that Criterion could time by itself.
 pub(crate) fn run(group: &Group) -> Vec<Option<f64>> {
-    let all = || std::iter::once(&group.floor).chain(&group.contenders);
     if group.lanes == Lanes::Two {
-        return all().map(|_| None).collect();
+        return group.all().map(|_| None).collect();
     }
     let mut criterion = Criterion::default()
         .without_plots()
@@ -32,13 +31,13 @@ pub(crate) fn run(group: &Group) -> Vec<Option<f64>> {
         .measurement_time(Duration::from_millis(600));
     let mut benches = criterion.benchmark_group(group.key);
     benches.sampling_mode(SamplingMode::Flat);
-    for contender in all() {
+    for contender in group.all() {
         benches.bench_function(contender.name, |bencher| {
             bencher.iter_custom(|iterations| in_chunks(contender, iterations, group));
         });
     }
     benches.finish();
-    all().map(|contender| saved_median(group.key, contender.name).map(|nanos| nanos / contender.units)).collect()
+    group.all().map(|contender| saved_median(group.key, contender.name).map(|nanos| nanos / contender.units)).collect()
 }
 
 fn in_chunks(contender: &Contender, mut iterations: u64, group: &Group) -> Duration {

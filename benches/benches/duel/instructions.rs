@@ -1,40 +1,46 @@
 //! Instructions per operation, counted by callgrind: exact where times are noisy.
 //!
-//! Each contender runs twice in a process of its own, once with twice the iterations; the difference is free of start-up,
-//! set-up and warm-up. Instructions are not time (an uncontended `fetch_add` is one of them, and costs several), so these
+//! Each contender runs twice in a process of its own, once with twice the iterations, and only the timed loop is counted:
+//! the difference is free of start-up, set-up and warm-up. Instructions are not time (an uncontended `fetch_add` is one of them, and costs several), so these
 //! figures catch a regression of one contender rather than compare contenders.
 
 use std::env;
 use std::process::Command;
 
 use crate::contender::{Gate, Work};
-use crate::groups::{ALL, COUNTED};
+use crate::groups::{ALL, COUNTED, Group};
 use crate::options::Options;
 use crate::report::Row;
+use crate::values::TABLE;
 
-const ITERATIONS: u64 = 50_000;
+/// The value table once or twice.
+const ITERATIONS: u64 = TABLE as u64;
+
+/// The loop that counts, and all it calls.
+const COUNTED_LOOP: &str = "--toggle-collect=*duel::contender::spin*";
 
 /// Counts for every contender of the groups where it makes sense.
 pub(crate) fn run(options: &Options) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
-    for (key, build) in ALL.iter().filter(|(key, _)| COUNTED.contains(key) && options.wants(key)) {
-        let group = build();
-        let mut reference = None;
-        for contender in std::iter::once(&group.floor).chain(&group.contenders) {
-            let once = collected(key, contender.name, ITERATIONS)?;
-            let twice = collected(key, contender.name, 2 * ITERATIONS)?;
-            let per_operation = twice.saturating_sub(once) as f64 / ITERATIONS as f64;
-            let mut row = Row::new(key, contender.name, per_operation, "instructions");
-            row.note.clone_from(&contender.note);
-            if contender.reference {
-                reference = Some(per_operation);
-            }
-            rows.push(row);
-        }
-        if let Some(reference) = reference {
-            let of_group = rows.iter_mut().filter(|row| row.group == *key);
-            of_group.for_each(|row| row.ratio_tach = Some(row.value / reference));
-        }
+    for (_, build) in ALL.iter().filter(|(key, _)| COUNTED.contains(key) && options.wants(key)) {
+        rows.extend(count(&build())?);
+    }
+    Ok(rows)
+}
+
+fn count(group: &Group) -> Result<Vec<Row>, String> {
+    let mut rows = Vec::new();
+    for contender in group.all() {
+        let once = collected(group.key, contender.name, ITERATIONS)?;
+        let twice = collected(group.key, contender.name, 2 * ITERATIONS)?;
+        let each = twice.saturating_sub(once) as f64 / ITERATIONS as f64 / contender.units;
+        rows.push(Row { note: contender.note.clone(), ..Row::new(group.key, contender.name, each, "instructions") });
+    }
+    let floor = rows[0].value;
+    let tach = group.all().position(|contender| contender.reference).map(|i| rows[i].value);
+    for row in &mut rows {
+        row.ratio_floor = Some(row.value / floor);
+        row.ratio_tach = tach.map(|tach| row.value / tach);
     }
     Ok(rows)
 }
@@ -43,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Row>, String> {
 fn collected(group: &str, contender: &str, iterations: u64) -> Result<u64, String> {
     let executable = env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", COUNTED_LOOP])
         .arg(executable)
         .args(["--child", "instructions", group, contender, &iterations.to_string()])
         .output()
@@ -57,8 +63,7 @@ fn collected(group: &str, contender: &str, iterations: u64) -> Result<u64, Strin
 pub(crate) fn child(group: &str, contender: &str, iterations: &str) -> Option<String> {
     let (_, build) = ALL.iter().find(|(key, _)| *key == group)?;
     let group = build();
-    let mut all = std::iter::once(&group.floor).chain(&group.contenders);
-    let contender = all.find(|known| known.name == contender)?;
+    let contender = group.all().find(|known| known.name == contender)?;
     let iterations = iterations.parse().ok()?;
     contender.run(&Work { iterations, warm_up: 1, values: &group.values, gate: &Gate::new(1) });
     Some(String::new())

@@ -23,8 +23,7 @@ fn main() -> ExitCode {
         Command::Duel => duel(&options),
         Command::Instructions => instructions::run(&options).map(|rows| report::print(&rows)),
         Command::List => {
-            groups::ALL.iter().for_each(|(key, _)| println!("{key}"));
-            println!("{}\nmemory", tail::NAME);
+            options::names().for_each(|name| println!("{name}"));
             Ok(())
         }
         Command::Child(arguments) => child::answer(arguments).map(|answer| println!("{answer}")),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::groups::{self, memory, tail};
+
 /// What this invocation is to do.
 pub(crate) enum Command {
     Duel,
@@ -51,7 +53,8 @@ impl Options {
                         "unknown option {flag}; known: --quick --no-criterion --instructions --list, and names of groups"
                     ));
                 }
-                group => options.filters.push(group.to_owned()),
+                group if known(group) => options.filters.push(group.to_owned()),
+                group => return Err(format!("no group is named like {group}; --list shows them")),
             }
         }
         options.criterion &= !options.quick;
@@ -70,4 +73,13 @@ impl Options {
             Effort { run: Duration::from_micros(150), rounds: 300, total: Duration::from_secs(8) }
         }
     }
+}
+
+/// Names of everything that a filter can select.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    groups::ALL.iter().map(|(key, _)| *key).chain([tail::NAME]).chain(memory::NAMES)
+}
+
+fn known(part: &str) -> bool {
+    names().any(|name| name.contains(part))
 }

@@ -69,10 +69,11 @@ impl Row {
 
 /// Prints all rows, group by group.
 pub(crate) fn print(rows: &[Row]) {
-    let width = rows.iter().map(|row| row.contender.chars().count()).max().unwrap_or(0);
+    let names = rows.iter().map(|row| row.contender.chars().count());
+    let width = names.chain(rows.iter().map(|row| title(row).len())).max().unwrap_or(0);
     let mut section = String::new();
     for row in rows {
-        let title = format!("{} [{}]", row.group, row.unit);
+        let title = title(row);
         if title != section {
             println!(
                 "\n{title:width$} {:>10} {:>8} {:>8} {:>8} {:>7} {:>10}",
@@ -88,21 +89,28 @@ pub(crate) fn print(rows: &[Row]) {
             digits(row.ratio_floor),
             digits(row.ratio_tach),
             digits(row.ratio_alone),
-            row.spread.map_or(String::new(), |spread| format!("{:.1} %", spread * 100.0)),
+            row.spread
+                .filter(|spread| !spread.is_nan())
+                .map_or(String::new(), |spread| format!("{:.1} %", spread * 100.0)),
             digits(criterion),
             row.note
         );
     }
 }
 
+fn title(row: &Row) -> String {
+    format!("{} [{}]", row.group, row.unit)
+}
+
 /// Three significant digits, or nothing.
 fn digits(value: Option<f64>) -> String {
     match value {
         None => String::new(),
-        Some(value) if value >= 1000.0 => format!("{value:.0}"),
+        Some(value) if value.is_nan() => "n/a".to_owned(),
         Some(value) if value >= 100.0 => format!("{value:.0}"),
         Some(value) if value >= 10.0 => format!("{value:.1}"),
-        Some(value) => format!("{value:.2}"),
+        Some(value) if value >= 0.1 => format!("{value:.2}"),
+        Some(value) => format!("{value:.3}"),
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::contender::{Contender, Gate, Work};
 use crate::groups::{Group, Lanes};
 use crate::options::Effort;
-use crate::stats::{median, spread};
+use crate::stats::{kept, median, spread};
 use crate::values::Values;
 
 /// What the rounds say about one contender.
@@ -35,6 +35,17 @@ struct Samples {
     nanos: Vec<f64>,
     over_floor: Vec<f64>,
     over_alone: Vec<f64>,
+}
+
+impl Samples {
+    /// The contender's note, and a warning when most of its rounds had to be discarded.
+    fn remark(&self, note: &str) -> String {
+        let (kept, all) = (kept(&self.nanos), self.nanos.len());
+        if 2 * kept >= all {
+            return note.to_owned();
+        }
+        format!("only {kept} of {all} rounds ran on two cores at once; {note}")
+    }
 }
 
 /// Runs a group; the floor comes first in the result.
@@ -80,7 +91,8 @@ impl Rounds<'_> {
                 let nanos = match &self.partner {
                     None => alone,
                     Some(partner) => {
-                        let nanos = per_unit(partner.run_both(group, i, iterations[i]), iterations[i], contender);
+                        let both = partner.run_both(group, i, iterations[i]);
+                        let nanos = both.map_or(f64::NAN, |time| per_unit(time, iterations[i], contender));
                         samples[i].over_alone.push(nanos / alone);
                         nanos
                     }
@@ -115,7 +127,7 @@ impl Rounds<'_> {
         }];
         outcomes.extend(group.contenders.iter().zip(&mut samples).map(|(contender, samples)| Outcome {
             name: contender.name,
-            note: contender.note.clone(),
+            note: samples.remark(&contender.note),
             over_tach: over_tach(&samples.nanos), // Before sorting: it pairs by round.
             nanos: median(&mut samples.nanos),
             spread: spread(&mut samples.over_floor),
@@ -157,13 +169,14 @@ struct Job {
 }
 
 impl Partner {
-    /// Runs on both lanes at once; the mean of what each of them took.
-    fn run_both(&self, group: &Group, contender: usize, iterations: u64) -> Duration {
+    /// Runs on both lanes at once: the mean of what each of them took, or nothing if they did not overlap.
+    fn run_both(&self, group: &Group, contender: usize, iterations: u64) -> Option<Duration> {
         let gate = Arc::new(Gate::new(2));
         self.jobs.send(Job { contender, iterations, gate: gate.clone() }).expect("the second lane is alive");
         let here = lane(group, contender, iterations, &gate);
         let there = self.done.recv().expect("the second lane is alive");
-        (here + there) / 2
+        let mean = (here + there) / 2;
+        (gate.stagger() < mean / 10).then_some(mean)
     }
 }
 

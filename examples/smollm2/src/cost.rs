@@ -42,10 +42,13 @@ pub(crate) fn print(outcome: &Outcome, recording: bool) -> Result<()> {
     let tokens = ledger.generated.max(1) as f64;
     let steps = Duration::from_nanos(ledger.step.sum).as_secs_f64();
     let share = if steps > 0.0 { 100.0 * spent / steps } else { 0.0 };
+    let what = if recording { "recording" } else { "recording is off; the calls that stay" };
     console::out(&format!(
-        "recording, estimated by a loop of the same calls after the run (warm caches, so a lower bound):\n  \
-         {} per token, {} per step, {} per request = {} in all, {} per token generated\n  \
-         {share:.6} % of the step time; the one clock reading per step, {}, is not in it\n\n",
+        "{what}, estimated by a loop of the same calls after the run\n\
+         (with warm caches, so a lower bound):\n  \
+         {} per token, {} per step, {} per request\n  \
+         {} in all, {} per token generated, {share:.6} % of the step time\n  \
+         not in it: the one clock reading per step, {}\n\n",
         seconds(token),
         seconds(step),
         seconds(request),

@@ -62,7 +62,7 @@ pub(crate) fn engine(options: &Options) -> Result<Engine> {
     let model = model.context("cannot load the weights; the file may be cut short")?;
     let conversion = match converted {
         0 => String::new(),
-        count => format!(", {count} tensors converted to Q8_0, with which candle computes faster"),
+        count => format!("\n{count} tensors converted to Q8_0, with which candle computes faster"),
     };
     let stream = |_| -> Box<dyn Stream> {
         Box::new(Llama { model: model.clone(), sampler: sampler(options, 0), sampling: options.clone(), cached: 0 })
@@ -71,7 +71,7 @@ pub(crate) fn engine(options: &Options) -> Result<Engine> {
         text: Box::new(text),
         streams: (0..options.streams).map(stream).collect(),
         context,
-        description: format!("{name}: context of {context} tokens{conversion}"),
+        description: format!("{name}, context of {context} tokens{conversion}"),
     })
 }
 

@@ -91,10 +91,9 @@ fn run(options: &Options) -> Result<bool> {
     let console = Console::new();
     let server = Server::new(options, engine, metrics.clone(), interrupted)?;
     let outcome = progress::watched(&server, &console, || server.run(&console))?;
-    drop(exporter);
 
     let reading = metrics.read();
-    report::print(&outcome, &reading, &options.run_label());
+    report::print(&outcome, metrics.is_recording().then_some(&reading), &options.run_label());
     cost::print(&outcome, metrics.is_recording())?;
     Ok(check::print(&outcome.ledger, &reading, metrics.is_recording()))
 }

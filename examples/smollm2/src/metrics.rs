@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use tach::{Counter, Exporter, Gauge, Histogram, Recording, Registry, Snapshot, Unit, UpDownCounter};
 
 use crate::request::FinishReason;
@@ -28,6 +28,9 @@ pub(crate) const STEP_TIME: &str = "step_time";
 pub(crate) const BATCH_SIZE: &str = "batch_size";
 
 const FINISHED_REASON: &str = "finished_reason";
+
+/// The longest time that is recorded as it is, in seconds: a day.
+const LONGEST: f64 = 86_400.0;
 
 /// Upper bounds in seconds, for waits of a whole prompt.
 const FIRST_TOKEN_BOUNDS: [f64; 18] =
@@ -71,7 +74,7 @@ impl Metrics {
         let level = |name, help| registry.updown_counter(name).help(help).build();
         let seconds = |name, bounds: &[f64], help| {
             let histogram = registry.histogram(name).unit(Unit::Seconds).buckets(bounds.iter().copied());
-            histogram.help(help).build()
+            histogram.max(LONGEST).help(help).build()
         };
         let success = registry
             .counter(REQUEST_SUCCESS)
@@ -134,14 +137,13 @@ impl Metrics {
 
     /// Serves `/metrics` at `address` until the exporter is dropped.
     pub(crate) fn serve(&self, address: SocketAddr) -> Result<Exporter> {
-        Exporter::builder().listen(&address.to_string()).start(&self.registry).with_context(|| {
-            let host = address.ip();
-            format!(
-                "cannot serve /metrics at {address} (is something else using the port?); \
-                 choose another with --listen, such as --listen {}, \
-                 any free one with --listen {}, or do without: --listen none",
-                SocketAddr::new(host, address.port().wrapping_add(1).max(1024)),
-                SocketAddr::new(host, 0),
+        Exporter::builder().listen(address.to_string()).start(&self.registry).map_err(|error| {
+            let other = |port| SocketAddr::new(address.ip(), port);
+            let next = other(address.port().checked_add(1).unwrap_or(9464));
+            let any = other(0);
+            anyhow!(
+                "cannot serve /metrics at {address}: {error}\n  \
+                 another address: --listen {next}; any free port: --listen {any}; no server: --listen none"
             )
         })
     }

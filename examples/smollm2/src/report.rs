@@ -8,12 +8,15 @@ use crate::request::FinishReason;
 use crate::scheduler::Ending;
 use crate::server::Outcome;
 
-/// Prints how the run went and what was recorded.
-pub(crate) fn print(outcome: &Outcome, reading: &Reading, run: &str) {
-    console::out(&render(outcome, reading, run));
+/// Prints how the run went and what was recorded, if anything was.
+pub(crate) fn print(outcome: &Outcome, reading: Option<&Reading>, run: &str) {
+    console::out(&headline(outcome, run));
+    if let Some(reading) = reading {
+        console::out(&table(reading));
+    }
 }
 
-fn render(outcome: &Outcome, reading: &Reading, run: &str) -> String {
+fn headline(outcome: &Outcome, run: &str) -> String {
     let ended = match outcome.ending {
         Ending::Tokens => "all tokens generated",
         Ending::Interrupted => "interrupted",
@@ -22,30 +25,33 @@ fn render(outcome: &Outcome, reading: &Reading, run: &str) -> String {
     let elapsed = outcome.elapsed.as_secs_f64();
     let tokens = outcome.ledger.generated;
     let rate = if elapsed > 0.0 { tokens as f64 / elapsed } else { 0.0 };
-    let mut text = format!("\n{ended}: {tokens} tokens in {elapsed:.2} s = {rate:.1} tokens/s ({run})\n\n");
+    format!("\n{ended}: {tokens} tokens in {elapsed:.2} s = {rate:.1} tokens/s\n{run}\n\n")
+}
 
+fn table(reading: &Reading) -> String {
+    let mut text = String::new();
     let _ = writeln!(
         text,
-        "{:<22}{:>8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+        "{:<20}{:>7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>8}",
         "", "count", "mean", "p50", "p90", "p99", "p99.9", "max"
     );
     for summary in &reading.histograms {
-        let _ = write!(text, "{:<22}{:>8}", summary.name, summary.count);
+        let _ = write!(text, "{:<20}{:>7}", summary.name, summary.count);
         for value in cells(summary) {
-            let _ = write!(text, "{value:>10}");
+            let _ = write!(text, "{value:>8}");
         }
         text.push('\n');
     }
     text.push('\n');
     for (name, total) in &reading.counters {
-        let _ = writeln!(text, "{name:<22}{total:>8}");
+        let _ = writeln!(text, "{name:<20}{total:>7}");
     }
     for reason in FinishReason::ALL {
         let name = format!("requests: {}", reason.label());
-        let _ = writeln!(text, "{name:<22}{:>8}", reading.finished[reason as usize]);
+        let _ = writeln!(text, "{name:<20}{:>7}", reading.finished[reason as usize]);
     }
     for (name, level) in &reading.levels {
-        let _ = writeln!(text, "{name:<22}{level:>8}");
+        let _ = writeln!(text, "{name:<20}{level:>7}");
     }
     text.push('\n');
     text
@@ -65,6 +71,9 @@ fn cells(summary: &Summary) -> Vec<String> {
 
 /// Seconds with a fitting unit and three significant digits.
 pub(crate) fn seconds(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
     let (scaled, unit) = match value {
         // The limits lie where three digits round up to the next unit.
         v if v < 0.999_5e-6 => (v * 1e9, "ns"),
@@ -90,7 +99,7 @@ mod tests {
     #[test]
     fn durations_have_three_digits_and_a_unit() {
         for (value, text) in [
-            (0.0, "0.00 ns"),
+            (0.0, "0"),
             (3.14e-9, "3.14 ns"),
             (0.000_053_1, "53.1 µs"),
             (0.002_5, "2.50 ms"),

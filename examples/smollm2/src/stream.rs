@@ -39,6 +39,6 @@ pub(crate) struct Engine {
     pub(crate) streams: Vec<Box<dyn Stream>>,
     /// Largest number of tokens that a stream can hold, prompt included.
     pub(crate) context: usize,
-    /// One line that says what was loaded.
+    /// Says what was loaded, in a line or two.
     pub(crate) description: String,
 }

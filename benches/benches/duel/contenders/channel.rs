@@ -16,7 +16,7 @@ pub(crate) fn counter() -> Vec<Contender> {
     let queue = drained();
     vec![
         Contender::new("crossbeam-channel hand-off", move |work| {
-            repeat(work, || queue.send(Measurement { metric: "tokens", labels: None, value: 1.0 }))
+            repeat(work, &queue, |queue| queue.send(Measurement { metric: "tokens", labels: None, value: 1.0 }))
         })
         .note("another core drains; no label is sent"),
     ]
@@ -26,7 +26,9 @@ pub(crate) fn histogram() -> Vec<Contender> {
     let queue = drained();
     vec![
         Contender::new("crossbeam-channel hand-off", move |work| {
-            nanos(work, |value| queue.send(Measurement { metric: "itl", labels: None, value: value as f64 }))
+            nanos(work, &queue, |queue, value| {
+                queue.send(Measurement { metric: "itl", labels: None, value: value as f64 })
+            })
         })
         .note("another core drains, and only adds up"),
     ]

@@ -1,7 +1,5 @@
 //! `fast-telemetry`: atomics sharded by thread, padded to a cache line each; the design closest to tach's.
 
-use std::hint::black_box;
-
 use fast_telemetry::{Counter, Distribution, DynamicCounter, DynamicHistogram, GaugeF64, Histogram, PrometheusExport};
 
 use crate::contender::{Contender, cycle, nanos, repeat};
@@ -18,23 +16,24 @@ const SERIES: usize = 20_000;
 
 pub(crate) fn counter() -> Vec<Contender> {
     let tokens = Counter::new(SHARDS);
-    vec![Contender::new("fast-telemetry Counter", move |work| repeat(work, || tokens.inc()))]
+    vec![Contender::new("fast-telemetry Counter", move |work| repeat(work, &tokens, |tokens| tokens.inc()))]
 }
 
 pub(crate) fn gauge() -> Vec<Contender> {
     let usage = GaugeF64::new();
-    let value = black_box(0.5);
-    vec![Contender::new("fast-telemetry GaugeF64", move |work| repeat(work, || usage.set(value)))]
+    vec![Contender::new("fast-telemetry GaugeF64", move |work| repeat(work, &usage, |usage| usage.set(0.5)))]
 }
 
 pub(crate) fn histogram() -> Vec<Contender> {
     let itl = Histogram::new(&ladder_nanos(), SHARDS);
     let distribution = Distribution::new(SHARDS);
     vec![
-        Contender::new("fast-telemetry Histogram", move |work| nanos(work, |value| itl.record(value)))
+        Contender::new("fast-telemetry Histogram", move |work| nanos(work, &itl, |itl, value| itl.record(value)))
             .note(format!("20 buckets; {}", notes::TORN)),
-        Contender::new("fast-telemetry Distribution", move |work| nanos(work, |value| distribution.record(value)))
-            .note("one bucket per octave"),
+        Contender::new("fast-telemetry Distribution", move |work| {
+            nanos(work, &distribution, |distribution, value| distribution.record(value))
+        })
+        .note("one bucket per octave"),
     ]
 }
 
@@ -42,7 +41,7 @@ pub(crate) fn labels() -> Vec<Contender> {
     let family = DynamicCounter::new(SHARDS);
     vec![
         Contender::new("fast-telemetry DynamicCounter", move |work| {
-            cycle(work, label_sets(), |set| family.inc(&[("code", &set.code), ("path", &set.path)]))
+            cycle(work, &family, label_sets(), |family, set| family.inc(&[("code", &set.code), ("path", &set.path)]))
         })
         .note("a cache of 64 label sets per thread"),
     ]

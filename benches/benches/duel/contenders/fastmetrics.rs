@@ -1,7 +1,5 @@
 //! `fastmetrics`: atomics behind an `Arc`, families behind a read-write lock.
 
-use std::hint::black_box;
-
 use fastmetrics::derive::LabelSet as DeriveLabelSet;
 use fastmetrics::format::text::{TextProfile, encode};
 use fastmetrics::metrics::counter::Counter;
@@ -39,18 +37,17 @@ fn series(i: usize) -> Series {
 
 pub(crate) fn counter() -> Vec<Contender> {
     let tokens = Counter::<u64>::default();
-    vec![Contender::new("fastmetrics Counter", move |work| repeat(work, || tokens.inc()))]
+    vec![Contender::new("fastmetrics Counter", move |work| repeat(work, &tokens, |tokens| tokens.inc()))]
 }
 
 pub(crate) fn gauge() -> Vec<Contender> {
     let usage = Gauge::<f64>::default();
-    let value = black_box(0.5);
-    vec![Contender::new("fastmetrics Gauge", move |work| repeat(work, || usage.set(value)))]
+    vec![Contender::new("fastmetrics Gauge", move |work| repeat(work, &usage, |usage| usage.set(0.5)))]
 }
 
 pub(crate) fn histogram() -> Vec<Contender> {
     let itl = Histogram::new(LADDER);
-    let run = move |work: &Work<'_>| seconds(work, |value| itl.observe(value));
+    let run = move |work: &Work<'_>| seconds(work, &itl, |itl, value| itl.observe(value));
     vec![Contender::new("fastmetrics Histogram", run).note(format!("20 buckets; {}", notes::TORN))]
 }
 
@@ -60,11 +57,11 @@ pub(crate) fn labels() -> Vec<Contender> {
     let kept: Box<[Labels; SETS]> = Box::new(label_sets().each_ref().map(Labels::from));
     vec![
         Contender::new("fastmetrics with_or_new", move |work| {
-            cycle(work, label_sets(), |set| family.with_or_new(&set.into(), Counter::inc))
+            cycle(work, &family, label_sets(), |family, set| family.with_or_new(&set.into(), Counter::inc))
         })
         .note(notes::OWNED_KEY),
         Contender::new("fastmetrics with_or_new, kept key", move |work| {
-            cycle(work, &kept, |key| kept_family.with_or_new(key, Counter::inc))
+            cycle(work, &kept_family, &kept, |kept_family, key| kept_family.with_or_new(key, Counter::inc))
         })
         .note(notes::KEPT_KEY),
     ]

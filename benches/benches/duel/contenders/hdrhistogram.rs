@@ -21,12 +21,12 @@ pub(crate) fn histogram() -> Vec<Contender> {
     vec![
         Contender::new("hdrhistogram Histogram", |work| {
             let mut itl = new();
-            nanos(work, |value| itl.record(value))
+            nanos(work, &(), |(), value| itl.record(value))
         })
         .note("each thread's own; nobody else can read it"),
         Contender::new("hdrhistogram Recorder", move |work| {
             let mut recorder = shared.lock().expect("not poisoned").recorder();
-            let time = nanos(work, |value| recorder.record(value));
+            let time = nanos(work, &(), |(), value| recorder.record(value));
             drop(recorder);
             shared.lock().expect("not poisoned").refresh_timeout(Duration::from_millis(1));
             time

@@ -14,7 +14,7 @@ fn new() -> AtomicHistogram {
 
 pub(crate) fn histogram() -> Vec<Contender> {
     let itl = new();
-    let run = move |work: &Work<'_>| nanos(work, |value| itl.increment(value));
+    let run = move |work: &Work<'_>| nanos(work, &itl, |itl, value| itl.increment(value));
     vec![Contender::new("histogram AtomicHistogram", run).note(notes::NO_SUM)]
 }
 

@@ -1,7 +1,5 @@
 //! `measured`: label values become array indices or keys of a sharded map; histograms take a read lock.
 
-use std::hint::black_box;
-
 use measured::lasso::{Rodeo, RodeoReader};
 use measured::metric::histogram::Thresholds;
 use measured::text::BufferedTextEncoder;
@@ -53,18 +51,17 @@ fn series_set() -> SeriesSet {
 
 pub(crate) fn counter() -> Vec<Contender> {
     let tokens = Counter::new();
-    vec![Contender::new("measured Counter", move |work| repeat(work, || tokens.inc()))]
+    vec![Contender::new("measured Counter", move |work| repeat(work, &tokens, |tokens| tokens.inc()))]
 }
 
 pub(crate) fn gauge() -> Vec<Contender> {
     let usage = FloatGauge::new();
-    let value = black_box(0.5);
-    vec![Contender::new("measured FloatGauge", move |work| repeat(work, || usage.get_metric().set(value)))]
+    vec![Contender::new("measured FloatGauge", move |work| repeat(work, &usage, |usage| usage.get_metric().set(0.5)))]
 }
 
 pub(crate) fn histogram() -> Vec<Contender> {
     let itl = Histogram::with_metadata(Thresholds::with_buckets(LADDER));
-    let run = move |work: &Work<'_>| seconds(work, |value| itl.get_metric().observe(value));
+    let run = move |work: &Work<'_>| seconds(work, &itl, |itl, value| itl.get_metric().observe(value));
     vec![Contender::new("measured Histogram", run).note(format!("20 buckets; {}", notes::LOCKED))]
 }
 
@@ -75,11 +72,13 @@ pub(crate) fn labels() -> Vec<Contender> {
     let dynamic = CounterVec::with_label_set(DynamicSet { code: ParaCord::default(), path: ParaCord::default() });
     vec![
         Contender::new("measured CounterVec, known values", move |work| {
-            cycle(work, label_sets(), |set| known.inc(Known { code: &set.code, path: &set.path }))
+            cycle(work, &known, label_sets(), |known, set| known.inc(Known { code: &set.code, path: &set.path }))
         })
         .note("all values listed beforehand"),
         Contender::new("measured CounterVec, dynamic values", move |work| {
-            cycle(work, label_sets(), |set| dynamic.inc(Dynamic { code: &set.code, path: &set.path }))
+            cycle(work, &dynamic, label_sets(), |dynamic, set| {
+                dynamic.inc(Dynamic { code: &set.code, path: &set.path })
+            })
         }),
     ]
 }

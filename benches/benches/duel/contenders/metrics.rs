@@ -1,6 +1,5 @@
 //! `metrics` with `metrics-exporter-prometheus`: handles through a facade, and its macros with labels.
 
-use std::hint::black_box;
 use std::sync::OnceLock;
 
 use metrics::{counter, gauge, histogram, with_local_recorder};
@@ -18,13 +17,12 @@ fn recorder(bounds: &[f64]) -> PrometheusRecorder {
 
 pub(crate) fn counter() -> Vec<Contender> {
     let tokens = with_local_recorder(&recorder(&LADDER), || counter!("tokens"));
-    vec![Contender::new("metrics Counter", move |work| repeat(work, || tokens.increment(1)))]
+    vec![Contender::new("metrics Counter", move |work| repeat(work, &tokens, |tokens| tokens.increment(1)))]
 }
 
 pub(crate) fn gauge() -> Vec<Contender> {
     let usage = with_local_recorder(&recorder(&LADDER), || gauge!("usage"));
-    let value = black_box(0.5);
-    vec![Contender::new("metrics Gauge", move |work| repeat(work, || usage.set(value)))]
+    vec![Contender::new("metrics Gauge", move |work| repeat(work, &usage, |usage| usage.set(0.5)))]
 }
 
 pub(crate) fn histogram() -> Vec<Contender> {
@@ -32,7 +30,7 @@ pub(crate) fn histogram() -> Vec<Contender> {
     let itl = with_local_recorder(&recorder, || histogram!("itl"));
     let exporter = recorder.handle();
     let run = move |work: &Work<'_>| {
-        let time = seconds(work, |value| itl.record(value));
+        let time = seconds(work, &itl, |itl, value| itl.record(value));
         exporter.run_upkeep(); // What the exporter does every few seconds; without it samples pile up.
         time
     };
@@ -45,7 +43,7 @@ pub(crate) fn labels() -> Vec<Contender> {
     INSTALLED.get_or_init(|| metrics::set_global_recorder(recorder(&LADDER)).expect("nobody else installs one"));
     vec![
         Contender::new("metrics counter!", |work| {
-            cycle(work, label_sets(), |set| {
+            cycle(work, &(), label_sets(), |(), set| {
                 counter!("requests", "code" => set.code.clone(), "path" => set.path.clone()).increment(1);
             })
         })

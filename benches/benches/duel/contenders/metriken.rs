@@ -1,7 +1,5 @@
 //! `metriken`: metrics are statics; a counter is one atomic, a histogram an array of them, both also sharded by thread.
 
-use std::hint::black_box;
-
 use metriken::{AtomicCounterHistogram, Counter, Gauge, ShardedCounterGroup, ShardedCounterHistogram, metric};
 
 use crate::contender::{Contender, Work, nanos, repeat};
@@ -26,23 +24,24 @@ static SHARDED_ITL: ShardedCounterHistogram = ShardedCounterHistogram::new(7, 64
 
 pub(crate) fn counter() -> Vec<Contender> {
     vec![
-        Contender::new("metriken Counter", |work| repeat(work, || TOKENS.increment())),
-        Contender::new("metriken ShardedCounterGroup", |work| repeat(work, || SHARDED_TOKENS.increment(3))),
+        Contender::new("metriken Counter", |work| repeat(work, &(), |()| TOKENS.increment())),
+        Contender::new("metriken ShardedCounterGroup", |work| repeat(work, &(), |()| SHARDED_TOKENS.increment(3))),
     ]
 }
 
 pub(crate) fn gauge() -> Vec<Contender> {
-    let value = black_box(5);
-    let run = move |work: &Work<'_>| repeat(work, || USAGE.set(value));
+    let run = move |work: &Work<'_>| repeat(work, &(), |()| USAGE.set(5));
     vec![Contender::new("metriken Gauge", run).note("whole numbers only")]
 }
 
 pub(crate) fn histogram() -> Vec<Contender> {
     vec![
-        Contender::new("metriken AtomicCounterHistogram", |work| nanos(work, |value| ITL.increment(value)))
+        Contender::new("metriken AtomicCounterHistogram", |work| nanos(work, &(), |(), value| ITL.increment(value)))
             .note(notes::NO_SUM),
-        Contender::new("metriken ShardedCounterHistogram", |work| nanos(work, |value| SHARDED_ITL.increment(value)))
-            .note(notes::NO_SUM),
+        Contender::new("metriken ShardedCounterHistogram", |work| {
+            nanos(work, &(), |(), value| SHARDED_ITL.increment(value))
+        })
+        .note(notes::NO_SUM),
     ]
 }
 

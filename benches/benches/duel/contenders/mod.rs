@@ -40,7 +40,7 @@ pub(crate) fn rendering(name: &'static str, render: impl Fn(&mut String) + Send 
     let buffer = Mutex::new(text);
     let run = move |work: &Work<'_>| {
         let mut out = buffer.lock().expect("no renderer panics");
-        repeat(work, || {
+        repeat(work, &render, |render| {
             out.clear();
             render(&mut out);
             black_box(&out);

@@ -1,7 +1,5 @@
 //! `opentelemetry_sdk`: instruments with attributes per call, or bound to their attributes beforehand.
 
-use std::hint::black_box;
-
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::metrics::{ManualReader, SdkMeterProvider};
@@ -27,9 +25,10 @@ pub(crate) fn counter() -> Vec<Contender> {
     vec![
         Contender::new("opentelemetry Counter", move |work| {
             let _alive = &provider;
-            repeat(work, || tokens.add(1, &[]))
+            repeat(work, &tokens, |tokens| tokens.add(1, &[]))
         }),
-        Contender::new("opentelemetry BoundCounter", move |work| repeat(work, || bound.add(1))).note(BOUND),
+        Contender::new("opentelemetry BoundCounter", move |work| repeat(work, &bound, |bound| bound.add(1)))
+            .note(BOUND),
     ]
 }
 
@@ -37,13 +36,13 @@ pub(crate) fn gauge() -> Vec<Contender> {
     let (provider, meter) = meter();
     let usage = meter.f64_gauge("usage").build();
     let bound = usage.bind(&[]);
-    let value = black_box(0.5);
     vec![
         Contender::new("opentelemetry Gauge", move |work| {
             let _alive = &provider;
-            repeat(work, || usage.record(value, &[]))
+            repeat(work, &usage, |usage| usage.record(0.5, &[]))
         }),
-        Contender::new("opentelemetry BoundGauge", move |work| repeat(work, || bound.record(value))).note(BOUND),
+        Contender::new("opentelemetry BoundGauge", move |work| repeat(work, &bound, |bound| bound.record(0.5)))
+            .note(BOUND),
     ]
 }
 
@@ -54,11 +53,13 @@ pub(crate) fn histogram() -> Vec<Contender> {
     vec![
         Contender::new("opentelemetry Histogram", move |work| {
             let _alive = &provider;
-            seconds(work, |value| itl.record(value, &[]))
+            seconds(work, &itl, |itl, value| itl.record(value, &[]))
         })
         .note(format!("20 buckets; {}", notes::LOCKED)),
-        Contender::new("opentelemetry BoundHistogram", move |work| seconds(work, |value| bound.record(value)))
-            .note(BOUND),
+        Contender::new("opentelemetry BoundHistogram", move |work| {
+            seconds(work, &bound, |bound, value| bound.record(value))
+        })
+        .note(BOUND),
     ]
 }
 
@@ -72,11 +73,11 @@ pub(crate) fn labels() -> Vec<Contender> {
     vec![
         Contender::new("opentelemetry add", move |work| {
             let _alive = &provider;
-            cycle(work, label_sets(), |set| requests.add(1, &attributes(set)))
+            cycle(work, &requests, label_sets(), |requests, set| requests.add(1, &attributes(set)))
         })
         .note(notes::OWNED_KEY),
         Contender::new("opentelemetry add, kept attributes", move |work| {
-            cycle(work, &kept, |attributes| kept_requests.add(1, attributes))
+            cycle(work, &kept_requests, &kept, |kept_requests, attributes| kept_requests.add(1, attributes))
         })
         .note(notes::KEPT_KEY),
     ]

@@ -28,11 +28,11 @@ pub(crate) fn counter() -> Vec<Contender> {
     let tokens = registered(&Registry::new(), IntCounter::new("tokens", "help"));
     let for_local = tokens.clone();
     vec![
-        Contender::new("prometheus IntCounter", move |work| repeat(work, || tokens.inc())),
+        Contender::new("prometheus IntCounter", move |work| repeat(work, &tokens, |tokens| tokens.inc())),
         Contender::new("prometheus IntCounter::local", move |work| {
             let local = for_local.local();
             let mut unflushed = 0;
-            repeat(work, || {
+            repeat(work, &local, |local| {
                 local.inc();
                 unflushed += 1;
                 if unflushed == FLUSH_EVERY {
@@ -47,8 +47,7 @@ pub(crate) fn counter() -> Vec<Contender> {
 
 pub(crate) fn gauge() -> Vec<Contender> {
     let usage = registered(&Registry::new(), Gauge::new("usage", "help"));
-    let value = black_box(0.5);
-    vec![Contender::new("prometheus Gauge", move |work| repeat(work, || usage.set(value)))]
+    vec![Contender::new("prometheus Gauge", move |work| repeat(work, &usage, |usage| usage.set(0.5)))]
 }
 
 fn options(buckets: &[f64]) -> HistogramOpts {
@@ -59,12 +58,12 @@ pub(crate) fn histogram() -> Vec<Contender> {
     let itl = registered(&Registry::new(), Histogram::with_opts(options(&LADDER)));
     let for_local = itl.clone();
     vec![
-        Contender::new("prometheus Histogram", move |work| seconds(work, |value| itl.observe(value)))
+        Contender::new("prometheus Histogram", move |work| seconds(work, &itl, |itl, value| itl.observe(value)))
             .note("20 buckets"),
         Contender::new("prometheus Histogram::local", move |work| {
             let local = for_local.local();
             let mut unflushed = 0;
-            seconds(work, |value| {
+            seconds(work, &local, |local, value| {
                 local.observe(value);
                 unflushed += 1;
                 if unflushed == FLUSH_EVERY {
@@ -82,7 +81,7 @@ pub(crate) fn labels() -> Vec<Contender> {
     let family = registered(&Registry::new(), family);
     vec![
         Contender::new("prometheus with_label_values", move |work| {
-            cycle(work, label_sets(), |set| family.with_label_values(&[&set.code, &set.path]).inc())
+            cycle(work, &family, label_sets(), |family, set| family.with_label_values(&[&set.code, &set.path]).inc())
         })
         .note("compares hashes, not strings"),
     ]

@@ -1,6 +1,5 @@
 //! `prometheus-client`: atomics behind an `Arc`, histograms behind a mutex, families behind a read-write lock.
 
-use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -40,18 +39,17 @@ fn series(i: usize) -> Series {
 
 pub(crate) fn counter() -> Vec<Contender> {
     let tokens = Counter::<u64, AtomicU64>::default();
-    vec![Contender::new("prometheus-client Counter", move |work| repeat(work, || tokens.inc()))]
+    vec![Contender::new("prometheus-client Counter", move |work| repeat(work, &tokens, |tokens| tokens.inc()))]
 }
 
 pub(crate) fn gauge() -> Vec<Contender> {
     let usage = Gauge::<f64, AtomicU64>::default();
-    let value = black_box(0.5);
-    vec![Contender::new("prometheus-client Gauge", move |work| repeat(work, || usage.set(value)))]
+    vec![Contender::new("prometheus-client Gauge", move |work| repeat(work, &usage, |usage| usage.set(0.5)))]
 }
 
 pub(crate) fn histogram() -> Vec<Contender> {
     let itl = Histogram::new(LADDER);
-    let run = move |work: &Work<'_>| seconds(work, |value| itl.observe(value));
+    let run = move |work: &Work<'_>| seconds(work, &itl, |itl, value| itl.observe(value));
     vec![Contender::new("prometheus-client Histogram", run).note(format!("20 buckets; {}", notes::LOCKED))]
 }
 
@@ -61,13 +59,13 @@ pub(crate) fn labels() -> Vec<Contender> {
     let kept: Box<[Labels; SETS]> = Box::new(label_sets().each_ref().map(Labels::from));
     vec![
         Contender::new("prometheus-client get_or_create", move |work| {
-            cycle(work, label_sets(), |set| {
+            cycle(work, &family, label_sets(), |family, set| {
                 family.get_or_create(&set.into()).inc();
             })
         })
         .note(notes::OWNED_KEY),
         Contender::new("prometheus-client get_or_create, kept key", move |work| {
-            cycle(work, &kept, |key| {
+            cycle(work, &kept_family, &kept, |kept_family, key| {
                 kept_family.get_or_create(key).inc();
             })
         })

@@ -33,7 +33,7 @@ impl Group {
 fn in_order(cells: usize) -> Contender {
     let buffer: Vec<u64> = (0..cells as u64).collect();
     Contender::new("floor: sum of one buffer", move |work| {
-        repeat(work, || black_box(black_box(&buffer[..]).iter().sum::<u64>()))
+        repeat(work, &buffer, |buffer| black_box(buffer.iter().sum::<u64>()))
     })
     .units(cells)
     .note(format!("{cells} cells, {} KiB", cells * 8 / 1024))

@@ -30,9 +30,11 @@ struct Kind {
     pick: fn(&Footprint) -> Option<Build>,
 }
 
+pub(crate) const NAMES: [&str; 2] = ["memory, counter", "memory, histogram"];
+
 const KINDS: [Kind; 2] = [
-    Kind { name: "memory, counter", series: 10_000, pick: |footprint| footprint.counters },
-    Kind { name: "memory, histogram", series: 500, pick: |footprint| footprint.histograms },
+    Kind { name: NAMES[0], series: 10_000, pick: |footprint| footprint.counters },
+    Kind { name: NAMES[1], series: 500, pick: |footprint| footprint.histograms },
 ];
 
 const THREADS: usize = 8;
@@ -56,31 +58,30 @@ fn footprints() -> Vec<Footprint> {
 
 /// Measures all contenders, one child process after the other.
 pub(crate) fn run(options: &Options) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for kind in KINDS.iter().filter(|kind| options.wants(kind.name)) {
-        let mut reference: Option<[f64; 2]> = None;
-        for footprint in footprints().iter().filter(|footprint| (kind.pick)(footprint).is_some()) {
-            let Some(answer) = child::ask(&["memory", kind.name, footprint.name]) else {
-                continue;
-            };
-            let bytes: Vec<f64> = answer.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-            let [first, further] = bytes[..] else {
-                continue;
-            };
-            let reference = *reference.get_or_insert([first, further]);
-            for (value, tach, unit) in [
-                (first, reference[0], "B/series, one thread"),
-                (further, reference[1], "B/series, each further thread"),
-            ] {
-                let mut row = Row::new(kind.name, footprint.name, value, unit);
-                row.ratio_tach = (tach > 0.0).then(|| value / tach);
-                row.note = footprint.note.to_owned();
-                rows.push(row);
-            }
+    KINDS.iter().filter(|kind| options.wants(kind.name)).flat_map(rows_of).collect()
+}
+
+fn rows_of(kind: &Kind) -> Vec<Row> {
+    let (mut first, mut further) = (Vec::new(), Vec::new());
+    for footprint in footprints().iter().filter(|footprint| (kind.pick)(footprint).is_some()) {
+        let answer = child::ask(&["memory", kind.name, footprint.name]).unwrap_or_default();
+        let bytes: Vec<f64> = answer.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let [of_first, of_further] = bytes[..] else {
+            continue; // The child has said why.
+        };
+        let row =
+            |bytes, unit| Row { note: footprint.note.to_owned(), ..Row::new(kind.name, footprint.name, bytes, unit) };
+        first.push(row(of_first, "B/series, one thread"));
+        further.push(row(of_further, "B/series, each further thread"));
+    }
+    for rows in [&mut first, &mut further] {
+        let tach = rows.first().map_or(0.0, |row| row.value); // tach leads the list of footprints.
+        if tach > 0.0 {
+            rows.iter_mut().for_each(|row| row.ratio_tach = Some(row.value / tach));
         }
     }
-    rows.sort_by_key(|row| (row.group.clone(), std::cmp::Reverse(row.unit)));
-    rows
+    first.append(&mut further);
+    first
 }
 
 /// In the child: builds and touches one contender's series; prints the bytes per series of one thread and of each other.

@@ -46,6 +46,11 @@ impl Group {
         Group { key, work: "op", scale: Scale::Nanos, lanes: Lanes::One, values, floor, contenders }
     }
 
+    /// The floor, then the contenders.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Contender> {
+        std::iter::once(&self.floor).chain(&self.contenders)
+    }
+
     fn two_lanes(mut self, key: &'static str) -> Group {
         self.key = key;
         self.lanes = Lanes::Two;

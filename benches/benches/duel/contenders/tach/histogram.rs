@@ -15,15 +15,19 @@ pub(crate) fn histogram() -> Vec<Contender> {
     vec![
         Contender::new("tach Histogram", move |work| {
             let _alive = &registry;
-            nanos(work, |value| held.record(value))
+            nanos(work, &held, |held, value| held.record(value))
         })
         .note("sum, count, exact min and max")
         .reference(),
-        Contender::new("tach Histogram, 20 bounds", move |work| nanos(work, |value| bounded.record(value)))
-            .note("exact buckets besides"),
-        Contender::new("tach Histogram, record_n", move |work| nanos(work, |value| many.record_n(value, 4))),
+        Contender::new("tach Histogram, 20 bounds", move |work| {
+            nanos(work, &bounded, |bounded, value| bounded.record(value))
+        })
+        .note("exact buckets besides"),
+        Contender::new("tach Histogram, record_n", move |work| {
+            nanos(work, &many, |many, value| many.record_n(value, 4))
+        }),
         Contender::new("tach Histogram, 20 bounds, record_n", move |work| {
-            nanos(work, |value| many_bounded.record_n(value, 4))
+            nanos(work, &many_bounded, |many_bounded, value| many_bounded.record_n(value, 4))
         }),
         Contender::new("tach Histogram::local", move |work| through_local(work, &local)),
         Contender::new("tach Histogram::local, 20 bounds", move |work| through_local(work, &local_bounded)),
@@ -32,5 +36,5 @@ pub(crate) fn histogram() -> Vec<Contender> {
 
 fn through_local(work: &crate::contender::Work<'_>, histogram: &Histogram) -> std::time::Duration {
     let mut local = histogram.local();
-    nanos(work, move |value| local.record(value))
+    nanos(work, &(), move |(), value| local.record(value))
 }

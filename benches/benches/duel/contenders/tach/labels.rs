@@ -11,7 +11,7 @@ pub(crate) fn labels() -> Vec<Contender> {
         registry.counter("requests").labels(["code", "path"]).limit(1_000).build().expect("valid description");
     let run = move |work: &Work<'_>| {
         let _alive = &registry;
-        cycle(work, label_sets(), |set| requests.with([&set.code, &set.path]).inc())
+        cycle(work, &requests, label_sets(), |requests, set| requests.with([&set.code, &set.path]).inc())
     };
     vec![Contender::new("tach Family::with", run).note("compares the strings").reference()]
 }

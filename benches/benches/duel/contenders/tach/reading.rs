@@ -48,7 +48,9 @@ pub(crate) fn render() -> Vec<Contender> {
     vec![
         rendering("tach snapshot + render", move |out| *out = tach::text::render(&registry.snapshot())).reference(),
         rendering("tach render alone", move |out| *out = tach::text::render(&snapshot)),
-        Contender::new("tach snapshot alone", move |work| repeat(work, || black_box(reading.snapshot()))),
+        Contender::new("tach snapshot alone", move |work| {
+            repeat(work, &reading, |reading| black_box(reading.snapshot()))
+        }),
     ]
 }
 
@@ -111,7 +113,7 @@ pub(crate) fn collect_histograms(cells: usize) -> Contender {
 fn collecting(registry: Registry, parked: Parked, cells: usize) -> Contender {
     let run = move |work: &Work<'_>| {
         let _parked = &parked;
-        repeat(work, || black_box(registry.snapshot()))
+        repeat(work, &registry, |registry| black_box(registry.snapshot()))
     };
     Contender::new("tach snapshot", run).units(cells).reference()
 }

@@ -1,6 +1,5 @@
 //! Counters and gauges.
 
-use std::hint::black_box;
 use std::sync::LazyLock;
 
 use tach::{Counter, Registry};
@@ -17,13 +16,13 @@ pub(crate) fn counter() -> Vec<Contender> {
     vec![
         Contender::new("tach Counter, held handle", move |work| {
             let _alive = &registry;
-            repeat(work, || tokens.inc())
+            repeat(work, &tokens, |tokens| tokens.inc())
         })
         .reference(),
-        Contender::new("tach Counter, static", |work| repeat(work, || TOKENS.inc())),
+        Contender::new("tach Counter, static", |work| repeat(work, &(), |()| TOKENS.inc())),
         Contender::new("tach Counter::local", move |work| {
             let mut local = for_local.local();
-            repeat(work, move || local.inc())
+            repeat(work, &(), move |()| local.inc())
         }),
     ]
 }
@@ -31,10 +30,9 @@ pub(crate) fn counter() -> Vec<Contender> {
 pub(crate) fn gauge() -> Vec<Contender> {
     let registry = Registry::new();
     let usage = registry.gauge("usage").build().expect("valid name");
-    let value = black_box(0.5);
     let run = move |work: &Work<'_>| {
         let _alive = &registry;
-        repeat(work, || usage.set(value))
+        repeat(work, &usage, |usage| usage.set(0.5))
     };
     vec![Contender::new("tach Gauge", run).reference()]
 }

@@ -1,0 +1,334 @@
+//! Target `text`: what is rendered of an arbitrary registry reads back as what was recorded.
+
+use crate::exposition::{Family, Labels, Sample, Type, all_series, parse};
+use crate::model::{Metric, Model, Value, Verdict, in_powers};
+use crate::number::{canonical, read};
+use crate::scenario::{Amount, Description, Kind, Scenario, Step};
+use arbitrary::{Arbitrary, Unstructured};
+use tach::{
+    Counter, Error, Family as Series, FloatCounter, Gauge, Histogram, MetricBuilder, Registry, Snapshot, UpDownCounter,
+};
+
+/// Runs the scenario that `data` stands for.
+///
+/// # Panics
+///
+/// An expectation failed.
+pub fn run(data: &[u8]) {
+    if let Ok(scenario) = Scenario::arbitrary(&mut Unstructured::new(data)) {
+        play(&scenario);
+    }
+}
+
+/// A metric that was built, whatever its kind and number of labels.
+struct Live {
+    record: Box<dyn Fn(&[String], Amount)>,
+    remove: Box<dyn Fn(&[String]) -> bool>,
+}
+
+fn play(scenario: &Scenario) {
+    let Some(registry) = build_registry(scenario) else { return };
+    let mut model = Model::new(&scenario.settings);
+    let mut live: Vec<Live> = Vec::new();
+    // Which metric of the model each description is.
+    let mut found: Vec<Option<usize>> = Vec::new();
+    for description in &scenario.metrics {
+        let number = take(&registry, &mut model, &mut live, description);
+        found.push(number);
+    }
+    for step in &scenario.steps {
+        match step {
+            Step::Record(metric, values, amount) => {
+                if let Some(number) = found[*metric] {
+                    (live[number].record)(values, *amount);
+                    model.record(number, values, *amount);
+                }
+            }
+            Step::Remove(metric, values) => {
+                if let Some(number) = found[*metric].filter(|_| scenario.metrics[*metric].labels.is_some()) {
+                    assert_eq!((live[number].remove)(values), model.remove(number, values), "{values:?}");
+                }
+            }
+            Step::Again(metric) => {
+                let number = take(&registry, &mut model, &mut live, &scenario.metrics[*metric]);
+                assert_eq!(number, found[*metric], "the same description gave another metric");
+            }
+            Step::Level(level) => {
+                registry.set_level(*level);
+                model.set_level(*level);
+            }
+        }
+    }
+    let snapshot = registry.snapshot();
+    let text = tach::text::render(&snapshot);
+    let families = parse(&text).unwrap_or_else(|rule| panic!("{rule}\n{text}"));
+    check(scenario, &model, &snapshot, &families);
+    assert_eq!(tach::text::render(&snapshot), text, "a snapshot renders the same twice");
+}
+
+fn build_registry(scenario: &Scenario) -> Option<Registry> {
+    let settings = &scenario.settings;
+    let mut builder = Registry::builder().recording(settings.recording).level(settings.level);
+    if let Some(namespace) = &settings.namespace {
+        builder = builder.namespace(namespace);
+    }
+    for (name, value) in &settings.const_labels {
+        builder = builder.const_label(name, value);
+    }
+    let registry = builder.build();
+    assert_eq!(registry.is_ok(), settings.is_legal(), "{settings:?}: {registry:?}");
+    registry.ok()
+}
+
+/// Builds a metric and gives its number in the model; `None` when it was refused, as it had to be.
+fn take(registry: &Registry, model: &mut Model, live: &mut Vec<Live>, description: &Description) -> Option<usize> {
+    let verdict = model.verdict(description);
+    let built = build(registry, description);
+    match (verdict, built) {
+        (Verdict::New | Verdict::Unknown, Ok(metric)) => {
+            // A description that the model cannot judge may be there already.
+            let same = model.metrics.iter().position(|metric| metric.description.is_the_same(description));
+            if verdict == Verdict::Unknown && same.is_some() {
+                return same;
+            }
+            model.add(description);
+            live.push(metric);
+            Some(model.metrics.len() - 1)
+        }
+        (Verdict::Same(number), Ok(metric)) => {
+            // Another handle to the same cells.
+            live[number] = metric;
+            Some(number)
+        }
+        (Verdict::Refused | Verdict::Unknown, Err(error)) => {
+            assert!(!error.to_string().is_empty());
+            None
+        }
+        (verdict, built) => panic!("{description:?} should be {verdict:?}: {:?}", built.map(|_| "taken")),
+    }
+}
+
+/// The handles' common side.
+trait Record: tach::Metric {
+    fn put(&self, amount: Amount);
+}
+
+impl Record for Counter {
+    fn put(&self, amount: Amount) {
+        self.add(amount.whole);
+    }
+}
+
+impl Record for FloatCounter {
+    fn put(&self, amount: Amount) {
+        self.add(amount.float);
+    }
+}
+
+impl Record for UpDownCounter {
+    fn put(&self, amount: Amount) {
+        self.add(amount.whole.cast_signed());
+    }
+}
+
+impl Record for Gauge {
+    fn put(&self, amount: Amount) {
+        self.set(amount.float);
+    }
+}
+
+impl Record for Histogram {
+    fn put(&self, amount: Amount) {
+        self.record_n(amount.whole, u64::from(amount.times));
+    }
+}
+
+fn build(registry: &Registry, description: &Description) -> Result<Live, Error> {
+    let name = description.name.as_str();
+    match description.kind {
+        Kind::Counter => finish(registry.counter(name), description),
+        Kind::FloatCounter => finish(registry.float_counter(name), description),
+        Kind::UpDownCounter => finish(registry.updown_counter(name), description),
+        Kind::Gauge => finish(registry.gauge(name), description),
+        Kind::Histogram => {
+            let mut builder =
+                registry.histogram(name).digits(description.digits).buckets(description.buckets.iter().copied());
+            if let Some(tick) = description.tick {
+                builder = builder.tick(tick);
+            }
+            if let Some(max) = description.max {
+                builder = builder.max(max);
+            }
+            finish(builder, description)
+        }
+    }
+}
+
+fn finish<M: Record>(builder: MetricBuilder<M>, description: &Description) -> Result<Live, Error> {
+    let builder = builder.help(&*description.help).unit(description.unit).level(description.level);
+    let limit = description.limit;
+    let labels: Option<Vec<&str>> = description.labels.as_ref().map(|l| l.iter().map(String::as_str).collect());
+    match labels.as_deref() {
+        None => {
+            let metric = builder.build()?;
+            Ok(Live { record: Box::new(move |_, amount| metric.put(amount)), remove: Box::new(|_| false) })
+        }
+        Some([]) => builder.labels([]).limit(limit).build().map(family),
+        Some(&[a]) => builder.labels([a]).limit(limit).build().map(family),
+        Some(&[a, b]) => builder.labels([a, b]).limit(limit).build().map(family),
+        Some(&[a, b, c]) => builder.labels([a, b, c]).limit(limit).build().map(family),
+        Some(_) => unreachable!("a scenario has up to three labels"),
+    }
+}
+
+fn family<M: Record, const N: usize>(series: Series<M, N>) -> Live {
+    let removing = series.clone();
+    let array = |values: &[String]| <[String; N]>::try_from(values.to_vec()).expect("as many values as labels");
+    Live {
+        record: Box::new(move |values, amount| {
+            let values = array(values);
+            series.with(values.each_ref().map(String::as_str)).put(amount);
+        }),
+        remove: Box::new(move |values| {
+            let values = array(values);
+            removing.remove(values.each_ref().map(String::as_str))
+        }),
+    }
+}
+
+/// Compares the text and the snapshot with the model.
+fn check(scenario: &Scenario, model: &Model, snapshot: &Snapshot, families: &[Family]) {
+    let mut expected: Vec<&Metric> =
+        model.metrics.iter().filter(|metric| metric.on && !metric.series.is_empty()).collect();
+    expected.sort_by(|a, b| a.base.cmp(&b.base));
+    let (own, users): (Vec<&Family>, Vec<&Family>) =
+        families.iter().partition(|family| family.name.starts_with("tach_"));
+    let names = |families: &[&Family]| families.iter().map(|family| family.base().to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&users), expected.iter().map(|metric| metric.base.clone()).collect::<Vec<_>>());
+    for (metric, family) in expected.iter().zip(&users) {
+        check_family(scenario, metric, family);
+    }
+    for metric in &model.metrics {
+        check_queries(metric, snapshot);
+    }
+    let value = |name: &str| {
+        let family = own.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("no {name}"));
+        read(&family.samples[0].value).expect("parsed before")
+    };
+    assert_eq!(value("tach_overflow_series_total"), model.overflowed as f64);
+    let series: usize = expected.iter().map(|metric| metric.series.len()).sum();
+    assert_eq!(value("tach_series"), series as f64);
+}
+
+fn check_family(scenario: &Scenario, metric: &Metric, family: &Family) {
+    let description = &metric.description;
+    let kind = match description.kind {
+        Kind::Counter | Kind::FloatCounter => Type::Counter,
+        Kind::UpDownCounter | Kind::Gauge => Type::Gauge,
+        Kind::Histogram => Type::Histogram,
+    };
+    assert_eq!(family.kind, kind);
+    assert_eq!(family.help.as_deref().unwrap_or(""), description.help);
+    let labels = |values: &[String]| -> Labels {
+        let own = description.labels.iter().flatten().zip(values);
+        let constant = scenario.settings.const_labels.iter().map(|(name, value)| (name, value));
+        let all = constant.chain(own).filter(|(_, value)| !value.is_empty());
+        all.map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    if kind == Type::Histogram {
+        let all = all_series(family).expect("parsed before");
+        assert_eq!(all.len(), metric.series.len());
+        for (series, (values, value)) in all.iter().zip(&metric.series) {
+            assert_eq!(series.labels, labels(values));
+            let Value::Histogram(recorded) = value else { unreachable!("a histogram's values") };
+            let counted = Counted::of(description, recorded);
+            assert_eq!(series.count, counted.count);
+            assert_eq!(series.buckets.iter().map(|bucket| bucket.0).collect::<Vec<_>>(), description.bounds());
+            if let Some(exact) = counted.exact {
+                assert_eq!(series.buckets.iter().map(|bucket| bucket.1).collect::<Vec<_>>(), exact.buckets);
+                assert_eq!(series.sum, canonical(exact.sum, false));
+            }
+        }
+        return;
+    }
+    let sample = |(values, value): (&Vec<String>, &Value)| Sample {
+        name: family.name.clone(),
+        labels: labels(values),
+        value: match value {
+            Value::Counter(total) => total.to_string(),
+            Value::UpDown(total) => total.to_string(),
+            Value::Float(value) | Value::Gauge(value) => canonical(*value, false),
+            Value::Histogram(_) => unreachable!("handled above"),
+        },
+    };
+    assert_eq!(family.samples, metric.series.iter().map(sample).collect::<Vec<_>>());
+}
+
+/// What a histogram should show.
+struct Counted {
+    count: u64,
+    exact: Option<Exact>,
+}
+
+/// Known where a tick is a power of ten.
+struct Exact {
+    buckets: Vec<u64>,
+    sum: f64,
+    clamped: u64,
+}
+
+impl Counted {
+    fn of(description: &Description, recorded: &[(u64, u64)]) -> Self {
+        let count = recorded.iter().map(|(_, times)| times).sum();
+        let exact = description.tick_power().map(|power| {
+            let max = description.max_ticks(power);
+            let clamp = |ticks: u64| u128::from(ticks).min(max) as u64;
+            let below = |bound: f64| {
+                let bound = in_powers(bound, power);
+                recorded.iter().filter(|(ticks, _)| u128::from(clamp(*ticks)) <= bound).map(|(_, times)| times).sum()
+            };
+            // One thread's sum of ticks wraps.
+            let add = |sum: u64, (ticks, times): &(u64, u64)| sum.wrapping_add(clamp(*ticks).wrapping_mul(*times));
+            let ticks = recorded.iter().fold(0, add) as f64;
+            let scale = 10_f64.powi(power.abs());
+            Exact {
+                buckets: description.bounds().iter().map(|&bound| below(bound)).collect(),
+                sum: if power < 0 { ticks / scale } else { ticks * scale },
+                clamped: recorded.iter().filter(|(ticks, _)| u128::from(*ticks) > max).map(|(_, times)| times).sum(),
+            }
+        });
+        Self { count, exact }
+    }
+}
+
+fn check_queries(metric: &Metric, snapshot: &Snapshot) {
+    let description = &metric.description;
+    let names = description.labels.as_deref().unwrap_or(&[]);
+    for (values, value) in &metric.series {
+        let labels: Vec<(&str, &str)> =
+            names.iter().zip(values).rev().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let name = description.name.as_str();
+        let bits = |value: f64| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
+        match value {
+            Value::Counter(total) => assert_eq!(snapshot.counter(name, &labels), metric.on.then_some(*total)),
+            Value::Float(total) => assert_eq!(snapshot.float_counter(name, &labels), metric.on.then_some(*total)),
+            Value::UpDown(total) => assert_eq!(snapshot.gauge(name, &labels), metric.on.then_some(*total as f64)),
+            Value::Gauge(value) => {
+                assert_eq!(snapshot.gauge(name, &labels).map(bits), metric.on.then_some(bits(*value)));
+            }
+            Value::Histogram(recorded) => {
+                let histogram = snapshot.histogram(name, &labels);
+                assert_eq!(histogram.is_some(), metric.on);
+                let Some(histogram) = histogram else { continue };
+                let counted = Counted::of(description, recorded);
+                assert_eq!((histogram.count(), histogram.is_exact()), (counted.count, true));
+                if let Some(exact) = counted.exact {
+                    assert_eq!((histogram.sum(), histogram.clamped()), (exact.sum, exact.clamped));
+                    for (bound, count) in description.bounds().iter().zip(exact.buckets) {
+                        assert_eq!(histogram.bucket_count_le(*bound), count, "le {bound}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The settings of an exporter.
+
+use super::address;
+use super::exporter::Exporter;
+use crate::error::{Error, ErrorKind};
+use crate::registry::Registry;
+use std::time::Duration;
+
+/// Longer than anybody waits, and short enough to be added to any time.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// What bounds the exporter's clients.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// Connections open at once.
+    pub(super) connections: usize,
+    /// Scrapes from their request to the last byte of their response.
+    pub(super) scrapes: usize,
+    /// From a scrape's request until its page is made.
+    pub(super) scrape: Duration,
+    /// From the first byte of a request, or from the start of a connection, to the end of the request's head.
+    pub(super) header: Duration,
+    /// Between the requests of a connection.
+    pub(super) idle: Duration,
+    /// From the end of a request's head to the last byte of its response.
+    pub(super) response: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 64,
+            scrapes: 32,
+            scrape: Duration::from_secs(10),
+            header: Duration::from_secs(5),
+            // Longer than the usual minute between scrapes, so that these find their connection again.
+            idle: Duration::from_secs(75),
+            response: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Collects the settings of an [`Exporter`].
+///
+/// Beyond those that can be set: a request's head has at most 16 KiB and 64 headers (431 otherwise), requests with a body are
+/// refused (413), and a client that sends nothing more has one second to read the end of its last response.
+#[derive(Clone, Debug)]
+pub struct ExporterBuilder {
+    listen: String,
+    limits: Limits,
+}
+
+impl Default for ExporterBuilder {
+    fn default() -> Self {
+        Self { listen: address::DEFAULT.to_owned(), limits: Limits::default() }
+    }
+}
+
+impl ExporterBuilder {
+    /// Where to listen: an IP address and a port, as `127.0.0.1:9464`, `[::1]:9464` or `localhost:9464`. `127.0.0.1:9464`
+    /// unless told.
+    ///
+    /// Port 0 takes any free port, which [`Exporter::local_addr`] tells. `0.0.0.0` and `[::]` open the metrics to whoever
+    /// reaches the machine.
+    #[must_use]
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.listen = address.into();
+        self
+    }
+
+    /// How many connections may be open at once, at least 1. 64 unless told.
+    ///
+    /// When all are, a new one takes the place of the one whose client has kept it idle, or its request unfinished, for longest
+    /// and for half a second at least. When all are being answered for a second, the new one gets a 503 and is closed.
+    #[must_use]
+    pub fn connections_max(mut self, connections: usize) -> Self {
+        self.limits.connections = connections;
+        self
+    }
+
+    /// How many scrapes may be under way at once, from the request to the last byte of the response, at least 1. 32 unless
+    /// told.
+    ///
+    /// Each may hold a page of its own in memory, although those that come together share one. Further ones wait, for as long
+    /// as [`scrape_timeout`](Self::scrape_timeout) lets them.
+    #[must_use]
+    pub fn scrapes_max(mut self, scrapes: usize) -> Self {
+        self.limits.scrapes = scrapes;
+        self
+    }
+
+    /// How long a scrape may wait for its page, above zero. 10 seconds unless told.
+    ///
+    /// When that is over it gets a 503 with `Retry-After`, which happens when a callback of an observed metric is slow, or
+    /// [`scrapes_max`](Self::scrapes_max) others take long. The time that Prometheus allows, as its request says
+    /// (`X-Prometheus-Scrape-Timeout-Seconds`), less half a second, counts where it is shorter.
+    #[must_use]
+    pub fn scrape_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.scrape = timeout;
+        self
+    }
+
+    /// How long a client may take to send the head of a request, from its first byte, or from when the connection was accepted;
+    /// above zero. 5 seconds unless told. Then the connection is closed.
+    #[must_use]
+    pub fn header_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.header = timeout;
+        self
+    }
+
+    /// How long a connection may wait for another request, above zero. 75 seconds unless told. Then it is closed.
+    ///
+    /// More than the interval of the scrapes lets them share a connection.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.idle = timeout;
+        self
+    }
+
+    /// How long the whole answer to a request may take, from its head to the last byte of the response, above zero. 30 seconds
+    /// unless told. Then the connection is closed, so a client that reads slowly cannot hold a page for longer.
+    #[must_use]
+    pub fn response_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.response = timeout;
+        self
+    }
+
+    /// Opens the socket and starts the threads. When this returns, connections are accepted.
+    ///
+    /// # Errors
+    ///
+    /// The address is none, or the system does not let the process listen there, as the port is taken: the text names the
+    /// address and the remedy. A limit is zero. The system refuses a thread.
+    pub fn start(mut self, registry: &Registry) -> Result<Exporter, Error> {
+        let limits = &mut self.limits;
+        for (name, count) in [("connections_max", limits.connections), ("scrapes_max", limits.scrapes)] {
+            if count == 0 {
+                return Err(zero(name, "at least 1"));
+            }
+        }
+        for (name, limit) in [
+            ("scrape_timeout", &mut limits.scrape),
+            ("header_timeout", &mut limits.header),
+            ("idle_timeout", &mut limits.idle),
+            ("response_timeout", &mut limits.response),
+        ] {
+            if limit.is_zero() {
+                return Err(zero(name, "a time above zero"));
+            }
+            *limit = FOREVER.min(*limit);
+        }
+        Exporter::start(registry, &self.listen, self.limits)
+    }
+}
+
+fn zero(name: &str, instead: &str) -> Error {
+    Error::new(ErrorKind::Setting, format!("exporter: {name} is zero, so nothing could be served: give {instead}"))
+}

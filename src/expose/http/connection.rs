@@ -1,0 +1,81 @@
+//! One client: hyper's HTTP/1 on its socket, until its watch says that it is over.
+
+use super::request::Ask;
+use super::respond::Content;
+use super::stream::Stream;
+use super::watch::Watch;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Body;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io::Cursor;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The longest head of a request, in bytes: its line and its headers.
+pub(super) const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// The most headers that a request may have.
+pub(super) const HEADERS_MAX: usize = 64;
+
+/// Serves a connection until its client, an error or a deadline ends it.
+pub(super) async fn serve<I, F>(io: I, watch: Rc<Watch>, answer: impl Fn(Ask) -> F)
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Response<Content>>,
+{
+    let mut exchange = pin!(exchange(io, Rc::clone(&watch), answer));
+    let mut timer = pin!(tokio::time::sleep_until(watch.deadline().into()));
+    poll_fn(|cx| {
+        if exchange.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // What was just polled may have moved the deadline.
+        let deadline = watch.deadline().into();
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        timer.as_mut().poll(cx)
+    })
+    .await;
+}
+
+/// HTTP/1 on `io`: requests are read and answered one after another.
+pub(super) fn exchange<I, F>(
+    io: I,
+    watch: Rc<Watch>,
+    answer: impl Fn(Ask) -> F,
+) -> impl Future<Output = hyper::Result<()>>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Response<Content>>,
+{
+    let stream = TokioIo::new(Stream::new(io, Rc::clone(&watch)));
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        watch.requested();
+        let (head, body) = request.into_parts();
+        // The body is dropped unread here: hyper takes what little has come with the head, or ends the connection.
+        let ask = Ask::read(&head.method, head.uri.path(), &head.headers, !body.is_end_stream());
+        let response = answer(ask);
+        let watch = Rc::clone(&watch);
+        async move {
+            let response = response.await;
+            watch.answered();
+            Ok::<_, Infallible>(response.map(|content| Full::new(Cursor::new(content))))
+        }
+    });
+    http1::Builder::new()
+        // The watch times heads too, which hyper could, but not apart from idleness.
+        .header_read_timeout(None)
+        // A client that has sent all it wants to may close its side before it is answered.
+        .half_close(true)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(stream, service)
+}

@@ -1,0 +1,95 @@
+//! The places for connections, and who leaves when all are taken.
+
+use super::watch::Watch;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::timeout_at;
+
+/// A client that has been waited for this long leaves when somebody else needs its place.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How long a new connection waits for a place when all others are being answered.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The connections there are, at most so many.
+#[derive(Debug)]
+pub(super) struct Places {
+    max: usize,
+    open: RefCell<Vec<Open>>,
+    /// Told when a connection ends, or is no longer busy.
+    pub(super) freed: Rc<Notify>,
+}
+
+#[derive(Debug)]
+struct Open {
+    watch: Rc<Watch>,
+    task: AbortHandle,
+}
+
+/// Gives a connection's place back when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Rc<Places>,
+    watch: Rc<Watch>,
+}
+
+impl Places {
+    pub(super) fn new(max: usize) -> Self {
+        Self { max, open: RefCell::default(), freed: Rc::new(Notify::new()) }
+    }
+
+    /// Finds a place for one more connection: a free one, or that of the client which has kept an idle connection, or an
+    /// unfinished request, for longest. `false`: all are being answered, and stay so for as long as a client can be kept
+    /// waiting.
+    pub(super) async fn claim(&self) -> bool {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let now = Instant::now();
+            let oldest = self.oldest();
+            if self.open.borrow().len() < self.max {
+                return true;
+            }
+            let until = match oldest {
+                Some((index, since)) if since + GRACE <= now => {
+                    self.open.borrow_mut().swap_remove(index).task.abort();
+                    return true;
+                }
+                Some((_, since)) => give_up.min(since + GRACE),
+                None => give_up,
+            };
+            if give_up <= now {
+                return false;
+            }
+            // Looked at again in either case.
+            let _ = timeout_at(until.into(), self.freed.notified()).await;
+        }
+    }
+
+    /// The connection that has waited for its client for longest.
+    fn oldest(&self) -> Option<(usize, Instant)> {
+        let open = self.open.borrow();
+        let waiting = open.iter().enumerate().filter_map(|(index, open)| Some((index, open.watch.waiting_since()?)));
+        waiting.min_by_key(|(_, since)| *since)
+    }
+
+    /// Takes the place that was found for a connection; `task` ends it.
+    pub(super) fn take(&self, watch: Rc<Watch>, task: AbortHandle) {
+        self.open.borrow_mut().push(Open { watch, task });
+    }
+
+    /// What gives the place of this connection back.
+    pub(super) fn place(self: &Rc<Self>, watch: &Rc<Watch>) -> Place {
+        Place { places: Rc::clone(self), watch: Rc::clone(watch) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // One that had to leave is no longer there.
+        self.places.open.borrow_mut().retain(|open| !Rc::ptr_eq(&open.watch, &self.watch));
+        self.places.freed.notify_one();
+    }
+}

@@ -1,0 +1,145 @@
+//! What a connection is doing, since when, and until when it may.
+//!
+//! hyper has one timer, for request heads, and none for responses. So the stream and the service tell a [`Watch`] what they
+//! see, and the connection's task ends it when the deadline of its phase has passed.
+//!
+//! ```text
+//!  accepted ─► Head ─ head complete ─► Answering ─ response made ─► Answered ─ all of it written ─► Idle ─┐
+//!               ▲                                                                                         │
+//!               └──────────────────────────────────── first byte ─────────────────────────────────────────┘
+//! ```
+
+use super::builder::Limits;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// How long a closed connection may take to notice: its client has to be told before the rest of what it sent is thrown away.
+const LINGER: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// A request's head is on its way, or the first one is awaited.
+    Head,
+    /// A request is being answered.
+    Answering,
+    /// The response is made, and being written.
+    Answered,
+    /// No request is under way.
+    Idle,
+    /// The last response is written, and the connection being closed.
+    Closing,
+}
+
+/// The phase and deadline of one connection.
+#[derive(Debug)]
+pub(super) struct Watch {
+    limits: Rc<Limits>,
+    /// Told when the connection no longer is busy.
+    freed: Rc<Notify>,
+    phase: Cell<Phase>,
+    since: Cell<Instant>,
+    deadline: Cell<Instant>,
+}
+
+impl Watch {
+    /// For a connection that is accepted now.
+    pub(super) fn new(limits: &Rc<Limits>, freed: &Rc<Notify>) -> Self {
+        let now = Instant::now();
+        Self {
+            limits: Rc::clone(limits),
+            freed: Rc::clone(freed),
+            phase: Cell::new(Phase::Head),
+            since: Cell::new(now),
+            deadline: Cell::new(now + limits.header),
+        }
+    }
+
+    fn enter(&self, phase: Phase, limit: Duration) {
+        let now = Instant::now();
+        self.phase.set(phase);
+        self.since.set(now);
+        self.deadline.set(now + limit);
+    }
+
+    /// Bytes have come in.
+    pub(super) fn received(&self) {
+        if self.phase.get() == Phase::Idle {
+            self.enter(Phase::Head, self.limits.header);
+        }
+    }
+
+    /// A request's head is complete.
+    pub(super) fn requested(&self) {
+        self.enter(Phase::Answering, self.limits.response);
+    }
+
+    /// The response is made. Its deadline is that of the whole answer, so a client that reads slowly gains nothing.
+    pub(super) fn answered(&self) {
+        self.phase.set(Phase::Answered);
+    }
+
+    /// All that there was to write is written.
+    pub(super) fn flushed(&self) {
+        if self.phase.get() == Phase::Answered {
+            self.enter(Phase::Idle, self.limits.idle);
+            self.freed.notify_one();
+        }
+    }
+
+    /// No more will be written.
+    pub(super) fn closing(&self) {
+        self.enter(Phase::Closing, LINGER);
+        self.freed.notify_one();
+    }
+
+    /// When the connection is to be ended.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline.get()
+    }
+
+    /// Since when nothing but the client has kept the connection; `None` while it is being answered.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        let busy = matches!(self.phase.get(), Phase::Answering | Phase::Answered);
+        (!busy).then(|| self.since.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, Phase, Watch};
+    use std::rc::Rc;
+    use std::time::Duration;
+    use tokio::sync::Notify;
+
+    #[test]
+    fn each_phase_has_its_deadline() {
+        let secs = Duration::from_secs;
+        let limits = Limits { header: secs(5), idle: secs(70), response: secs(30), ..Limits::default() };
+        let watch = Watch::new(&Rc::new(limits), &Rc::new(Notify::new()));
+        let left = |watch: &Watch| (watch.deadline() - watch.since.get()).as_secs();
+        assert_eq!(left(&watch), 5);
+        let first = watch.deadline();
+        // More bytes, or a flush of nothing, move nothing.
+        watch.received();
+        watch.flushed();
+        assert_eq!((watch.deadline(), watch.phase.get()), (first, Phase::Head));
+
+        watch.requested();
+        assert_eq!((left(&watch), watch.waiting_since()), (30, None));
+        let answer = watch.deadline();
+        watch.received();
+        watch.flushed();
+        watch.answered();
+        assert_eq!((watch.deadline(), watch.waiting_since()), (answer, None));
+
+        watch.flushed();
+        assert_eq!(left(&watch), 70);
+        assert!(watch.waiting_since().is_some());
+        watch.received();
+        assert_eq!((left(&watch), watch.phase.get()), (5, Phase::Head));
+        watch.closing();
+        assert_eq!(left(&watch), 1);
+    }
+}

@@ -1,0 +1,169 @@
+//! A region: the memory of one shard, a flat run of cells that costs nothing until touched.
+//!
+//! An anonymous mapping that is zero until written, with huge pages advised against: `alloc_zeroed` writes every page when the
+//! alignment exceeds the allocator's, and a transparent huge page makes 2 MiB resident at the first touch. Only address space is
+//! reserved, no swap. Under loom, and where there is no `mmap`, the cells come from the allocator.
+
+use super::cell::Cell;
+use std::ops::Range;
+
+/// Where a region begins, or null.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base(*const Cell);
+
+impl Base {
+    pub(crate) const NULL: Self = Self(std::ptr::null());
+
+    /// The cell at `offset`, in cells.
+    ///
+    /// # Safety
+    ///
+    /// `self` is the base of a region that outlives `'a`, and `offset` lies within its length.
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    pub(crate) unsafe fn cell<'a>(self, offset: u32) -> &'a Cell {
+        // SAFETY: by the contract the address lies in a mapping that stays, and holds a `Cell`.
+        unsafe { &*self.0.add(offset as usize) }
+    }
+
+    /// The cell `index` behind the one at `offset`: the same as `cell(offset + index)`, but the compiler may fold a constant
+    /// `index` into the address, as no sum of the two can wrap.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Base::cell`], for `offset + index`.
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    pub(crate) unsafe fn cell_at<'a>(self, offset: u32, index: usize) -> &'a Cell {
+        // SAFETY: as in `cell`.
+        unsafe { &*self.0.add(offset as usize + index) }
+    }
+}
+
+/// The memory of one shard.
+#[derive(Debug)]
+pub(crate) struct Region {
+    memory: memory::Memory,
+    len: u32,
+}
+
+impl Region {
+    /// A region of `len` cells. `None` when the system refuses the address space.
+    pub(crate) fn new(len: u32) -> Option<Self> {
+        Some(Self { memory: memory::Memory::new(len as usize)?, len })
+    }
+
+    /// How many cells it has.
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(crate) fn base(&self) -> Base {
+        Base(self.memory.as_ptr())
+    }
+
+    /// Makes cells zero that nobody records to any more, and gives their pages back. `cells` begins and ends on a page.
+    pub(crate) fn discard(&self, cells: Range<u32>) {
+        let end = cells.end.min(self.len);
+        if cells.start < end {
+            self.memory.discard(cells.start as usize..end as usize);
+        }
+    }
+}
+
+#[cfg(all(unix, not(tach_loom)))]
+#[allow(unsafe_code)]
+mod memory {
+    use super::Cell;
+    use std::ops::Range;
+    use std::ptr::{NonNull, null_mut};
+
+    /// An anonymous mapping.
+    #[derive(Debug)]
+    pub(super) struct Memory {
+        first: NonNull<Cell>,
+        bytes: usize,
+    }
+
+    // SAFETY: the mapping is this value's own, and its cells are atomics.
+    unsafe impl Send for Memory {}
+    // SAFETY: as for Send.
+    unsafe impl Sync for Memory {}
+
+    impl Memory {
+        pub(super) fn new(len: usize) -> Option<Self> {
+            let bytes = len * size_of::<Cell>();
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
+            // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+            let address = unsafe { libc::mmap(null_mut(), bytes, access, flags, -1, 0) };
+            if address == libc::MAP_FAILED {
+                return None;
+            }
+            // Advice only: a kernel without huge pages answers with an error that changes nothing here.
+            #[cfg(target_os = "linux")]
+            // SAFETY: the range is the mapping just made.
+            unsafe {
+                libc::madvise(address, bytes, libc::MADV_NOHUGEPAGE);
+            }
+            Some(Self { first: NonNull::new(address.cast())?, bytes })
+        }
+
+        pub(super) fn as_ptr(&self) -> *const Cell {
+            self.first.as_ptr()
+        }
+
+        pub(super) fn discard(&self, cells: Range<usize>) {
+            assert!(cells.start <= cells.end && cells.end * size_of::<Cell>() <= self.bytes);
+            // SAFETY: the range lies in the mapping.
+            let address = unsafe { self.first.as_ptr().add(cells.start) };
+            let bytes = cells.len() * size_of::<Cell>();
+            // On Linux the pages of a private anonymous mapping read as zeros afterwards. Elsewhere that is not promised, so the
+            // cells are cleared one by one.
+            #[cfg(target_os = "linux")]
+            // SAFETY: the range lies in the mapping, and nobody but the caller uses its cells.
+            let done = unsafe { libc::madvise(address.cast(), bytes, libc::MADV_DONTNEED) } == 0;
+            #[cfg(not(target_os = "linux"))]
+            let done = false;
+            if !done {
+                for index in 0..bytes / size_of::<Cell>() {
+                    // SAFETY: the cell lies in the mapping, which lives as long as `self`.
+                    unsafe { &*address.add(index) }.clear();
+                }
+            }
+        }
+    }
+
+    impl Drop for Memory {
+        fn drop(&mut self) {
+            // SAFETY: the mapping was made by `new`, and whoever drops it has given up every pointer into it.
+            unsafe {
+                libc::munmap(self.first.as_ptr().cast(), self.bytes);
+            }
+        }
+    }
+}
+
+#[cfg(any(not(unix), tach_loom))]
+mod memory {
+    use super::Cell;
+    use std::ops::Range;
+
+    /// Cells from the allocator.
+    #[derive(Debug)]
+    pub(super) struct Memory(Box<[Cell]>);
+
+    impl Memory {
+        pub(super) fn new(len: usize) -> Option<Self> {
+            Some(Self((0..len).map(|_| Cell::new()).collect()))
+        }
+
+        pub(super) fn as_ptr(&self) -> *const Cell {
+            self.0.as_ptr()
+        }
+
+        pub(super) fn discard(&self, cells: Range<usize>) {
+            self.0[cells].iter().for_each(Cell::clear);
+        }
+    }
+}
