@@ -122,7 +122,8 @@ impl Client {
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
                     return rest;
                 }
-                Err(error) => panic!("not closed: {error}"),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("not closed: {error:?}"),
             }
         }
     }
@@ -332,7 +333,7 @@ fn bodies_of_requests_are_not_read() {
 #[test]
 fn slow_requests_are_cut_off() {
     let registry = Registry::new();
-    let exporter = builder().header_timeout(millis(200)).idle_timeout(millis(500)).start(&registry).unwrap();
+    let exporter = builder().header_timeout(millis(200)).start(&registry).unwrap();
     let begun = Instant::now();
     // One sends nothing, one a byte at a time.
     let mut silent = Client::connect(&exporter);
@@ -353,12 +354,12 @@ fn slow_requests_are_cut_off() {
     later.send("GET ");
     let begun = Instant::now();
     assert!(later.rest().is_empty());
-    assert!(begun.elapsed() >= millis(150) && begun.elapsed() < millis(450), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= millis(150) && begun.elapsed() < millis(1500), "{:?}", begun.elapsed());
 }
 
 #[test]
 fn idle_connections_are_closed() {
-    let exporter = builder().idle_timeout(millis(200)).start(&Registry::new()).unwrap();
+    let exporter = builder().idle_timeout(millis(400)).start(&Registry::new()).unwrap();
     let mut client = Client::connect(&exporter);
     for _ in 0..4 {
         client.request("GET", "/metrics", "");
@@ -366,7 +367,7 @@ fn idle_connections_are_closed() {
     }
     let begun = Instant::now();
     assert!(client.rest().is_empty());
-    assert!(begun.elapsed() < millis(1000));
+    assert!(begun.elapsed() < millis(1500), "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -382,7 +383,8 @@ fn slow_readers_are_cut_off() {
     let mut byte = [0];
     let mut read = 0;
     while begun.elapsed() < millis(700) {
-        read += client.0.get_mut().read(&mut byte).unwrap();
+        client.0.get_mut().read_exact(&mut byte).unwrap();
+        read += 1;
         std::thread::sleep(millis(50));
     }
     read += client.rest().len();
@@ -464,7 +466,7 @@ fn a_scrape_that_takes_too_long_gets_a_503() {
     assert_eq!((second.status, second.header("retry-after")), (503, Some("1")));
     let hurried = request(&exporter, "GET", "/metrics", "X-Prometheus-Scrape-Timeout-Seconds: 0.1\r\n");
     assert_eq!(hurried.status, 503);
-    assert!(begun.elapsed() < millis(800), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < millis(1500), "{:?}", begun.elapsed());
     let first = first.receive(false).unwrap();
     assert_eq!((first.status, first.header("content-type")), (503, Some("text/plain; charset=utf-8")));
     // The landing page needs no collection.
@@ -639,6 +641,13 @@ fn dropping_it_ends_its_connections_and_frees_the_port() {
     let again = Exporter::builder().listen(address.to_string()).start(&Registry::new()).unwrap();
     assert_eq!(again.local_addr(), address);
     scrape(&again);
+}
+
+#[test]
+fn it_may_be_kept_in_a_static() {
+    fn is_static<T: Send + Sync + 'static>() {}
+    is_static::<Exporter>();
+    is_static::<ExporterBuilder>();
 }
 
 #[test]

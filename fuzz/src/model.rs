@@ -78,10 +78,10 @@ fn is_label_name(name: &str, histogram: bool) -> bool {
     is_name(name, &[]) && !name.starts_with("__") && !(histogram && ["le", "quantile"].contains(&name))
 }
 
-/// `value` in units of `10^power`, rounded down, by moving the point of what `{}` prints.
+/// `value`, which is not negative, in units of `10^power`, rounded down, by moving the point of what `{}` prints.
 #[must_use]
 pub fn in_powers(value: f64, power: i32) -> u128 {
-    let printed = format!("{value}");
+    let printed = format!("{}", value.abs());
     let (whole, fraction) = printed.split_once('.').unwrap_or((&printed, ""));
     let mut digits = format!("{whole}{fraction}");
     let point = whole.len() as i32 - power;

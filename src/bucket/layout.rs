@@ -77,10 +77,10 @@ impl Layout {
     #[inline(always)]
     pub(crate) const fn index_exact(&self, value: u64) -> usize {
         if value < self.linear {
-            value as usize
-        } else {
-            ((value as i64 as f64).to_bits() >> self.shift).wrapping_sub(self.bias) as usize
+            out_of_line();
+            return value as usize;
         }
+        ((value as i64 as f64).to_bits() >> self.shift).wrapping_sub(self.bias) as usize
     }
 
     /// The smallest value of a cell, in ticks.
@@ -101,6 +101,11 @@ impl Layout {
         (index, (index / self.linear).saturating_sub(1))
     }
 }
+
+/// Marks the branch that calls it as the one to move out of the way: latencies are large numbers.
+#[cold]
+#[inline(always)]
+const fn out_of_line() {}
 
 #[cfg(test)]
 mod tests {

@@ -40,24 +40,16 @@ const HEADER: u32 = 8;
 /// The layout of most histograms, in which the index needs constants only.
 const TWO_DIGITS: Layout = Layout::new(2, MAX_TICKS);
 
-/// How a recording finds its bucket.
-#[derive(Clone, Copy, Debug)]
-enum Path {
-    /// Two digits, no cell is split.
-    TwoDigits,
-    /// Two digits, with cells that declared bounds split.
-    TwoDigitsSplit,
-    /// Any other.
-    General,
-}
-
 /// One histogram. Aligned as [`super::scalar::Scalar`] is.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(crate) struct Hdr {
     slot: Slot,
     back: u32,
-    path: Path,
+    /// Two digits, and no cell is split.
+    plain: bool,
+    /// Two digits.
+    two_digits: bool,
     layout: Layout,
     marks: Shared<[u64]>,
     grid: Shared<Grid>,
@@ -77,11 +69,8 @@ impl Hdr {
         Self {
             slot: Slot::new(&place, sync, enabled),
             back: place.back,
-            path: match (grid.digits(), grid.parts().is_empty()) {
-                (2, true) => Path::TwoDigits,
-                (2, false) => Path::TwoDigitsSplit,
-                _ => Path::General,
-            },
+            plain: grid.digits() == 2 && grid.parts().is_empty(),
+            two_digits: grid.digits() == 2,
             layout: *grid.layout(),
             marks: Shared::clone(grid.splits().marks()),
             grid,
@@ -131,11 +120,17 @@ impl Hdr {
     /// The index of a value within the range check.
     #[inline(always)]
     fn index(&self, value: u64) -> usize {
-        match self.path {
-            Path::TwoDigits => TWO_DIGITS.index_exact(value),
-            Path::TwoDigitsSplit => self.split(TWO_DIGITS.index_exact(value), value),
-            Path::General => self.split(self.layout.index_exact(value), value),
+        if self.plain {
+            return TWO_DIGITS.index_exact(value);
         }
+        if self.two_digits { self.split(TWO_DIGITS.index_exact(value), value) } else { self.index_of_any(value) }
+    }
+
+    /// The index of any value, whatever the layout.
+    #[cold]
+    #[inline(never)]
+    fn index_of_any(&self, value: u64) -> usize {
+        self.split(self.layout.index(value), value)
     }
 
     /// The index of `value` in `cell`, which may be split.
@@ -189,7 +184,7 @@ impl Hdr {
         self.header(base, front, WIDTH).put((high.min(EXACT_MAX) + 1).saturating_sub(low));
         floor.put(!low);
         top.put(high);
-        self.store(base, front, self.split(self.layout.index(value), value), value, n);
+        self.store(base, front, self.index_of_any(value), value, n);
     }
 
     /// Records to the shared region. `n` must not be zero.
@@ -202,7 +197,7 @@ impl Hdr {
         let value = value.min(max);
         self.header(base, front, FLOOR).share_max(!value);
         self.header(base, front, TOP).share_max(value);
-        self.bucket(base, self.split(self.layout.index(value), value)).share_add(n);
+        self.bucket(base, self.index_of_any(value)).share_add(n);
         self.header(base, front, SUM).share_sum(value.wrapping_mul(n));
         self.header(base, front, COUNT).share_count(n);
     }

@@ -104,7 +104,7 @@ mod tests {
             let out = serve(input);
             assert!(out.starts_with(&format!("HTTP/1.1 {status} ")), "{out}");
         }
-        let long = [b"GET /".repeat(1), b"x".repeat(20 << 10), b" HTTP/1.1\r\n\r\n".to_vec()].concat();
+        let long = [&b"GET /"[..], &b"x".repeat(20 << 10), b" HTTP/1.1\r\n\r\n"].concat();
         assert!(serve(&long).starts_with("HTTP/1.1 431 "));
         let many = [&b"GET / HTTP/1.1\r\n"[..], &b"a: b\r\n".repeat(65), b"\r\n"].concat();
         assert!(serve(&many).starts_with("HTTP/1.1 431 "));

@@ -47,12 +47,11 @@ impl Places {
     pub(super) async fn claim(&self) -> bool {
         let give_up = Instant::now() + PATIENCE;
         loop {
-            let now = Instant::now();
-            let oldest = self.oldest();
             if self.open.borrow().len() < self.max {
                 return true;
             }
-            let until = match oldest {
+            let now = Instant::now();
+            let until = match self.oldest() {
                 Some((index, since)) if since + GRACE <= now => {
                     self.open.borrow_mut().swap_remove(index).task.abort();
                     return true;
