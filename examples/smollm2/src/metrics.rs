@@ -142,8 +142,8 @@ impl Metrics {
             let next = other(address.port().checked_add(1).unwrap_or(9464));
             let any = other(0);
             anyhow!(
-                "cannot serve /metrics at {address}: {error}\n  \
-                 another address: --listen {next}; any free port: --listen {any}; no server: --listen none"
+                "/metrics cannot be served: {error}\n  \
+                 here: --listen {next}, or any free port: --listen {any}, or no server: --listen none"
             )
         })
     }

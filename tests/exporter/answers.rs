@@ -1,0 +1,183 @@
+//! What requests are answered with.
+
+use crate::client::*;
+use std::sync::{Arc, Barrier, Mutex};
+use tach::Registry;
+
+#[test]
+fn metrics_are_served_as_text() {
+    let (_registry, exporter) = tokens();
+    for path in ["/metrics", "/metrics?name%5B%5D=x", "http://elsewhere/metrics"] {
+        let response = request(&exporter, "GET", path, "");
+        assert_eq!((response.status, response.header("content-type")), (200, Some(CONTENT_TYPE)));
+        assert_eq!(response.value("tokens_total"), Some(5.0));
+        assert!(response.text().ends_with('\n'));
+        assert_eq!(response.header("vary"), Some("Accept-Encoding"));
+        assert_eq!(response.header("content-encoding"), None);
+    }
+}
+
+#[test]
+fn the_landing_page_leads_to_the_metrics() {
+    let (_registry, exporter) = tokens();
+    let response = request(&exporter, "GET", "/", "");
+    assert_eq!((response.status, response.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert!(response.text().contains("<a href=\"/metrics\">"));
+    assert!(response.text().contains(&format!("Process {},", std::process::id())));
+    assert!(response.text().contains("<title>exporter"), "{}", response.text());
+}
+
+#[test]
+fn other_paths_and_methods_are_refused_in_plain_text() {
+    let (_registry, exporter) = tokens();
+    for path in ["/nothing", "/metrics/", "/metrics/x", "//", "/%2e"] {
+        let response = request(&exporter, "GET", path, "");
+        assert_eq!((response.status, response.header("content-type")), (404, Some("text/plain; charset=utf-8")));
+    }
+    assert_eq!(request(&exporter, "HEAD", "/nothing", "").status, 404);
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
+        let response = request(&exporter, method, "/metrics", "");
+        assert_eq!((response.status, response.header("allow")), (405, Some("GET, HEAD")), "{method}");
+        assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
+    }
+}
+
+#[test]
+fn a_head_has_the_headers_of_a_get() {
+    let (_registry, exporter) = tokens();
+    // On one connection, so that a body which should not be there would be taken for a response.
+    let mut client = Client::connect(&exporter);
+    for path in ["/", "/nothing"] {
+        let (head, get) = (client.request("HEAD", path, ""), client.request("GET", path, ""));
+        assert_eq!((head.status, head.stable_headers()), (get.status, get.stable_headers()));
+    }
+    for encoding in ["", "Accept-Encoding: gzip\r\n"] {
+        let (head, get) = (client.request("HEAD", "/metrics", encoding), client.request("GET", "/metrics", encoding));
+        let length = |response: &Response| response.header("content-length").unwrap().parse::<i64>().unwrap();
+        // How long the collection took is on the page, in as many digits as it takes.
+        assert!((length(&head) - length(&get)).abs() < 50);
+        let others = |response: &Response| {
+            let mut headers = response.stable_headers();
+            headers.remove("content-length");
+            format!("{headers:?}")
+        };
+        assert_eq!(others(&head), others(&get));
+    }
+}
+
+#[test]
+fn gzip_is_sent_to_those_who_take_it() {
+    let (_registry, exporter) = tokens();
+    let mut client = Client::connect(&exporter);
+    let plain = client.request("GET", "/metrics", "");
+    for accept in ["gzip", "deflate, gzip;q=0.3", "*", "br\r\nAccept-Encoding: gzip"] {
+        let response = client.request("GET", "/metrics", &format!("Accept-Encoding: {accept}\r\n"));
+        assert_eq!(response.header("content-encoding"), Some("gzip"), "{accept}");
+        assert_eq!(response.header("content-type"), Some(CONTENT_TYPE));
+        assert_eq!(response.header("vary"), Some("Accept-Encoding"));
+        assert!(response.body.len() < plain.body.len() / 2);
+        let inflated = Response { body: gunzip(&response.body), ..response };
+        assert_eq!(inflated.lines(), plain.lines());
+    }
+    for accept in ["identity", "gzip;q=0", "gzip;q=0.0, *;q=1", "deflate", "gzip;q=x", ""] {
+        let response = client.request("GET", "/metrics", &format!("Accept-Encoding: {accept}\r\n"));
+        assert_eq!(response.header("content-encoding"), None, "{accept}");
+        assert_eq!(response.lines(), plain.lines());
+    }
+    assert_eq!(client.request("GET", "/", "Accept-Encoding: gzip\r\n").header("content-encoding"), None);
+}
+
+#[test]
+fn the_next_scrape_shows_what_was_recorded() {
+    let (registry, exporter) = tokens();
+    let counter = registry.counter("fresh").build().unwrap();
+    let mut client = Client::connect(&exporter);
+    for n in 1..=200 {
+        counter.inc();
+        assert_eq!(client.request("GET", "/metrics", "").value("fresh_total"), Some(f64::from(n)));
+    }
+}
+
+#[test]
+fn a_connection_serves_many_requests() {
+    let (_registry, exporter) = tokens();
+    let mut client = Client::connect(&exporter);
+    for _ in 0..50 {
+        assert_eq!(client.request("GET", "/metrics", "").status, 200);
+        assert_eq!(client.request("GET", "/nothing", "").status, 404);
+    }
+    assert_eq!(client.request("GET", "/", "Connection: close\r\n").header("connection"), Some("close"));
+    assert!(client.rest().is_empty());
+
+    let mut old = Client::connect(&exporter);
+    old.send("GET /metrics HTTP/1.0\r\n\r\n");
+    assert_eq!(old.receive(false).unwrap().value("tokens_total"), Some(5.0));
+    assert!(old.rest().is_empty());
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_turn() {
+    let (_registry, exporter) = tokens();
+    let mut client = Client::connect(&exporter);
+    client.send(&"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(40));
+    for _ in 0..40 {
+        assert_eq!(client.receive(false).unwrap().value("tokens_total"), Some(5.0));
+        assert_eq!(client.receive(true).unwrap().header("content-type"), Some("text/html; charset=utf-8"));
+    }
+}
+
+#[test]
+fn a_client_may_close_its_side_before_it_is_answered() {
+    let (_registry, exporter) = tokens();
+    let mut client = Client::connect(&exporter);
+    client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.0.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(client.receive(false).unwrap().value("tokens_total"), Some(5.0));
+    assert!(client.rest().is_empty());
+}
+
+#[test]
+fn many_scrapes_at_once_agree() {
+    let registry = Registry::new();
+    for index in 0..500 {
+        registry.counter(format!("counter_{index}")).build().unwrap().add(index);
+    }
+    let exporter = builder().start(&registry).unwrap();
+    let (begin, all) = (Barrier::new(200), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..200 {
+            scope.spawn(|| {
+                begin.wait();
+                let response = scrape(&exporter);
+                all.lock().unwrap().push(response);
+            });
+        }
+    });
+    let all = all.into_inner().unwrap();
+    assert_eq!(all.len(), 200);
+    for response in &all {
+        assert_eq!(response.lines(), all[0].lines());
+    }
+    assert_eq!(all[0].value("counter_499_total"), Some(499.0));
+}
+
+#[test]
+fn scrapes_at_once_share_a_collection() {
+    let registry = Registry::new();
+    let collections = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&collections);
+    let slow = move || {
+        std::thread::sleep(millis(20));
+        *count.lock().unwrap() += 1;
+        0.0
+    };
+    registry.observe_gauge("slow", "Takes a while.", slow).unwrap();
+    let exporter = builder().start(&registry).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..30 {
+            scope.spawn(|| scrape(&exporter));
+        }
+    });
+    let collections = *collections.lock().unwrap();
+    assert!((1..15).contains(&collections), "{collections}");
+}

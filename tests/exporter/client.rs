@@ -1,0 +1,144 @@
+//! A client over a raw socket, and what the tests have in common.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+use tach::{Exporter, ExporterBuilder, Registry};
+
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(crate) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn builder() -> ExporterBuilder {
+    Exporter::builder().listen("127.0.0.1:0")
+}
+
+/// A registry with one counter at 5, and its exporter.
+pub(crate) fn tokens() -> (Registry, Exporter) {
+    let registry = Registry::new();
+    registry.counter("tokens").build().unwrap().add(5);
+    let exporter = builder().start(&registry).unwrap();
+    (registry, exporter)
+}
+
+/// A page so long that the system cannot take it all when the client does not read.
+pub(crate) fn long_page() -> Registry {
+    let registry = Registry::builder().const_label("padding", "x".repeat(64 << 10)).build().unwrap();
+    for index in 0..200 {
+        registry.counter(format!("long_{index}")).build().unwrap();
+    }
+    registry
+}
+
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Response {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The lines of the page but for those that differ from one collection to the next.
+    pub(crate) fn lines(&self) -> Vec<&str> {
+        self.text().lines().filter(|line| !line.starts_with("tach_")).collect()
+    }
+
+    /// The value of a sample without labels.
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        self.text().lines().find_map(value)
+    }
+
+    /// The headers that two responses to the same request have in common.
+    pub(crate) fn stable_headers(&self) -> BTreeMap<&str, &str> {
+        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        headers.filter(|(name, _)| *name != "date").collect()
+    }
+}
+
+pub(crate) struct Client(pub(crate) BufReader<TcpStream>);
+
+impl Client {
+    pub(crate) fn connect(exporter: &Exporter) -> Self {
+        Self::connect_to(exporter.local_addr())
+    }
+
+    pub(crate) fn connect_to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        self.0.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The next response; `None` when the connection ends instead.
+    pub(crate) fn receive(&mut self, to_head: bool) -> Option<Response> {
+        let mut line = String::new();
+        if self.0.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let status = line.strip_prefix("HTTP/1.1 ").or_else(|| line.strip_prefix("HTTP/1.0 "));
+        let status = status.unwrap_or_else(|| panic!("no status line: {line:?}"))[..3].parse().unwrap();
+        let mut headers = BTreeMap::new();
+        loop {
+            line.clear();
+            self.0.read_line(&mut line).ok()?;
+            let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+            assert!(headers.insert(name.to_owned(), value.to_owned()).is_none(), "{name} twice");
+        }
+        let length: usize = headers["content-length"].parse().unwrap();
+        let mut body = vec![0; if to_head { 0 } else { length }];
+        self.0.read_exact(&mut body).ok()?;
+        Some(Response { status, headers, body })
+    }
+
+    pub(crate) fn request(&mut self, method: &str, path: &str, headers: &str) -> Response {
+        self.send(&format!("{method} {path} HTTP/1.1\r\nHost: test\r\n{headers}\r\n"));
+        self.receive(method == "HEAD").expect("a response")
+    }
+
+    /// Waits until the other side has closed, and gives what came before.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let (mut rest, mut chunk) = (Vec::new(), [0; 64 << 10]);
+        loop {
+            match self.0.read(&mut chunk) {
+                Ok(0) => return rest,
+                Ok(n) => rest.extend_from_slice(&chunk[..n]),
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                    return rest;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("not closed: {error:?}"),
+            }
+        }
+    }
+}
+
+pub(crate) fn request(exporter: &Exporter, method: &str, path: &str, headers: &str) -> Response {
+    Client::connect(exporter).request(method, path, headers)
+}
+
+pub(crate) fn scrape(exporter: &Exporter) -> Response {
+    let response = request(exporter, "GET", "/metrics", "");
+    assert_eq!(response.status, 200);
+    response
+}
+
+pub(crate) fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut out).unwrap();
+    out
+}

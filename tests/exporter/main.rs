@@ -1,0 +1,7 @@
+//! The HTTP exporter as its clients see it: raw sockets, so that every byte is under control.
+#![cfg(feature = "http")]
+
+mod answers;
+mod client;
+mod life;
+mod limits;
