@@ -1,4 +1,6 @@
 //! tach
+#![cfg_attr(tach_loom, allow(dead_code, unused_imports, reason = "the models reach the cores only"))]
+
 mod bucket;
 mod collect;
 #[cfg(not(tach_loom))]
@@ -17,6 +19,9 @@ mod sync;
 pub use expose::http;
 #[cfg(all(feature = "http", not(tach_loom)))]
 pub use expose::http::{Exporter, ExporterBuilder};
+#[cfg(tach_loom)]
+#[doc(hidden)]
+pub use collect::model;
 #[cfg(not(tach_loom))]
 pub use {
     collect::{Collector, HistogramSnapshot, Snapshot},

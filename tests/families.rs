@@ -23,7 +23,8 @@ fn a_label_set_is_a_series_and_labels_are_found_in_any_order() {
 fn values_that_concatenate_alike_are_different_series() {
     let registry = Registry::new();
     let family = registry.counter("f").labels(["a", "b"]).build().unwrap();
-    for (n, values) in [(1, ["ab", "c"]), (2, ["a", "bc"]), (4, ["", "abc"]), (8, ["abc", ""]), (16, ["a\u{ff}b", "c"])] {
+    for (n, values) in [(1, ["ab", "c"]), (2, ["a", "bc"]), (4, ["", "abc"]), (8, ["abc", ""]), (16, ["a\u{ff}b", "c"])]
+    {
         family.with(values).add(n);
     }
     assert_eq!(get(&registry, "f", &[("a", "ab"), ("b", "c")]), Some(1));

@@ -227,7 +227,8 @@ fn every_mode_of_recording_gives_the_same_totals() {
         });
         let snapshot = registry.snapshot();
         let h = snapshot.histogram("h", ONE);
-        let h = h.map(|h| (h.count(), h.sum().to_bits(), h.min().to_bits(), h.max().to_bits(), h.bucket_count_le(0.01)));
+        let h =
+            h.map(|h| (h.count(), h.sum().to_bits(), h.min().to_bits(), h.max().to_bits(), h.bucket_count_le(0.01)));
         (
             snapshot.counter("c", ONE),
             snapshot.float_counter("f", ONE),

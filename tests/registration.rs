@@ -94,7 +94,8 @@ fn labels_are_checked() {
 fn bad_buckets_are_refused() {
     let registry = Registry::new();
     let build = |bounds: &[f64]| registry.histogram("h").buckets(bounds.iter().copied()).build();
-    for bounds in [&[1.0, 1.0][..], &[2.0, 1.0], &[f64::NAN], &[-1.0], &[f64::NEG_INFINITY], &[1.0, f64::INFINITY, 2.0]] {
+    for bounds in [&[1.0, 1.0][..], &[2.0, 1.0], &[f64::NAN], &[-1.0], &[f64::NEG_INFINITY], &[1.0, f64::INFINITY, 2.0]]
+    {
         assert_eq!(kind(build(bounds), &["h: "]), ErrorKind::Buckets, "{bounds:?}");
     }
     assert_eq!(kind(build(&[1e300]), &["larger tick"]), ErrorKind::Buckets);

@@ -8,6 +8,7 @@
 
 pub mod bucket;
 pub mod exposition;
+pub mod http;
 pub mod model;
 pub mod number;
 pub mod scenario;

@@ -234,7 +234,8 @@ impl Model {
             return Verdict::Refused;
         }
         let names = description.exposed(&base);
-        let own = names.iter().any(|name| name.starts_with("tach_"));
+        // By the own name a snapshot is asked, and the engine's metrics have no namespace.
+        let own = names.iter().chain([&description.name]).any(|name| name.starts_with("tach_"));
         // `x_total_total` and a bare `_total` are names that OpenMetrics has no family for.
         if own || description.is_counter() && (base.is_empty() || base.ends_with("_total")) {
             return Verdict::Refused;

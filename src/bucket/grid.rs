@@ -2,7 +2,6 @@
 
 use super::split::Split;
 use super::{Decimal, Layout, Splits};
-use std::sync::Arc;
 
 /// How many of the exposed unit one tick is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -152,11 +151,6 @@ impl Grid {
         (lowest, highest)
     }
 
-    /// The layout's cell at a place in the order of values.
-    pub(crate) fn cell_at(&self, rank: usize) -> usize {
-        self.layout.index(self.values(rank).0)
-    }
-
     /// How many cells the layout and the upper parts take together.
     pub(crate) fn len(&self) -> usize {
         self.layout.len() + self.parts().len()
@@ -174,7 +168,7 @@ mod tests {
 
     fn index(grid: &Grid, value: u64) -> usize {
         let cell = grid.layout().index(value);
-        grid.splits().index(cell, value)
+        grid.splits().index_in_split_cell(cell, value)
     }
 
     fn rank(grid: &Grid, index: usize) -> usize {
@@ -195,7 +189,7 @@ mod tests {
             last = here;
             let (lowest, highest) = grid.values(here);
             assert!(lowest <= value && value <= highest, "{value} in {lowest}..={highest}");
-            assert_eq!(grid.cell_at(here), grid.layout().index(value));
+            assert_eq!(grid.layout().index(lowest), grid.layout().index(value));
         }
         assert_eq!(last + 1, grid.len());
     }

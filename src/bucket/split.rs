@@ -45,7 +45,7 @@ impl Splits {
 
     /// The index for a `value` whose cell is `cell`.
     #[inline(never)]
-    pub(crate) fn index(&self, cell: usize, value: u64) -> usize {
+    pub(crate) fn index_in_split_cell(&self, cell: usize, value: u64) -> usize {
         let below = self.parts.partition_point(|part| part.above < value);
         match below.checked_sub(1) {
             Some(last) if self.parts[last].cell == cell => self.first + last,

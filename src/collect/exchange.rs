@@ -38,7 +38,10 @@ impl<T: Clone> Exchange<T> {
         let mut state = self.state.lock();
         if !state.stopped {
             state.waiting.push(answer);
-            self.changed.notify_all();
+            // Edge HAND-OVER. (The mutation leaves the collector asleep.)
+            if !cfg!(tach_mutate = "ask-wake") {
+                self.changed.notify_all();
+            }
         }
     }
 
@@ -58,7 +61,10 @@ impl<T: Clone> Exchange<T> {
         let waiting = {
             let mut state = self.state.lock();
             state.stopped = true;
-            self.changed.notify_all();
+            // Edge HAND-OVER. (The mutation leaves the collector asleep.)
+            if !cfg!(tach_mutate = "stop-wake") {
+                self.changed.notify_all();
+            }
             std::mem::take(&mut state.waiting)
         };
         // Outside the lock: dropping an answer may run its owner's code.

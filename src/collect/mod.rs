@@ -7,6 +7,8 @@ pub(crate) mod exchange;
 mod histogram;
 #[cfg(not(tach_loom))]
 mod merge;
+#[cfg(tach_loom)]
+pub mod model;
 pub(crate) mod read;
 #[cfg(not(tach_loom))]
 mod snapshot;

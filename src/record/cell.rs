@@ -59,25 +59,38 @@ impl Cell {
     /// Adds, from any thread.
     pub(crate) fn share_add(&self, n: u64) {
         // Relaxed: a lone total publishes nothing but itself.
-        self.0.fetch_add(n, Ordering::Relaxed);
+        self.fetch_add(n, Ordering::Relaxed);
     }
 
     /// Adds to the sum of a histogram, after the bucket; from any thread.
     pub(crate) fn share_sum(&self, n: u64) {
         // Edge HIST-SUM: a read-modify-write continues the release sequence of every earlier one.
-        self.0.fetch_add(n, edges::SUM_STORE);
+        self.fetch_add(n, edges::SUM_STORE);
     }
 
     /// Adds to the count of a histogram, after the sum; from any thread.
     pub(crate) fn share_count(&self, n: u64) {
         // Edge HIST-COUNT.
-        self.0.fetch_add(n, edges::COUNT_STORE);
+        self.fetch_add(n, edges::COUNT_STORE);
+    }
+
+    fn fetch_add(&self, n: u64, order: Ordering) {
+        // Edge SHARED-ADD: no add of another thread falls in between. (The mutation adds as an only writer would.)
+        if cfg!(tach_mutate = "shared-add") {
+            self.0.store(self.get().wrapping_add(n), order);
+        } else {
+            self.0.fetch_add(n, order);
+        }
     }
 
     /// Raises to at least `value`, from any thread.
     pub(crate) fn share_max(&self, value: u64) {
-        // Relaxed: published by the sum that follows.
-        self.0.fetch_max(value, Ordering::Relaxed);
+        // Relaxed: published by the sum that follows. Edge SHARED-ADD. (The mutation raises as an only writer would.)
+        if cfg!(tach_mutate = "shared-max") {
+            self.put(self.get().max(value));
+        } else {
+            self.0.fetch_max(value, Ordering::Relaxed);
+        }
     }
 
     /// Adds to a float, from any thread.

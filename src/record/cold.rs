@@ -2,10 +2,11 @@
 //!
 //! Switched off; a thread's first recording; mode SYNC; past the budget or the number of shards; thread-locals already gone.
 
+#[cfg(not(tach_loom))]
 use super::local;
 use super::region::Base;
 use super::scalar::Slot;
-use super::shard::{OFF, SHARED};
+use super::shard::{Hold, OFF, SHARED};
 use super::space::Space;
 
 /// What to do with a recording that found no cell.
@@ -19,11 +20,17 @@ pub(crate) enum Route {
 }
 
 /// Finds where a recording belongs. Costs a lock and a mapping at a thread's first recording.
+#[cfg(not(tach_loom))]
 pub(crate) fn route(slot: &Slot, space: &Space) -> Route {
+    route_by(slot, space, local::hold)
+}
+
+/// As [`route`]; `hold` gives the thread's hold on its shard.
+pub(crate) fn route_by(slot: &Slot, space: &Space, hold: impl FnOnce() -> Option<Hold>) -> Route {
     match slot.get() {
         OFF => Route::Nowhere,
         SHARED => Route::Shared,
-        offset => match local::hold() {
+        offset => match hold() {
             Some(hold) if offset < hold.limit() => Route::Own(hold.base(), offset),
             _ => {
                 space.count_overflow();

@@ -3,6 +3,7 @@
 use super::cold::{Route, route};
 use super::local;
 use super::scalar::Scalar;
+use super::shard::OFF;
 use std::sync::Arc;
 
 /// Records `n` to a cell found the slow way.
@@ -37,6 +38,7 @@ fn add(core: &Scalar, n: u64) {
     let offset = core.slot().get();
     match local::reach(offset) {
         Some(base) => core.add_at(base, offset, n),
+        None if offset == OFF => {}
         None => add_cold(core, n),
     }
 }
@@ -84,6 +86,7 @@ impl FloatCounter {
         let offset = self.0.slot().get();
         match local::reach(offset) {
             Some(base) => self.0.add_float_at(base, offset, n),
+            None if offset == OFF => {}
             None => add_float_cold(&self.0, n),
         }
     }

@@ -138,7 +138,7 @@ impl Hdr {
     fn split(&self, cell: usize, value: u64) -> usize {
         // `get`: the word is there, and this way there is no panic to jump to.
         match self.marks.get(cell / 64) {
-            Some(word) if word >> (cell % 64) & 1 != 0 => self.grid.splits().index(cell, value),
+            Some(word) if word >> (cell % 64) & 1 != 0 => self.grid.splits().index_in_split_cell(cell, value),
             _ => cell,
         }
     }

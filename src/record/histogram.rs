@@ -3,6 +3,7 @@
 use super::cold::{Route, route};
 use super::hdr::Hdr;
 use super::local;
+use super::shard::OFF;
 use crate::bucket::Scale;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +62,7 @@ fn record(core: &Hdr, value: u64, n: u64) {
     let front = core.slot().get();
     match local::reach(front) {
         Some(base) => core.record_at(base, front, value, n),
+        None if front == OFF => {}
         None => record_cold(core, value, n),
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn reach(offset: u32) -> Option<Base> {
 pub(crate) fn hold() -> Option<Hold> {
     let hold = THREAD.try_with(|thread| {
         if thread.0.get().is_none() {
-            let hold = shards()?.adopt()?;
+            let hold = Shards::adopt(shards()?)?;
             HERE.with(|here| {
                 here.base.set(hold.base());
                 here.limit.set(hold.limit());

@@ -19,8 +19,7 @@ pub(crate) mod scalar;
 pub(crate) mod shard;
 pub(crate) mod space;
 
-#[cfg(not(tach_loom))]
-mod cold;
+pub(crate) mod cold;
 #[cfg(not(tach_loom))]
 pub(crate) mod counter;
 #[cfg(not(tach_loom))]

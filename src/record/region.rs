@@ -22,8 +22,8 @@ impl Base {
     #[allow(unsafe_code)]
     #[inline(always)]
     pub(crate) unsafe fn cell<'a>(self, offset: u32) -> &'a Cell {
-        // SAFETY: by the contract the address lies in a mapping that stays, and holds a `Cell`.
-        unsafe { &*self.0.add(offset as usize) }
+        // SAFETY: the caller's contract is this one's, with an index of zero.
+        unsafe { self.cell_at(offset, 0) }
     }
 
     /// The cell `index` behind the one at `offset`: the same as `cell(offset + index)`, but the compiler may fold a constant
@@ -35,8 +35,10 @@ impl Base {
     #[allow(unsafe_code)]
     #[inline(always)]
     pub(crate) unsafe fn cell_at<'a>(self, offset: u32, index: usize) -> &'a Cell {
-        // SAFETY: as in `cell`.
-        unsafe { &*self.0.add(offset as usize + index) }
+        // SAFETY: by the contract the offset lies within the region.
+        let cell = unsafe { self.0.add(offset as usize + index) };
+        // SAFETY: what lies there is a `Cell`, in memory that stays.
+        unsafe { &*cell }
     }
 }
 
@@ -126,10 +128,9 @@ mod memory {
             #[cfg(not(target_os = "linux"))]
             let done = false;
             if !done {
-                for index in 0..bytes / size_of::<Cell>() {
-                    // SAFETY: the cell lies in the mapping, which lives as long as `self`.
-                    unsafe { &*address.add(index) }.clear();
-                }
+                // SAFETY: the range lies in the mapping, which lives as long as `self`, and holds cells.
+                let cells = unsafe { std::slice::from_raw_parts(address, cells.len()) };
+                cells.iter().for_each(Cell::clear);
             }
         }
     }

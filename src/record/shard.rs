@@ -30,8 +30,8 @@ pub(crate) const REACH_MAX: u32 = reach(STRIPES - 1);
 /// Extents are whole pages of the largest page size that is common: 64 KiB would waste most of it, so 16 KiB.
 pub(crate) const EXTENT_CELLS: u32 = if cfg!(tach_loom) { 16 } else { 2048 };
 
-/// An offset beyond every limit: of a metric that is switched off.
-pub(crate) const OFF: u32 = u32::MAX;
+/// An offset beyond every limit: of a metric that is switched off. (The mutation of LEVEL-SWITCH takes one that is not.)
+pub(crate) const OFF: u32 = if cfg!(tach_mutate = "level-switch") { 0 } else { u32::MAX };
 /// Another one: of a metric that all threads share.
 pub(crate) const SHARED: u32 = u32::MAX - 1;
 
@@ -89,21 +89,26 @@ impl Shards {
 
     /// Takes over the idle shard with the lowest index, with its totals, or makes one. `None` when the system refuses the memory,
     /// or when there are as many as any metric may have.
-    pub(crate) fn adopt(self: &Arc<Self>) -> Option<Hold> {
-        let mut state = self.state.lock();
+    pub(crate) fn adopt(shards: &Arc<Self>) -> Option<Hold> {
+        let mut state = shards.state.lock();
         // Edge SHARD-ADOPT: taken under the lock, and taken away. (The mutation leaves it there for another thread.)
         let idle = if cfg!(tach_mutate = "shard-adopt") { state.idle.peek().copied() } else { state.idle.pop() };
         let index = match idle {
             Some(Reverse(index)) => index,
             None => {
                 let index = u32::try_from(state.regions.len()).ok().filter(|index| *index < REACH_MAX)?;
+                // Edge SHARD-LIST: numbered and listed under one lock. (The mutation lets go of it in between.)
+                if cfg!(tach_mutate = "shard-list") {
+                    drop(state);
+                    state = shards.state.lock();
+                }
                 state.regions.push(region(limit(index) / STRIPE_CELLS)?);
                 index
             }
         };
         let region = Arc::clone(&state.regions[index as usize]);
         drop(state);
-        let shard = Arc::new(Held { index, region, holds: AtomicU32::new(1), shards: Arc::clone(self) });
+        let shard = Arc::new(Held { index, region, holds: AtomicU32::new(1), shards: Arc::clone(shards) });
         Some(Hold { shard, here: PhantomData })
     }
 
@@ -113,22 +118,23 @@ impl Shards {
         (0..STRIPES).rev().filter(|stripe| reach(*stripe) <= reach_max).find_map(|stripe| {
             let free = &mut state.free[stripe as usize];
             let (&start, &end) = free.iter().find(|(start, end)| *end - *start >= cells)?;
-            free.remove(&start);
-            if start + cells < end {
-                free.insert(start + cells, end);
+            // Edge EXTENT-REUSE: taken under the lock, and taken away. (The mutation leaves it there for another registry.)
+            if !cfg!(tach_mutate = "extent-reuse") {
+                free.remove(&start);
+                if start + cells < end {
+                    free.insert(start + cells, end);
+                }
             }
             Some((start..start + cells, reach(stripe)))
         })
     }
 
-    /// Discards cells that nobody can record to any more and makes their offsets free.
+    /// Makes the offsets of cells free to which nobody can record any more, and gives their pages back.
     pub(crate) fn release(&self, cells: Range<u32>, reach: u32) {
         let mut state = self.state.lock();
-        // Edge EXTENT-REUSE. (The mutation hands the offsets out undiscarded.)
-        if !cfg!(tach_mutate = "extent-reuse") {
-            let regions = state.regions.iter().take(reach as usize);
-            regions.chain([&self.shared]).for_each(|region| region.discard(cells.clone()));
-        }
+        // Edge EXTENT-REUSE: under the lock that `claim` takes. The cells are zero already (edge PLACE-REUSE).
+        let regions = state.regions.iter().take(reach as usize);
+        regions.chain([&self.shared]).for_each(|region| region.discard(cells.clone()));
         let stripe = reach.checked_ilog2().map_or(0, |log| log + 1);
         let free = &mut state.free[stripe as usize];
         let mut merged = cells;
@@ -227,7 +233,8 @@ impl Drop for Hold {
         // Relaxed load and store: as in `clone`.
         let left = self.shard.holds.load(Ordering::Relaxed) - 1;
         self.shard.holds.store(left, Ordering::Relaxed);
-        if left == 0 {
+        // (The mutation gives the shard back although a local handle still writes it.)
+        if left == 0 || cfg!(tach_mutate = "shard-hold") {
             // Edge SHARD-ADOPT: the lock releases everything this thread stored in its cells.
             self.shard.shards.state.lock().idle.push(Reverse(self.shard.index));
         }

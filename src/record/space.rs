@@ -123,7 +123,6 @@ pub(crate) struct Space {
 
 /// The used front of an extent.
 pub(crate) struct Front {
-    pub(crate) extent: Arc<Extent>,
     start: u32,
     totals: Vec<u64>,
 }
@@ -181,7 +180,7 @@ impl Space {
     pub(crate) fn fronts(&self, regions: &Regions) -> Vec<Front> {
         let used = |open: &Open| (Arc::clone(&open.extent), open.front - open.extent.start);
         let used: Vec<_> = self.rooms.lock().open.iter().map(used).collect();
-        let mut fronts: Vec<_> = used.into_iter().map(|(extent, len)| Front::read(extent, len, regions)).collect();
+        let mut fronts: Vec<_> = used.into_iter().map(|(extent, len)| Front::read(&extent, len, regions)).collect();
         fronts.sort_unstable_by_key(|front| front.start);
         fronts
     }
@@ -209,7 +208,7 @@ impl Space {
 }
 
 impl Front {
-    fn read(extent: Arc<Extent>, len: u32, regions: &Regions) -> Self {
+    fn read(extent: &Extent, len: u32, regions: &Regions) -> Self {
         let mut totals = vec![0_u64; len as usize];
         for (base, _) in extent.copies(regions) {
             for (offset, total) in (extent.start..).zip(&mut totals) {
@@ -219,7 +218,7 @@ impl Front {
                 *total = total.wrapping_add(cell.get());
             }
         }
-        Self { start: extent.start, extent, totals }
+        Self { start: extent.start, totals }
     }
 
     /// The first offset.

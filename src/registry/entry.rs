@@ -32,10 +32,13 @@ pub(crate) struct Series {
     pub(crate) cores: Arc<[Core]>,
 }
 
+/// The label values of a series.
+type Values = Box<[Box<str>]>;
+
 #[derive(Debug)]
 pub(super) struct Roster {
     pub(super) enabled: bool,
-    series: BTreeMap<Box<[Box<str>]>, (Arc<Labels>, Core)>,
+    series: BTreeMap<Values, (Arc<Labels>, Core)>,
     /// The series as a collection wants them, until one is added or removed.
     listed: Option<Series>,
 }

@@ -1,0 +1,145 @@
+//! Questions to a snapshot: differences, quantiles, the `hdrhistogram` crate.
+
+use std::time::Duration;
+use tach::{Collector, Registry, Unit};
+
+#[test]
+fn a_difference_is_what_happened_between() {
+    let registry = Registry::new();
+    let tokens = registry.counter("tokens").build().unwrap();
+    let family = registry.counter("family").labels(["l"]).build().unwrap();
+    let itl = registry.histogram("itl").unit(Unit::Seconds).buckets([0.01, 0.025]).build().unwrap();
+    let usage = registry.gauge("usage").build().unwrap();
+    tokens.add(10);
+    family.with(["a"]).add(4);
+    family.with(["gone"]).add(4);
+    itl.record_n(5_000_000, 100);
+    usage.set(1.0);
+    let first = registry.snapshot();
+    std::thread::sleep(Duration::from_millis(2));
+    tokens.add(7);
+    family.with(["a"]).add(1);
+    family.with(["b"]).add(2);
+    family.remove(["gone"]);
+    family.with(["gone"]).add(3);
+    itl.record_n(20_000_000, 3);
+    itl.record(25_000_000);
+    usage.set(2.0);
+    let second = registry.snapshot();
+    let between = second.since(&first);
+    assert!(between.elapsed().unwrap() >= Duration::from_millis(2));
+    assert_eq!((first.elapsed(), second.elapsed()), (None, None));
+    assert_eq!(between.counter("tokens", &[]), Some(7));
+    let family = |l| between.counter("family", &[("l", l)]);
+    assert_eq!((family("a"), family("b"), family("gone")), (Some(1), Some(2), Some(3)));
+    assert_eq!(between.gauge("usage", &[]), Some(2.0));
+    let h = between.histogram("itl", &[]).unwrap();
+    assert_eq!((h.count(), h.bucket_count_le(0.01), h.bucket_count_le(0.025)), (4, 0, 4));
+    assert!((h.sum() - 0.085).abs() < 1e-12);
+    assert!((h.quantile(0.5) / 0.02 - 1.0).abs() <= 0.01 && (h.min() / 0.02 - 1.0).abs() <= 0.01);
+    assert_eq!(h.max(), 0.025);
+    let nothing = second.since(&second);
+    assert_eq!(nothing.histogram("itl", &[]).unwrap().count(), 0);
+    assert!(nothing.histogram("itl", &[]).unwrap().quantile(0.9).is_nan());
+    // A snapshot does not change.
+    assert_eq!(first.counter("tokens", &[]), Some(10));
+}
+
+#[test]
+fn quantiles_are_within_the_error_of_the_digits() {
+    for digits in 1..=3 {
+        let registry = Registry::new();
+        let h = registry.histogram("h").digits(digits).max(1e12).build().unwrap();
+        let mut values: Vec<u64> = (1..5_000_u64).map(|n| n * n * n % 1_000_003 * (1 + n % 1_000)).collect();
+        values.iter().for_each(|value| h.record(*value));
+        values.sort_unstable();
+        let snapshot = registry.snapshot();
+        let h = snapshot.histogram("h", &[]).unwrap();
+        for q in [0.0, 0.001, 0.01, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 1.0] {
+            let rank = ((q * values.len() as f64).ceil() as usize).clamp(1, values.len());
+            let exact = values[rank - 1] as f64;
+            let error = h.quantile(q) - exact;
+            assert!((0.0..=exact * 0.1_f64.powi(digits.into())).contains(&error), "{digits} {q}: {error} of {exact}");
+        }
+        assert_eq!((h.min(), h.max()), (values[0] as f64, values[values.len() - 1] as f64));
+        assert!(h.quantile(f64::NAN).is_nan());
+        assert_eq!((h.quantile(-1.0), h.quantile(2.0)), (h.quantile(0.0), h.quantile(1.0)));
+    }
+}
+
+#[test]
+fn counts_below_any_bound_are_those_of_whole_cells() {
+    let registry = Registry::new();
+    let h = registry.histogram("h").digits(1).buckets([100.5]).build().unwrap();
+    (0..1_000).for_each(|value| h.record(value));
+    let snapshot = registry.snapshot();
+    let h = snapshot.histogram("h", &[]).unwrap();
+    assert_eq!(h.bucket_count_le(100.5), 101);
+    assert_eq!(h.bucket_count_le(15.0), 16);
+    assert_eq!((h.bucket_count_le(-1.0), h.bucket_count_le(f64::NAN)), (0, 0));
+    assert_eq!((h.bucket_count_le(f64::INFINITY), h.bucket_count_le(1e300)), (1_000, 1_000));
+    for bound in 0..1_000 {
+        let count = h.bucket_count_le(bound as f64);
+        assert!(count <= bound + 1 && count + bound / 8 + 1 >= bound, "{count} up to {bound}");
+    }
+}
+
+#[test]
+fn the_hdrhistogram_crate_takes_it_over_without_loss() {
+    let registry = Registry::new();
+    let h = registry.histogram("h").unit(Unit::Seconds).digits(3).buckets([0.001, 0.0025]).build().unwrap();
+    let high = 3_600_000_000_000;
+    let mut theirs = hdrhistogram::Histogram::<u64>::new_with_bounds(1, high, 3).unwrap();
+    for n in 0..20_000_u64 {
+        let value = n * 7_919 % 3_000_000;
+        h.record(value);
+        theirs.record(value).unwrap();
+    }
+    let ours = registry.snapshot().histogram("h", &[]).unwrap().to_hdr();
+    assert_eq!(ours, theirs);
+    let mut sum = hdrhistogram::Histogram::<u64>::new_with_bounds(1, high, 3).unwrap();
+    sum.add(&ours).unwrap();
+    assert_eq!(sum.len(), 20_000);
+}
+
+#[test]
+fn the_collector_answers_with_what_was_recorded_before_the_question() {
+    let registry = Registry::new();
+    let tokens = registry.counter("tokens").build().unwrap();
+    let collector = Collector::start(&registry, None).unwrap();
+    assert!(collector.latest().is_none());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut mine = 0;
+                for _ in 0..200 {
+                    tokens.inc();
+                    mine += 1;
+                    let seen = collector.refresh().counter("tokens", &[]).unwrap();
+                    assert!(seen >= mine);
+                }
+            });
+        }
+    });
+    assert_eq!(collector.latest().unwrap().counter("tokens", &[]), Some(800));
+}
+
+#[test]
+fn the_collector_collects_at_its_interval_and_stops_at_once() {
+    let registry = Registry::new();
+    let tokens = registry.counter("tokens").build().unwrap();
+    let collector = Collector::start(&registry, Some(Duration::from_millis(5))).unwrap();
+    tokens.inc();
+    let seen = || collector.latest().and_then(|snapshot| snapshot.counter("tokens", &[]));
+    while seen() != Some(1) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(collector);
+    let idle = Collector::start(&registry, Some(Duration::from_secs(3600))).unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let began = std::time::Instant::now();
+    idle.request(move |snapshot| sender.send(snapshot).unwrap());
+    assert_eq!(receiver.recv().unwrap().counter("tokens", &[]), Some(1));
+    drop(idle);
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
