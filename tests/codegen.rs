@@ -1,7 +1,8 @@
-//! The compiled code of the fast paths, in a program that depends on tach and is built with the default release profile.
+//! The compiled code of the fast paths, in a program that depends on tach and is built with the default release
+//! profile.
 //!
-//! Each of its functions makes one recording. In none is there a `lock` prefix, an `xchg` or a fence; whatever it calls is one of
-//! the engine's cold functions; and it can be walked from entry to return without a call.
+//! Each of its functions makes one recording. In none is there a `lock` prefix, an `xchg` or a fence; whatever it calls
+//! is one of the engine's cold functions; and it can be walked from entry to return without a call.
 
 #![cfg(all(target_arch = "x86_64", unix))]
 

@@ -153,7 +153,7 @@ fn values_above_the_maximum_are_clamped_and_counted() {
     let snapshot = registry.snapshot();
     let h = snapshot.histogram("size", ONE).unwrap();
     assert_eq!((h.count(), h.clamped()), (15, 9));
-    assert_eq!(h.max(), 1001.0, "clamped values stay above the last bound");
+    assert_eq!(h.max(), 1001.0, "clamped values stay above a bound that is the maximum");
     assert_eq!(h.bucket_count_le(1000.0), 6);
     assert_eq!(h.sum(), 3.0 + 3.0 * 1000.0 + 9.0 * 1001.0);
     let h = snapshot.histogram("wide", ONE).unwrap();

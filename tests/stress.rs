@@ -1,6 +1,6 @@
-//! Everything at once on real threads: they start, end, panic and record from thread-local destructors, families gain and lose
-//! series, levels switch, and snapshots are taken all the while. Every snapshot is exact and no counter falls; in the end all
-//! that was recorded is there.
+//! Everything at once on real threads: they start, end, panic and record from thread-local destructors, families gain
+//! and lose series, levels switch, and snapshots are taken all the while. Every snapshot is exact and no counter falls;
+//! in the end all that was recorded is there.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

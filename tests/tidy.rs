@@ -1,5 +1,5 @@
-//! House rules that the compiler does not know: which module may use which, where atomics and `unsafe` may stand, how long a file
-//! may be, and that the page on orderings and the code name the same edges.
+//! House rules that the compiler does not know: which module may use which, where atomics and `unsafe` may stand, how
+//! long a file may be, and that the page on orderings and the code name the same edges.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Lines a source file may have.
 const LINES_MAX: usize = 450;
 /// Columns a line may have.
-const COLUMNS_MAX: usize = 132;
+const COLUMNS_MAX: usize = 125;
 
 /// Which modules of the crate each may name, apart from itself and the leaves. Left to right: record, collect, expose.
 const MAY_USE: [(&str, &[&str]); 8] = [
@@ -21,6 +21,10 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("collect", &["bucket", "describe", "error", "record", "registry", "sync"]),
     ("expose", &["collect", "describe", "error"]),
 ];
+
+/// What points the other way: starting an exporter takes the registry, to start its collector.
+const START: ([&str; 2], &str) =
+    (["expose/http/exporter.rs", "expose/http/builder.rs"], "use crate::registry::Registry;");
 
 /// Files that may name an atomic ordering besides those of `record/`.
 const ORDERINGS: [&str; 3] = ["sync.rs", "registry/metric.rs", "registry/own.rs"];
@@ -77,6 +81,9 @@ fn dependencies_point_one_way() {
             panic!("{file}: add the module {here} to MAY_USE");
         };
         for (number, line) in (1..).zip(text.lines()) {
+            if START.0.contains(&file.as_str()) && line == START.1 {
+                continue;
+            }
             for used in code(line).split("crate::").skip(1) {
                 let used: String = used.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
                 let is_module = MAY_USE.iter().any(|(module, _)| *module == used);

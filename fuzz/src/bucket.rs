@@ -120,9 +120,8 @@ fn check(input: &Input, max: u64, values: &[(u64, u64)], seen: &HistogramSnapsho
     // Compares all cells.
     assert!(ours == theirs, "{:?} are not {:?}", Cells(&ours), Cells(&theirs));
 
-    let not_above = |bound: f64| -> u64 {
-        values.iter().filter(|(value, _)| *value <= bound as u64).map(|(_, times)| times).sum()
-    };
+    let not_above =
+        |bound: f64| -> u64 { values.iter().filter(|(value, _)| *value <= bound as u64).map(|(_, times)| times).sum() };
     for &bound in &input.bounds {
         assert_eq!(seen.bucket_count_le(bound), not_above(bound), "le {bound}");
     }

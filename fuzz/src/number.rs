@@ -91,7 +91,9 @@ mod tests {
 
     #[test]
     fn other_spellings_are_refused() {
-        for text in ["", "-", "01", "1.0", "+1", "1e6", "1e+6", "0x1p2", "nan", "inf", "Inf", "1_0", "1.50", ".5", "--1"] {
+        for text in
+            ["", "-", "01", "1.0", "+1", "1e6", "1e+6", "0x1p2", "nan", "inf", "Inf", "1_0", "1.50", ".5", "--1"]
+        {
             assert!(read(text).is_err(), "{text:?}");
         }
         for text in ["1", "01.0", "+inf", "Inf", "NaN", "1e6", "0.50", ""] {

@@ -161,7 +161,11 @@ fn text(u: &mut Unstructured) -> Result<String> {
     (0..len)
         .map(|_| {
             // Any character, and those more often that an exposition could stumble over.
-            if u.ratio(1, 3)? { u.arbitrary() } else { u.choose(&[',', '"', '\\', '\n', 'n', '\r', '\0', '}', '{', ' ']).copied() }
+            if u.ratio(1, 3)? {
+                u.arbitrary()
+            } else {
+                u.choose(&[',', '"', '\\', '\n', 'n', '\r', '\0', '}', '{', ' ']).copied()
+            }
         })
         .collect()
 }
@@ -194,11 +198,7 @@ fn unit(u: &mut Unstructured) -> Result<Unit> {
     Ok(*u.choose(&units)?)
 }
 
-fn list<T>(
-    u: &mut Unstructured,
-    max: usize,
-    mut one: impl FnMut(&mut Unstructured) -> Result<T>,
-) -> Result<Vec<T>> {
+fn list<T>(u: &mut Unstructured, max: usize, mut one: impl FnMut(&mut Unstructured) -> Result<T>) -> Result<Vec<T>> {
     let len = u.int_in_range(0..=max)?;
     (0..len).map(|_| one(u)).collect()
 }

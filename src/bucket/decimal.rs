@@ -1,7 +1,7 @@
 //! The decimal number that a float was written as.
 //!
-//! `0.025` is no binary fraction, yet whoever declares the bound 0.025 s and records nanoseconds means 25,000,000 of them
-//! exactly. The shortest decimal that reads back as the float is what was written; the division is done on that.
+//! `0.025` is no binary fraction, yet whoever declares the bound 0.025 s and records nanoseconds means 25,000,000 of
+//! them exactly. The shortest decimal that reads back as the float is what was written; the division is done on that.
 
 /// `digits · 10^exponent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

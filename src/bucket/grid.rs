@@ -7,7 +7,8 @@ use super::{Decimal, Layout, Splits};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scale {
     tick: f64,
-    /// `1 / tick` where that is a whole number: dividing by it gives 0.025 for 25,000,000 ns, multiplying by 1e-9 need not.
+    /// `1 / tick` where that is a whole number: dividing by it gives 0.025 for 25,000,000 ns, multiplying by 1e-9 need
+    /// not.
     per_unit: Option<f64>,
 }
 
@@ -44,6 +45,8 @@ pub(crate) struct Bound {
 #[derive(Debug)]
 pub(crate) struct Grid {
     layout: Layout,
+    /// The largest value that is not clamped, in ticks. Larger ones are recorded as the layout's largest.
+    limit: u64,
     digits: u8,
     scale: Scale,
     bounds: Box<[Bound]>,
@@ -53,9 +56,12 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// `bounds` ascending, each below `layout.max()`.
-    pub(crate) fn new(digits: u8, max: u64, scale: Scale, bounds: Box<[Bound]>) -> Self {
-        let layout = Layout::new(digits, max);
+    /// `bounds` ascending. `limit`: the largest value that is not clamped, in ticks.
+    pub(crate) fn new(digits: u8, limit: u64, scale: Scale, bounds: Box<[Bound]>) -> Self {
+        let last = bounds.last().map_or(0, |last| last.ticks);
+        let limit = limit.max(last);
+        // A value that is clamped must stay above every bound.
+        let layout = Layout::new(digits, limit.max(last + 1));
         let mut parts: Vec<Split> = bounds
             .iter()
             .map(|bound| Split { cell: layout.index(bound.ticks), above: bound.ticks })
@@ -63,7 +69,7 @@ impl Grid {
             .collect();
         parts.dedup();
         let splits = Splits::new(parts.into(), layout.len());
-        let mut grid = Self { layout, digits, scale, bounds, splits, last_places: Box::default() };
+        let mut grid = Self { layout, limit, digits, scale, bounds, splits, last_places: Box::default() };
         // A histogram has fewer than 2^17 cells, and a bound's own cell ends at the bound.
         let last = |bound: &Bound| grid.rank_up_to(bound.ticks).expect("the cell of the bound at least") as u32;
         grid.last_places = grid.bounds.iter().map(last).collect();
@@ -72,6 +78,11 @@ impl Grid {
 
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// The largest value that is not clamped, in ticks.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
     }
 
     pub(crate) fn digits(&self) -> u8 {
@@ -100,8 +111,8 @@ impl Grid {
         self.splits.parts()
     }
 
-    /// The order of values over all cells: a cell of the layout, then its upper parts, then the next cell. The place in it of
-    /// the layout's cell `cell`.
+    /// The order of values over all cells: a cell of the layout, then its upper parts, then the next cell. The place in
+    /// it of the layout's cell `cell`.
     pub(crate) fn rank_of_cell(&self, cell: usize) -> usize {
         cell + self.parts().partition_point(|part| part.cell < cell)
     }

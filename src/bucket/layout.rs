@@ -67,9 +67,9 @@ impl Layout {
 
     /// The cell that holds `value`, which must not exceed [`MAX_TICKS`].
     pub(crate) fn index(&self, value: u64) -> usize {
-        // Clearing the bits that lie 12 below a set one keeps the conversion, which rounds beyond 2^53, from carrying into
-        // the bits that make the index: the top 11 stay as they are, and no run of ones reaches the last place. Values
-        // below 2^12 lose nothing by it.
+        // Clearing the bits that lie 12 below a set one keeps the conversion, which rounds beyond 2^53, from carrying
+        // into the bits that make the index: the top 11 stay as they are, and no run of ones reaches the last place.
+        // Values below 2^12 lose nothing by it.
         self.index_exact(value & !(value >> 12))
     }
 

@@ -1,8 +1,8 @@
 //! Exact declared bounds: a cell that holds one is split in two.
 //!
-//! The cells of [`super::Layout`] have binary edges, and 0.025 s is on none of them. A cell in which a declared bound lies keeps
-//! the values up to the bound; those above it, of the same cell, go to a cell of their own behind the layout's last. So every
-//! `le` is exact, and adding a cell and its upper parts gives HdrHistogram's cell back.
+//! The cells of [`super::Layout`] have binary edges, and 0.025 s is on none of them. A cell in which a declared bound
+//! lies keeps the values up to the bound; those above it, of the same cell, go to a cell of their own behind the
+//! layout's last. So every `le` is exact, and adding a cell and its upper parts gives HdrHistogram's cell back.
 
 use std::sync::Arc;
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 /// A thread named `tach-collector` that merges a registry's shards, when asked and at an interval.
 ///
-/// Many requests at once cost one collection. (This is not what other Prometheus libraries call a collector, a source of
-/// metrics: that is [`Registry::observe_gauge`] here.) Dropping it stops the thread, after the collection under way.
+/// Many requests at once cost one collection. (This is not what other Prometheus libraries call a collector, a source
+/// of metrics: that is [`Registry::observe_gauge`] here.) Dropping it stops the thread, after the collection under way.
 pub struct Collector {
     registry: Registry,
     exchange: Arc<Exchange<Snapshot>>,

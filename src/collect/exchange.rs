@@ -1,9 +1,9 @@
 //! Who wants a collection, and what the last one gave: the meeting point of requesters and the collector.
 //!
-//! A request is answered by a collection that *begins after* it: the collector takes the requests that are waiting, then
-//! collects, then answers just those. All that wait together share one collection; one that comes while it is under way waits
-//! for the next. The lock is the edge HAND-OVER: what a requester recorded before asking happens before the collection, and the
-//! collection before the answer.
+//! A request is answered by a collection that *begins after* it: the collector takes the requests that are waiting,
+//! then collects, then answers just those. All that wait together share one collection; one that comes while it is
+//! under way waits for the next. The lock is the edge HAND-OVER: what a requester recorded before asking happens before
+//! the collection, and the collection before the answer.
 
 use crate::sync::{Condvar, Mutex, wait};
 
@@ -81,7 +81,8 @@ impl<T: Clone> Exchange<T> {
         if state.stopped {
             return None;
         }
-        // Edge HAND-OVER: taken now, so that what comes later waits for the next. (The mutation takes them in `publish`.)
+        // Edge HAND-OVER: taken now, so that what comes later waits for the next. (The mutation takes them in
+        // `publish`.)
         let taken = if MUTATED { Vec::new() } else { std::mem::take(&mut state.waiting) };
         Some(Batch(taken))
     }

@@ -77,8 +77,8 @@ impl HistogramSnapshot {
 
     /// Whether the sum is exactly that of the counted values.
     ///
-    /// The count is that of the buckets always. A thread that records without pause can outrun every attempt to read its sum
-    /// with them; then the sum may lack values that were recorded during the read, and this is false.
+    /// The count is that of the buckets always. A thread that records without pause can outrun every attempt to read
+    /// its sum with them; then the sum may lack values that were recorded during the read, and this is false.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.exact
@@ -86,8 +86,9 @@ impl HistogramSnapshot {
 
     /// The value that a share `q` of all values does not exceed, `q` from 0 to 1; NaN when there are none.
     ///
-    /// It is the largest value of the bucket in which the value of rank `⌈q · count⌉` lies, and so at most 10^-digits of itself
-    /// too large; never beyond the smallest and the largest value recorded. (The definition is HdrHistogram's.)
+    /// It is the largest value of the bucket in which the value of rank `⌈q · count⌉` lies, and so at most 10^-digits
+    /// of itself too large; never beyond the smallest and the largest value recorded. (The definition is
+    /// HdrHistogram's.)
     #[must_use]
     pub fn quantile(&self, q: f64) -> f64 {
         if self.count == 0 || q.is_nan() {
@@ -105,8 +106,8 @@ impl HistogramSnapshot {
         self.max()
     }
 
-    /// How many values do not exceed `bound`. Exact where `bound` was declared as a bucket; elsewhere the count up to the last
-    /// bucket that lies below it wholly.
+    /// How many values do not exceed `bound`. Exact where `bound` was declared as a bucket; elsewhere the count up to
+    /// the last bucket that lies below it wholly.
     #[must_use]
     pub fn bucket_count_le(&self, bound: f64) -> u64 {
         if bound.is_nan() || bound < 0.0 {
@@ -120,7 +121,8 @@ impl HistogramSnapshot {
         self.cells.iter().take_while(|(place, _)| *place as usize <= last).map(|(_, count)| count).sum()
     }
 
-    /// The declared bounds with how many values do not exceed each, ascending; without `+Inf`, which is [`Self::count`].
+    /// The declared bounds with how many values do not exceed each, ascending; without `+Inf`, which is
+    /// [`Self::count`].
     pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
         let mut cells = self.cells.iter().peekable();
         let mut seen = 0;

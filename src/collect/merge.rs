@@ -1,7 +1,8 @@
 //! Merging the shards of a registry into a snapshot.
 //!
 //! Reads cells only, takes no lock that a recording could wait for, and visits what was touched: the used front of each
-//! extent, region by region in the order of memory, and of each histogram the buckets between its smallest and its largest value.
+//! extent, region by region in the order of memory, and of each histogram the buckets between its smallest and its
+//! largest value.
 
 use super::histogram::HistogramSnapshot;
 use super::read::read;
@@ -20,25 +21,24 @@ use std::time::{Instant, SystemTime};
 impl Registry {
     /// Merges all shards into a fresh snapshot, on the calling thread.
     ///
-    /// Costs reading the touched cells of every shard. Recordings that happened before the call, on this thread or on one that
-    /// this thread synchronised with, are in it.
+    /// Costs reading the touched cells of every shard. Recordings that happened before the call, on this thread or on
+    /// one that this thread synchronised with, are in it.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let (taken, time) = (Instant::now(), SystemTime::now());
-        // The series before the fronts: a series' extent is in the list, then, and its front covers the series. And both before the
-        // regions' cells are read: so whatever was recorded before this call is found.
+        let mut met = Met::default();
+        // Callbacks first, while nothing is locked: they may record, and register.
+        let mut families = self.observed(&mut met);
+        // The series before the fronts: a series' extent is in the list, then, and its front covers the series. And
+        // both before cells are read: so whatever was recorded before this call is found.
         let listed: Vec<_> =
             self.entries().iter().filter_map(|entry| Some((entry.desc.clone(), entry.series()?))).collect();
         let regions = local::shards().map(|shards| shards.regions()).unwrap_or_default();
         let cells = Cells { fronts: self.space().fronts(&regions), regions: &regions };
-        let mut met = Met::default();
         let mut scratch = Vec::new();
-        let mut families = Vec::with_capacity(listed.len() + 10);
-        let (mut clamped, mut series) = (Vec::new(), 0);
+        let (mut clamped, mut series) = (Vec::new(), families.len());
         for (desc, listed) in listed {
-            let values = values(&desc, &listed.cores, &cells, &mut met, &mut scratch);
-            // A callback that panicked has no value to show.
-            let Some(values) = values else { continue };
+            let Some(values) = values(&desc, &listed.cores, &cells, &mut met, &mut scratch) else { continue };
             series += listed.labels.len();
             if let Values::Histogram(values) = &values {
                 clamped.push((desc.base.clone(), values.iter().map(HistogramSnapshot::clamped).sum()));
@@ -49,9 +49,22 @@ impl Registry {
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
         Snapshot::new(Data { taken, time, elapsed: None, families })
     }
+
+    /// What the callbacks give.
+    fn observed(&self, met: &mut Met) -> Vec<FamilySnapshot> {
+        let entries = self.entries();
+        let is_observed = |kind| matches!(kind, Kind::ObservedGauge | Kind::ObservedCounter);
+        let observed = entries.iter().filter(|entry| is_observed(entry.desc.kind)).filter_map(|entry| {
+            let listed = entry.series()?;
+            // A callback that panics has no value to show.
+            let values = observe(listed.cores.first()?, met)?;
+            Some(FamilySnapshot { desc: Arc::clone(&entry.desc), labels: listed.labels, values })
+        });
+        observed.collect()
+    }
 }
 
-/// The values of all series of a metric.
+/// The values of all series of a metric; `None` for one that a callback gives.
 fn values(
     desc: &Descriptor,
     cores: &[Core],
@@ -63,7 +76,8 @@ fn values(
     Some(match desc.kind {
         Kind::Counter => Values::Counter(scalars().map(|core| cells.total(core)).collect()),
         Kind::UpDownCounter => Values::UpDown(scalars().map(|core| cells.total(core).cast_signed()).collect()),
-        // Added up in the order of the copies, which never changes for those that hold something: so the total never falls.
+        // Added up in the order of the copies, which never changes for those that hold something: so the total never
+        // falls.
         Kind::FloatCounter => {
             Values::FloatCounter(scalars().map(|core| core.read(cells.regions).map(f64::from_bits).sum()).collect())
         }
@@ -77,12 +91,12 @@ fn values(
             };
             Values::Histogram(cores.iter().filter_map(read).collect())
         }
-        Kind::ObservedGauge | Kind::ObservedCounter => observed(cores.first()?, met)?,
+        Kind::ObservedGauge | Kind::ObservedCounter => return None,
     })
 }
 
 /// Calls a callback; `None` when it panics.
-fn observed(core: &Core, met: &mut Met) -> Option<Values> {
+fn observe(core: &Core, met: &mut Met) -> Option<Values> {
     let call = || match core {
         Core::ObservedGauge(read) => Some(Values::Gauge(vec![read()])),
         Core::ObservedCounter(read) => Some(Values::Counter(vec![read()])),

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The merged values of a registry at one moment. Immutable; cloning it is cheap.
 ///
-/// Names and labels are the metric's own: without namespace, suffixes and constant labels. Across metrics it is no single
-/// instant: values recorded while it was taken may be in one series and not in another.
+/// Names and labels are the metric's own: without namespace, suffixes and constant labels. Across metrics it is no
+/// single instant: values recorded while it was taken may be in one series and not in another.
 #[derive(Clone, Debug)]
 pub struct Snapshot(Arc<Data>);
 
@@ -69,7 +69,8 @@ impl Snapshot {
         self.0.elapsed
     }
 
-    /// The total of a [`Counter`](crate::Counter). `labels` in any order. `None`: no such series, or it is switched off.
+    /// The total of a [`Counter`](crate::Counter). `labels` in any order. `None`: no such series, or it is switched
+    /// off.
     #[must_use]
     pub fn counter(&self, name: &str, labels: &[(&str, &str)]) -> Option<u64> {
         match self.find(name, labels)? {
@@ -118,8 +119,8 @@ impl Snapshot {
 
     /// What happened between `earlier` and this: counters and histograms are differences, gauges are as they are here.
     ///
-    /// For rates divide by [`Snapshot::elapsed`]; quantiles of the result are those of the interval. A series that `earlier`
-    /// does not have, or that has started anew since, is as it is here.
+    /// For rates divide by [`Snapshot::elapsed`]; quantiles of the result are those of the interval. A series that
+    /// `earlier` does not have, or that has started anew since, is as it is here.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let families = self.0.families.iter().map(|family| {

@@ -94,7 +94,7 @@ impl Descriptor {
         let bounds = |d: &Self| d.grid.as_ref().map_or(Vec::new(), |g| g.bounds().iter().map(|b| b.value).collect());
         let detail = |d: &Self| {
             d.grid.as_ref().map_or(String::new(), |g| {
-                format!("tick {}, {} digits, at most {} ticks", g.scale().tick(), g.digits(), g.layout().max())
+                format!("tick {}, {} digits, at most {} ticks", g.scale().tick(), g.digits(), g.limit())
             })
         };
         let pairs: [(&str, String, String); 8] = [

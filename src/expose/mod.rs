@@ -1,4 +1,5 @@
-//! Printing a snapshot, and serving it. Knows snapshots and descriptions; never a metric, a registry's insides or a cell.
+//! Printing a snapshot, and serving it. Knows snapshots and descriptions; never a metric, a registry's insides or a
+//! cell.
 
 #[cfg(feature = "http")]
 pub mod http;

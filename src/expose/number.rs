@@ -1,7 +1,8 @@
 //! Numbers as Prometheus prints them.
 
-/// Appends `value` as Go's `strconv` prints it with format 'g' and the shortest precision, which is what every Prometheus
-/// tool prints: the fewest digits that read back as the same float, with an exponent below 1e-4 and from 1e6 on.
+/// Appends `value` as Go's `strconv` prints it with format 'g' and the shortest precision, which is what every
+/// Prometheus tool prints: the fewest digits that read back as the same float, with an exponent below 1e-4 and from 1e6
+/// on.
 pub(super) fn push_float(out: &mut String, value: f64) {
     push(out, value, false);
 }

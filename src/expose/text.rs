@@ -1,7 +1,7 @@
 //! Prometheus text format 0.0.4.
 //!
-//! Families come in ascending order of their names, series in that of their label values. `le` is printed as OpenMetrics
-//! prints it (`1.0`, `1e+06`), so that a series is the same one in every format.
+//! Families come in ascending order of their names, series in that of their label values. `le` is printed as
+//! OpenMetrics prints it (`1.0`, `1e+06`), so that a series is the same one in every format.
 
 use super::number::{push_bound, push_float};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values};

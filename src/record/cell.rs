@@ -1,9 +1,9 @@
 //! One 8-byte word of a shard.
 //!
 //! Who writes: the thread that owns the shard, with a load and a store ([`Cell::add`], [`Cell::put`]); in the shared
-//! region any thread, with a read-modify-write (`Cell::share_*`). A region is of one of the two sorts for its whole life.
-//! Who reads: collectors, which never write. A cell only grows; it goes back to zero only in [`Cell::clear`], when no handle
-//! to it is left.
+//! region any thread, with a read-modify-write (`Cell::share_*`). A region is of one of the two sorts for its whole
+//! life. Who reads: collectors, which never write. A cell only grows; it goes back to zero only in [`Cell::clear`],
+//! when no handle to it is left.
 
 use super::edges;
 use crate::sync::{AtomicU64, Ordering};
@@ -123,10 +123,11 @@ impl Cell {
         self.0.load(edges::COUNT_LOAD)
     }
 
-    /// Sets to zero a cell that nobody records to any more. Does not touch one that is zero, so that its page stays unmapped.
+    /// Sets to zero a cell that nobody records to any more. Does not touch one that is zero, so that its page stays
+    /// unmapped.
     pub(crate) fn clear(&self) {
-        // Relaxed: the last handle's drop ordered every recording before this, and the lock under which the place is handed
-        // out again orders this before every later one.
+        // Relaxed: the last handle's drop ordered every recording before this, and the lock under which the place is
+        // handed out again orders this before every later one.
         if self.0.load(Ordering::Relaxed) != 0 {
             self.0.store(0, Ordering::Relaxed);
         }

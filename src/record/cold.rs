@@ -1,6 +1,7 @@
 //! Where a recording goes that did not find its cell: the one place for everything unusual.
 //!
-//! Switched off; a thread's first recording; mode SYNC; past the budget or the number of shards; thread-locals already gone.
+//! Switched off; a thread's first recording; mode SYNC; past the budget or the number of shards; thread-locals already
+//! gone.
 
 #[cfg(not(tach_loom))]
 use super::local;

@@ -45,8 +45,8 @@ fn add(core: &Scalar, n: u64) {
 
 /// A total of events that only grows, exposed with the suffix `_total`.
 ///
-/// A handle: cloning it is cheap, all clones are one metric, and it can be kept in a `static`, moved into tasks and shared by
-/// threads. Made by [`Registry::counter`](crate::Registry::counter).
+/// A handle: cloning it is cheap, all clones are one metric, and it can be kept in a `static`, moved into tasks and
+/// shared by threads. Made by [`Registry::counter`](crate::Registry::counter).
 #[derive(Clone, Debug)]
 pub struct Counter(pub(crate) Arc<Scalar>);
 
@@ -57,7 +57,8 @@ impl Counter {
         add(&self.0, 1);
     }
 
-    /// Adds `n`. Costs what [`Counter::inc`] costs. The total wraps at 2^64, which at one per nanosecond takes 584 years.
+    /// Adds `n`. Costs what [`Counter::inc`] costs. The total wraps at 2^64, which at one per nanosecond takes 584
+    /// years.
     #[inline]
     pub fn add(&self, n: u64) {
         add(&self.0, n);
@@ -100,8 +101,8 @@ impl FloatCounter {
 
 /// A sum that goes up and down: requests running, bytes held. Exposed as a gauge.
 ///
-/// Each thread adds to its own cell and the sum is what counts, so one thread may add what another takes away. A handle, as
-/// [`Counter`] is. Made by [`Registry::updown_counter`](crate::Registry::updown_counter).
+/// Each thread adds to its own cell and the sum is what counts, so one thread may add what another takes away. A
+/// handle, as [`Counter`] is. Made by [`Registry::updown_counter`](crate::Registry::updown_counter).
 #[derive(Clone, Debug)]
 pub struct UpDownCounter(pub(crate) Arc<Scalar>);
 

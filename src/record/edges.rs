@@ -1,7 +1,7 @@
 //! Every ordering that publishes something, by the name of its edge.
 //!
-//! An edge is a pair of accesses, a store that publishes and a load that relies on it; `docs/ORDERINGS.md` has a row for
-//! each, with what breaks without it and the model in `loom-tests/` that shows it. Each can be weakened alone by
+//! An edge is a pair of accesses, a store that publishes and a load that relies on it; `docs/ORDERINGS.md` has a row
+//! for each, with what breaks without it and the model in `loom-tests/` that shows it. Each can be weakened alone by
 //! `--cfg tach_mutate="…"`, and `scripts/loom` checks that its model then fails. An access that names none of these is
 //! `Relaxed` and says why that is enough. (Edges that are locks have their mutations beside the lock.)
 

@@ -29,13 +29,14 @@ impl GaugeCore {
 
 /// A value that is set: a share, a temperature, a size. The last one set wins; zero before the first.
 ///
-/// A handle, as [`Counter`](crate::Counter) is. Made by [`Registry::gauge`](crate::Registry::gauge). For a quantity that
-/// several threads raise and lower, use an [`UpDownCounter`](crate::UpDownCounter).
+/// A handle, as [`Counter`](crate::Counter) is. Made by [`Registry::gauge`](crate::Registry::gauge). For a quantity
+/// that several threads raise and lower, use an [`UpDownCounter`](crate::UpDownCounter).
 #[derive(Clone, Debug)]
 pub struct Gauge(pub(crate) Arc<GaugeCore>);
 
 impl Gauge {
-    /// Sets the value, in the gauge's unit. Any `f64` is accepted, NaN and infinities are exposed as such. Wait-free: one store.
+    /// Sets the value, in the gauge's unit. Any `f64` is accepted, NaN and infinities are exposed as such. Wait-free:
+    /// one store.
     #[inline]
     pub fn set(&self, value: f64) {
         // Relaxed: see `switch`.

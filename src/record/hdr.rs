@@ -1,16 +1,18 @@
 //! The core of a histogram: eight header cells and the buckets of [`crate::bucket`].
 //!
-//! **Who writes.** In a thread's region, its thread, in this order: the range if the value widens it, the bucket, the sum, the
-//! count. In the shared region any thread, in the same order, with read-modify-writes.
+//! **Who writes.** In a thread's region, its thread, in this order: the range if the value widens it, the bucket, the
+//! sum, the count. In the shared region any thread, in the same order, with read-modify-writes.
 //!
-//! **Who reads.** A collector, in the opposite order: the count, the sum, the range, then the buckets within the range; it accepts
-//! what it read when the buckets add up to the count. Why that is exact: reading a count of *k* implies (edge HIST-COUNT) that
-//! the sum read next is that of the first *j ≥ k* values, and reading that sum implies (edge HIST-SUM) that the range covers those
-//! *j* values and that the buckets hold at least them. If the buckets hold just *k*, then *j = k*: count, sum and buckets are of
-//! the same *k* values. For the shared region read "a set of values" for "the first": a value's count comes after its sum, so the set
-//! in the sum contains the set in the count, and the set in the buckets that in the sum.
+//! **Who reads.** A collector, in the opposite order: the count, the sum, the range, then the buckets within the range;
+//! it accepts what it read when the buckets add up to the count. Why that is exact: reading a count of *k* implies
+//! (edge HIST-COUNT) that the sum read next is that of the first *j ≥ k* values, and reading that sum implies (edge
+//! HIST-SUM) that the range covers those *j* values and that the buckets hold at least them. If the buckets hold just
+//! *k*, then *j = k*: count, sum and buckets are of the same *k* values. For the shared region read "a set of values"
+//! for "the first": a value's count comes after its sum, so the set in the sum contains the set in the count, and the
+//! set in the buckets that in the sum.
 //!
-//! **What breaks without the edges.** A bucket or a sum may be seen late, and the buckets add up to the count by accident.
+//! **What breaks without the edges.** A bucket or a sum may be seen late, and the buckets add up to the count by
+//! accident.
 
 use super::cell::Cell;
 use super::region::Base;
@@ -100,8 +102,8 @@ impl Hdr {
     #[inline(always)]
     fn header(&self, base: Base, front: u32, cell: usize) -> &Cell {
         #[allow(unsafe_code)]
-        // SAFETY: `base` is that of a region which reaches this place's end: of one below whose limit its front lies, and limits
-        // do not cut through an extent, or of one that `Regions::copies` gave. The header lies in the place.
+        // SAFETY: `base` is that of a region which reaches this place's end: of one below whose limit its front lies,
+        // and limits do not cut through an extent, or of one that `Regions::copies` gave. The header lies in the place.
         unsafe {
             base.cell_at(front, cell)
         }
@@ -110,8 +112,8 @@ impl Hdr {
     #[inline(always)]
     fn bucket(&self, base: Base, index: usize) -> &Cell {
         #[allow(unsafe_code)]
-        // SAFETY: as in `header`; an index is below `grid.len()`, for which the place has room: values are clamped to the
-        // layout's maximum before they are looked up.
+        // SAFETY: as in `header`; an index is below `grid.len()`, for which the place has room: values are clamped to
+        // the layout's maximum before they are looked up.
         unsafe {
             base.cell_at(self.back, index)
         }
@@ -143,12 +145,12 @@ impl Hdr {
         }
     }
 
-    /// Records to this thread's cells: `base` is this thread's region, and `front` what the slot says, below this thread's limit.
-    /// `n` must not be zero.
+    /// Records to this thread's cells: `base` is this thread's region, and `front` what the slot says, below this
+    /// thread's limit. `n` must not be zero.
     #[inline(always)]
     pub(crate) fn record_at(&self, base: Base, front: u32, value: u64, n: u64) {
-        // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the maximum
-        // to track, or too large for the index to be exact.
+        // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the
+        // maximum to track, or too large for the index to be exact.
         if value.wrapping_sub(self.header(base, front, START).get()) >= self.header(base, front, WIDTH).get() {
             return self.record_beyond(base, front, value, n);
         }
@@ -170,18 +172,19 @@ impl Hdr {
     #[cold]
     #[inline(never)]
     fn record_beyond(&self, base: Base, front: u32, value: u64, n: u64) {
-        let max = self.layout.max();
-        if value > max {
+        let limit = self.grid.limit();
+        let clamped = value > limit;
+        if clamped {
             self.header(base, front, CLAMPED).add(n);
         }
-        let value = value.min(max);
+        let value = if clamped { self.layout.max() } else { value };
         let (floor, top) = (self.header(base, front, FLOOR), self.header(base, front, TOP));
         let (low, high) = match !floor.get() {
             u64::MAX => (value, value),
             low => (low.min(value), top.get().max(value)),
         };
         self.header(base, front, START).put(low);
-        self.header(base, front, WIDTH).put((high.min(EXACT_MAX) + 1).saturating_sub(low));
+        self.header(base, front, WIDTH).put((high.min(limit).min(EXACT_MAX) + 1).saturating_sub(low));
         floor.put(!low);
         top.put(high);
         self.store(base, front, self.index_of_any(value), value, n);
@@ -190,11 +193,11 @@ impl Hdr {
     /// Records to the shared region. `n` must not be zero.
     pub(crate) fn share(&self, value: u64, n: u64) {
         let (base, front) = (self.place().shared(), self.place().front);
-        let max = self.layout.max();
-        if value > max {
+        let clamped = value > self.grid.limit();
+        if clamped {
             self.header(base, front, CLAMPED).share_add(n);
         }
-        let value = value.min(max);
+        let value = if clamped { self.layout.max() } else { value };
         self.header(base, front, FLOOR).share_max(!value);
         self.header(base, front, TOP).share_max(value);
         self.bucket(base, self.index_of_any(value)).share_add(n);

@@ -1,7 +1,8 @@
 //! Local handles: `!Send`, with this thread's cells found once.
 //!
-//! Each holds a share of the thread's right to its shard, so that a handle kept in another thread-local and used after the
-//! thread's own destructor ran still is the only writer; the shard is adopted by another thread only when it is gone too.
+//! Each holds a share of the thread's right to its shard, so that a handle kept in another thread-local and used after
+//! the thread's own destructor ran still is the only writer; the shard is adopted by another thread only when it is
+//! gone too.
 
 use super::counter::FloatCounter;
 use super::hdr::Hdr;
@@ -40,7 +41,8 @@ impl Here {
     }
 }
 
-/// A [`Counter`](crate::Counter) for the innermost loop of one thread. Made by [`Counter::local`](crate::Counter::local).
+/// A [`Counter`](crate::Counter) for the innermost loop of one thread. Made by
+/// [`Counter::local`](crate::Counter::local).
 #[derive(Debug)]
 pub struct LocalCounter {
     here: Here,

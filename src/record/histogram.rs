@@ -37,8 +37,8 @@ impl Nanos {
 
 /// A distribution of values: HdrHistogram buckets, count, sum, exact minimum and maximum.
 ///
-/// Values are whole *ticks* (nanoseconds, for [`Unit::Seconds`](crate::Unit::Seconds), unless told otherwise), and are exposed
-/// in the histogram's unit. A handle, as [`Counter`](crate::Counter) is. Made by
+/// Values are whole *ticks* (nanoseconds, for [`Unit::Seconds`](crate::Unit::Seconds), unless told otherwise), and are
+/// exposed in the histogram's unit. A handle, as [`Counter`](crate::Counter) is. Made by
 /// [`Registry::histogram`](crate::Registry::histogram).
 #[derive(Clone, Debug)]
 pub struct Histogram {
@@ -78,8 +78,8 @@ impl Histogram {
 
     /// Records one value, in ticks. Wait-free: three additions to memory and a range check.
     ///
-    /// A value above the histogram's maximum is recorded as the maximum and counted in `tach_clamped_total`. The sum of one
-    /// thread's values wraps at 2^64 ticks.
+    /// A value above the histogram's maximum is recorded as the maximum and counted in `tach_clamped_total`. The sum of
+    /// one thread's values wraps at 2^64 ticks.
     #[inline]
     pub fn record(&self, value: u64) {
         record(&self.core, value, 1);

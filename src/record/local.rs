@@ -1,9 +1,10 @@
 //! This thread's shard: the thin shell between the handles and [`super::shard`].
 //!
 //! Two thread-locals. `HERE` has no destructor, so that reading it is a plain load, also from another thread-local's
-//! destructor; its limit starts at zero, so that "no shard yet", "switched off", "out of reach" and "thread-locals gone" are one
-//! test. `THREAD` has the destructor that gives the shard back; only the cold path touches it. The order in which thread-locals are
-//! destroyed is not defined: whoever records after `THREAD` is gone meets a limit of zero and goes to the shared region.
+//! destructor; its limit starts at zero, so that "no shard yet", "switched off", "out of reach" and "thread-locals
+//! gone" are one test. `THREAD` has the destructor that gives the shard back; only the cold path touches it. The order
+//! in which thread-locals are destroyed is not defined: whoever records after `THREAD` is gone meets a limit of zero
+//! and goes to the shared region.
 
 use super::region::Base;
 use super::shard::{Hold, Shards};

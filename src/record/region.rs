@@ -1,8 +1,9 @@
 //! A region: the memory of one shard, a flat run of cells that costs nothing until touched.
 //!
-//! An anonymous mapping that is zero until written, with huge pages advised against: `alloc_zeroed` writes every page when the
-//! alignment exceeds the allocator's, and a transparent huge page makes 2 MiB resident at the first touch. Only address space is
-//! reserved, no swap. Under loom, and where there is no `mmap`, the cells come from the allocator.
+//! An anonymous mapping that is zero until written, with huge pages advised against: `alloc_zeroed` writes every page
+//! when the alignment exceeds the allocator's, and a transparent huge page makes 2 MiB resident at the first touch.
+//! Only address space is reserved, no swap. Under loom, and where there is no `mmap`, the cells come from the
+//! allocator.
 
 use super::cell::Cell;
 use std::ops::Range;
@@ -26,8 +27,8 @@ impl Base {
         unsafe { self.cell_at(offset, 0) }
     }
 
-    /// The cell `index` behind the one at `offset`: the same as `cell(offset + index)`, but the compiler may fold a constant
-    /// `index` into the address, as no sum of the two can wrap.
+    /// The cell `index` behind the one at `offset`: the same as `cell(offset + index)`, but the compiler may fold a
+    /// constant `index` into the address, as no sum of the two can wrap.
     ///
     /// # Safety
     ///
@@ -64,7 +65,7 @@ impl Region {
         Base(self.memory.as_ptr())
     }
 
-    /// Makes cells zero that nobody records to any more, and gives their pages back. `cells` begins and ends on a page.
+    /// Makes cells zero that nobody records to any more, and gives their pages back where they fill them.
     pub(crate) fn discard(&self, cells: Range<u32>) {
         let end = cells.end.min(self.len);
         if cells.start < end {
@@ -120,11 +121,16 @@ mod memory {
             // SAFETY: the range lies in the mapping.
             let address = unsafe { self.first.as_ptr().add(cells.start) };
             let bytes = cells.len() * size_of::<Cell>();
-            // On Linux the pages of a private anonymous mapping read as zeros afterwards. Elsewhere that is not promised, so the
-            // cells are cleared one by one.
+            // On Linux the pages of a private anonymous mapping read as zeros afterwards. Elsewhere that is not
+            // promised, so the cells are cleared one by one; also where pages are larger than an extent, as the kernel
+            // takes whole ones: with pages of 64 KiB it would take the cells of others.
             #[cfg(target_os = "linux")]
-            // SAFETY: the range lies in the mapping, and nobody but the caller uses its cells.
-            let done = unsafe { libc::madvise(address.cast(), bytes, libc::MADV_DONTNEED) } == 0;
+            // SAFETY: reads a constant of the system.
+            let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(usize::MAX);
+            #[cfg(target_os = "linux")]
+            let done = [cells.start * size_of::<Cell>(), bytes].iter().all(|end| end.is_multiple_of(page))
+                // SAFETY: the range lies in the mapping, and nobody but the caller uses its cells.
+                && unsafe { libc::madvise(address.cast(), bytes, libc::MADV_DONTNEED) } == 0;
             #[cfg(not(target_os = "linux"))]
             let done = false;
             if !done {

@@ -7,8 +7,8 @@ use crate::sync::{Arc, AtomicU32, Ordering};
 
 /// The offset that a metric records to: its place's, or [`OFF`], or [`SHARED`].
 ///
-/// Switching needs no edge: it publishes nothing, as a metric's cells stay where they are for its whole life. A thread that
-/// reads the old value records, or does not, as if the switch had come a moment later.
+/// Switching needs no edge: it publishes nothing, as a metric's cells stay where they are for its whole life. A thread
+/// that reads the old value records, or does not, as if the switch had come a moment later.
 #[derive(Debug)]
 pub(crate) struct Slot {
     now: AtomicU32,
@@ -39,8 +39,8 @@ impl Slot {
     }
 }
 
-/// One cell per shard. Aligned so that the reference count before it, which every clone of a handle writes, is on another
-/// cache line than what every recording reads.
+/// One cell per shard. Aligned so that the reference count before it, which every clone of a handle writes, is on
+/// another cache line than what every recording reads.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Scalar {
@@ -67,7 +67,8 @@ impl Scalar {
         self.place.as_ref().expect("only drop takes it")
     }
 
-    /// Adds to this thread's cell: `base` is this thread's region, and `offset` what the slot says, below this thread's limit.
+    /// Adds to this thread's cell: `base` is this thread's region, and `offset` what the slot says, below this thread's
+    /// limit.
     #[inline(always)]
     pub(crate) fn add_at(&self, base: Base, offset: u32, n: u64) {
         #[allow(unsafe_code)]

@@ -1,19 +1,22 @@
 //! Shards: one per thread alive at once, each a flat region of cells; and one that all threads share.
 //!
-//! A metric has the same offset in every region. A thread *adopts* a shard at its first recording, always the one with the
-//! lowest index, and gives it back when it ends: the totals stay where they are, and the next thread goes on adding to them. So
-//! nothing is folded at exit, nothing is counted twice, and memory follows the largest number of threads alive at once.
+//! A metric has the same offset in every region. A thread *adopts* a shard at its first recording, always the one with
+//! the lowest index, and gives it back when it ends: the totals stay where they are, and the next thread goes on adding
+//! to them. So nothing is folded at exit, nothing is counted twice, and memory follows the largest number of threads
+//! alive at once.
 //!
-//! **Bounded memory in one compare.** Offsets are handed out from *stripes*. The cells of a stripe may be written by the shards
-//! with an index below its *reach*: 4096, 2048 and so on to 1, and 0; the stripe with the largest reach comes first. So what one shard may write is all
-//! offsets below one limit, its own, which falls as its index rises. A recording compares its offset with its shard's limit, and
-//! that one test also finds a thread without a shard (limit zero) and a metric that is switched off (offset beyond every limit).
-//! Whatever fails it goes to the shared region, or nowhere.
+//! **Bounded memory in one compare.** Offsets are handed out from *stripes*. The cells of a stripe may be written by
+//! the shards with an index below its *reach*: 4096, 2048 and so on to 1, and 0; the stripe with the largest reach
+//! comes first. So what one shard may write is all offsets below one limit, its own, which falls as its index rises. A
+//! recording compares its offset with its shard's limit, and that one test also finds a thread without a shard (limit
+//! zero) and a metric that is switched off (offset beyond every limit). Whatever fails it goes to the shared region, or
+//! nowhere.
 //!
-//! **Who writes** a region: the thread that holds its shard; the shared one, any thread, by read-modify-writes. **The edge.**
-//! SHARD-ADOPT: the previous owner's last stores happen before the next owner's first load, since both pass through the lock here.
-//! Without it the new owner could read an old value of a cell and store it back increased: a lost update. EXTENT-REUSE: what was
-//! recorded through old handles happens before an extent is discarded, and that before it is handed out again, by the same lock.
+//! **Who writes** a region: the thread that holds its shard; the shared one, any thread, by read-modify-writes. **The
+//! edge.** SHARD-ADOPT: the previous owner's last stores happen before the next owner's first load, since both pass
+//! through the lock here. Without it the new owner could read an old value of a cell and store it back increased: a
+//! lost update. EXTENT-REUSE: what was recorded through old handles happens before an extent is discarded, and that
+//! before it is handed out again, by the same lock.
 
 use super::region::{Base, Region};
 use crate::sync::{Arc, AtomicU32, Mutex, Ordering};
@@ -30,7 +33,8 @@ pub(crate) const REACH_MAX: u32 = reach(STRIPES - 1);
 /// Extents are whole pages of the largest page size that is common: 64 KiB would waste most of it, so 16 KiB.
 pub(crate) const EXTENT_CELLS: u32 = if cfg!(tach_loom) { 16 } else { 2048 };
 
-/// An offset beyond every limit: of a metric that is switched off. (The mutation of LEVEL-SWITCH takes one that is not.)
+/// An offset beyond every limit: of a metric that is switched off. (The mutation of LEVEL-SWITCH takes one that is
+/// not.)
 pub(crate) const OFF: u32 = if cfg!(tach_mutate = "level-switch") { 0 } else { u32::MAX };
 /// Another one: of a metric that all threads share.
 pub(crate) const SHARED: u32 = u32::MAX - 1;
@@ -87,8 +91,8 @@ impl Shards {
         Some(Self { shared, state: Mutex::new(state) })
     }
 
-    /// Takes over the idle shard with the lowest index, with its totals, or makes one. `None` when the system refuses the memory,
-    /// or when there are as many as any metric may have.
+    /// Takes over the idle shard with the lowest index, with its totals, or makes one. `None` when the system refuses
+    /// the memory, or when there are as many as any metric may have.
     pub(crate) fn adopt(shards: &Arc<Self>) -> Option<Hold> {
         let mut state = shards.state.lock();
         // Edge SHARD-ADOPT: taken under the lock, and taken away. (The mutation leaves it there for another thread.)
@@ -112,13 +116,15 @@ impl Shards {
         Some(Hold { shard, here: PhantomData })
     }
 
-    /// Takes `cells` cells, whole extents, out of the stripe with this reach or, where that is full, of one with a smaller.
+    /// Takes `cells` cells, whole extents, out of the stripe with this reach or, where that is full, of one with a
+    /// smaller.
     pub(crate) fn claim(&self, cells: u32, reach_max: u32) -> Option<(Range<u32>, u32)> {
         let mut state = self.state.lock();
         (0..STRIPES).rev().filter(|stripe| reach(*stripe) <= reach_max).find_map(|stripe| {
             let free = &mut state.free[stripe as usize];
             let (&start, &end) = free.iter().find(|(start, end)| *end - *start >= cells)?;
-            // Edge EXTENT-REUSE: taken under the lock, and taken away. (The mutation leaves it there for another registry.)
+            // Edge EXTENT-REUSE: taken under the lock, and taken away. (The mutation leaves it there for another
+            // registry.)
             if !cfg!(tach_mutate = "extent-reuse") {
                 free.remove(&start);
                 if start + cells < end {
@@ -176,8 +182,8 @@ pub(crate) struct Regions {
 }
 
 impl Regions {
-    /// Where cells with this reach that end at `end` can have been written: the shared region first, with `true`, then the shards'
-    /// by index.
+    /// Where cells with this reach that end at `end` can have been written: the shared region first, with `true`, then
+    /// the shards' by index.
     pub(crate) fn copies(&self, end: u32, reach: u32) -> impl Iterator<Item = (Base, bool)> + '_ {
         let owned = self.owned.iter().take(reach as usize).filter(move |region| end <= region.len());
         let shared = self.shared.iter().map(|region| (region.base(), true));
@@ -200,7 +206,8 @@ struct Held {
     shards: Arc<Shards>,
 }
 
-/// The right to write a shard's cells, which one thread has. The shard is idle again when the last of its holds is dropped.
+/// The right to write a shard's cells, which one thread has. The shard is idle again when the last of its holds is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Hold {
     shard: Arc<Held>,

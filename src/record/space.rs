@@ -1,12 +1,13 @@
 //! Where a registry's metrics get their cells: the cold side of the regions.
 //!
-//! A registry takes *extents*, ranges of offsets, and hands out places in them: single cells and histogram headers from the
-//! front of an extent, runs of buckets from its back, so that what every collection reads lies side by side and what few read
-//! does not spread it. A place is given back when the last handle to it is dropped; it is cleared then, when nobody can write it,
-//! and serves the next metric of the same shape.
+//! A registry takes *extents*, ranges of offsets, and hands out places in them: single cells and histogram headers from
+//! the front of an extent, runs of buckets from its back, so that what every collection reads lies side by side and
+//! what few read does not spread it. A place is given back when the last handle to it is dropped; it is cleared then,
+//! when nobody can write it, and serves the next metric of the same shape.
 //!
-//! **The edge.** PLACE-REUSE: recordings through the old handles happen before the clearing (the handle's reference count),
-//! and the clearing before recordings through new ones (the lock here). Without it an old total would reappear in a new series.
+//! **The edge.** PLACE-REUSE: recordings through the old handles happen before the clearing (the handle's reference
+//! count), and the clearing before recordings through new ones (the lock here). Without it an old total would reappear
+//! in a new series.
 
 use super::region::Base;
 use super::shard::{EXTENT_CELLS, REACH_MAX, Regions, Shards};
@@ -76,7 +77,8 @@ impl Place {
         let back = self.back..self.back + self.shape.back;
         for offset in front.chain(back) {
             #[allow(unsafe_code)]
-            // SAFETY: `base` is that of a region which reaches the end of this extent, and the place lies within the extent.
+            // SAFETY: `base` is that of a region which reaches the end of this extent, and the place lies within the
+            // extent.
             unsafe { base.cell(offset) }.clear();
         }
     }
@@ -135,8 +137,8 @@ impl Space {
         Self { shards, shards_max, rooms: Mutex::new(rooms), overflowed: AtomicU64::new(0) }
     }
 
-    /// Cells for one series. `optional` ones are refused past the budget; the others are not, as the series that the program
-    /// declares one by one are few.
+    /// Cells for one series. `optional` ones are refused past the budget; the others are not, as the series that the
+    /// program declares one by one are few.
     pub(crate) fn place(&self, shape: Shape, optional: bool) -> Result<Place, NoPlace> {
         let shards = self.shards.as_ref().ok_or(NoPlace)?;
         let mut rooms = self.rooms.lock();
@@ -152,7 +154,8 @@ impl Space {
         if optional && rooms.left < bytes {
             return Err(NoPlace);
         }
-        // One copy for all threads in any case; for shards of their own as many as the budget allows, rounded to a power of two.
+        // One copy for all threads in any case; for shards of their own as many as the budget allows, rounded to a
+        // power of two.
         let affordable = (rooms.left.saturating_sub(bytes) / SHARE_OF_BUDGET / bytes).min(u64::from(self.shards_max));
         let reach = affordable.checked_ilog2().map_or(0, |log| 1 << log);
         let (range, reach) = shards.claim(cells, reach).ok_or(NoPlace)?;
@@ -213,7 +216,8 @@ impl Front {
         for (base, _) in extent.copies(regions) {
             for (offset, total) in (extent.start..).zip(&mut totals) {
                 #[allow(unsafe_code)]
-                // SAFETY: `base` is that of a region which reaches the end of this extent, and the front lies within it.
+                // SAFETY: `base` is that of a region which reaches the end of this extent, and the front lies within
+                // it.
                 let cell = unsafe { base.cell(offset) };
                 *total = total.wrapping_add(cell.get());
             }

@@ -84,8 +84,8 @@ impl<M: Metric> MetricBuilder<M> {
     ///
     /// # Errors
     ///
-    /// A name that no exposition format allows or that another metric's samples have; a different description under this name;
-    /// buckets that are not ascending or above the maximum; no memory.
+    /// A name that no exposition format allows or that another metric's samples have; a different description under
+    /// this name; buckets that are not ascending or above the maximum; no memory.
     pub fn build(self) -> Result<M, Error> {
         let desc = self.describe(Box::default())?;
         self.registry.register(desc, |entry, site| {
@@ -218,8 +218,6 @@ impl<M: Metric, L> MetricBuilder<M, L> {
                 ticks.clamp(1, MAX_TICKS)
             }
         };
-        // A value that is clamped to the maximum must stay above every bound.
-        let max_ticks = max_ticks.max(last.map_or(0, |last| last.ticks + 1));
         Ok(Grid::new(*digits, max_ticks, Scale::new(tick), bounds.into()))
     }
 }
@@ -249,7 +247,8 @@ impl<L> MetricBuilder<Histogram, L> {
         self
     }
 
-    /// Significant decimal digits of the values, 1 to 3; 2 unless told. A quantile is off by at most 10^-digits of its value.
+    /// Significant decimal digits of the values, 1 to 3; 2 unless told. A quantile is off by at most 10^-digits of its
+    /// value.
     ///
     /// One more digit takes eight times the memory.
     pub fn digits(mut self, digits: u8) -> Self {
@@ -257,8 +256,8 @@ impl<L> MetricBuilder<Histogram, L> {
         self
     }
 
-    /// The highest trackable value, in the exposed unit; larger ones are clamped to it and counted. For [`Unit::Seconds`] 3600
-    /// unless told, and raised to the last bucket bound.
+    /// The highest trackable value, in the exposed unit; larger ones are clamped to it and counted. For
+    /// [`Unit::Seconds`] 3600 unless told, and raised to the last bucket bound.
     pub fn max(mut self, max: f64) -> Self {
         self.resolution.max = Some(max);
         self

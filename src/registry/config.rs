@@ -59,7 +59,8 @@ impl RegistryBuilder {
         self
     }
 
-    /// How much is measured at first; [`Registry::set_level`] changes it. [`Level::Detailed`], which is everything, unless told.
+    /// How much is measured at first; [`Registry::set_level`] changes it. [`Level::Detailed`], which is everything,
+    /// unless told.
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
@@ -75,19 +76,20 @@ impl RegistryBuilder {
 
     /// How many bytes of address space the cells may take, in all shards together. 4 GiB unless told.
     ///
-    /// Resident memory is less: pages that no value has touched take none. The budget is spent when metrics are made: each gets
-    /// cells for as many threads as the budget allows then, up to [`RegistryBuilder::shards_max`]. Further threads record to
-    /// cells they share, and where not even those are to be had a family gives new label sets its overflow series: slower, or
-    /// coarser, but the totals stay right, and `tach_overflow_recordings_total` and `tach_overflow_series_total` say so. The shared
-    /// cells of metrics that are declared one by one are always kept, even beyond the budget.
+    /// Resident memory is less: pages that no value has touched take none. The budget is spent when metrics are made:
+    /// each gets cells for as many threads as the budget allows then, up to [`RegistryBuilder::shards_max`]. Further
+    /// threads record to cells they share, and where not even those are to be had a family gives new label sets its
+    /// overflow series: slower, or coarser, but the totals stay right, and `tach_overflow_recordings_total` and
+    /// `tach_overflow_series_total` say so. The shared cells of metrics that are declared one by one are always kept,
+    /// even beyond the budget.
     #[must_use]
     pub fn memory_budget(mut self, bytes: u64) -> Self {
         self.memory_budget = bytes;
         self
     }
 
-    /// How many threads at once may have cells of their own, rounded down to a power of two; further ones share. 4096, which is also
-    /// the most, unless told.
+    /// How many threads at once may have cells of their own, rounded down to a power of two; further ones share. 4096,
+    /// which is also the most, unless told.
     #[must_use]
     pub fn shards_max(mut self, shards: u32) -> Self {
         self.shards_max = shards;

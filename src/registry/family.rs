@@ -13,7 +13,8 @@ use std::sync::{Arc, Once, Weak};
 
 /// The value of every label of the series that takes what is beyond a family's limit.
 pub(crate) const OVERFLOW: &str = "tach_overflow";
-/// The longest label value, in bytes. A longer one goes to the overflow series: it is a mistake, or somebody else's text.
+/// The longest label value, in bytes. A longer one goes to the overflow series: it is a mistake, or somebody else's
+/// text.
 const VALUE_MAX: usize = 1024;
 
 /// A set of series with the same name and `N` label names, each with its own label values.
@@ -104,8 +105,8 @@ impl<M: Metric, const N: usize> Family<M, N> {
 
     /// The series with these label values, in the order of the label names; made now if it is new.
     ///
-    /// Past the family's limit, past the registry's memory budget, or with a value of more than 1024 bytes, it is the series whose
-    /// label values all are `tach_overflow`.
+    /// Past the family's limit, past the registry's memory budget, or with a value of more than 1024 bytes, it is the
+    /// series whose label values all are `tach_overflow`.
     #[inline]
     #[must_use]
     pub fn with(&self, values: [&str; N]) -> M {
@@ -117,8 +118,8 @@ impl<M: Metric, const N: usize> Family<M, N> {
 
     /// Removes a series from the exposition; false when there is none with these values.
     ///
-    /// A handle to it that is held elsewhere goes on working and harms no other series, but what it records is seen no more. The
-    /// same values looked up again are a new series, from zero.
+    /// A handle to it that is held elsewhere goes on working and harms no other series, but what it records is seen no
+    /// more. The same values looked up again are a new series, from zero.
     pub fn remove(&self, values: [&str; N]) -> bool {
         let Some(entry) = self.0.entry.upgrade() else { return false };
         // The lock makes adding to and removing from both collections one step.

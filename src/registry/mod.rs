@@ -1,7 +1,8 @@
 //! Registries: names, labels, levels and where the cells come from. The cold path.
 //!
-//! A registry owns its metrics' descriptions and cells; handles own their cells too, so that either may go first. Everything here
-//! takes locks and may allocate; nothing here is called by a recording, but for the look-up of a label set in a family.
+//! A registry owns its metrics' descriptions and cells; handles own their cells too, so that either may go first.
+//! Everything here takes locks and may allocate; nothing here is called by a recording, but for the look-up of a label
+//! set in a family.
 
 mod builder;
 mod config;
@@ -43,8 +44,9 @@ pub fn global() -> &'static Registry {
 
 /// A set of metrics that are collected and exposed together.
 ///
-/// Cloning gives another handle to the same set. Any number of registries may live in a process, and one is cheap enough to
-/// make in every test. Dropping the last handle frees the cells, as soon as no metric's handle is left either.
+/// Cloning gives another handle to the same set. Any number of registries may live in a process, and one is cheap
+/// enough to make in every test. Dropping the last handle frees the cells, as soon as no metric's handle is left
+/// either.
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
 
@@ -162,7 +164,8 @@ impl Registry {
         self.counter(name).help(help).observe(read)
     }
 
-    /// Changes how much is measured. A metric that is switched off keeps its totals and is neither recorded nor exposed.
+    /// Changes how much is measured. A metric that is switched off keeps its totals and is neither recorded nor
+    /// exposed.
     pub fn set_level(&self, level: Level) {
         let mut state = self.0.state.lock();
         state.level = level;

@@ -53,12 +53,14 @@ impl Own {
             overflow_recordings: counter(
                 "tach_overflow_recordings",
                 &[],
-                "Recordings that went to cells shared by threads: past the memory budget or the number of shards, or from a thread that was ending.",
+                "Recordings that went to cells shared by threads: past the memory budget or the number of shards, \
+                 or from a thread that was ending.",
             ),
             overflow_series: counter(
                 "tach_overflow_series",
                 &[],
-                "Look-ups of label values that got a family's overflow series: past its limit or the memory budget, or too long.",
+                "Look-ups of label values that got a family's overflow series: past its limit or the memory budget, \
+                 or too long.",
             ),
             clamped: counter(
                 "tach_clamped",

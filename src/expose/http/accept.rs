@@ -18,8 +18,8 @@ use tokio::net::{TcpListener, TcpStream};
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// For a connection that finds no place, which is said before any of its requests is read.
-const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 39\r\n\
-                        retry-after: 1\r\nconnection: close\r\n\r\nToo many connections, try again later.\n";
+const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
+                        content-length: 39\r\nretry-after: 1\r\nconnection: close\r\n\r\nToo many connections, try again later.\n";
 
 /// What all connections share.
 pub(super) struct Server {
@@ -43,7 +43,8 @@ impl Server {
                 Ok((stream, _)) => refuse(stream),
                 // The client is gone already.
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
-                // Out of file descriptors or memory: the connection stays in the backlog, and trying at once would spin.
+                // Out of file descriptors or memory: the connection stays in the backlog, and trying at once would
+                // spin.
                 Err(_) => {
                     tokio::time::sleep(pause).await;
                     pause = PAUSE.1.min(pause * 2);

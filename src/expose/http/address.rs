@@ -4,7 +4,8 @@ use crate::error::{Error, ErrorKind};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-/// Where an exporter listens unless told otherwise: the port that OpenTelemetry's Prometheus exporters use, loopback only.
+/// Where an exporter listens unless told otherwise: the port that OpenTelemetry's Prometheus exporters use, loopback
+/// only.
 pub(super) const DEFAULT: &str = "127.0.0.1:9464";
 
 /// Opens a listening socket that does not block.

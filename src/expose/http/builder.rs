@@ -42,8 +42,8 @@ impl Default for Limits {
 
 /// Collects the settings of an [`Exporter`].
 ///
-/// Beyond those that can be set: a request's head has at most 16 KiB and 64 headers (431 otherwise), requests with a body are
-/// refused (413), and a client that sends nothing more has one second to read the end of its last response.
+/// Beyond those that can be set: a request's head has at most 16 KiB and 64 headers (431 otherwise), requests with a
+/// body are refused (413), and a client that sends nothing more has one second to read the end of its last response.
 #[derive(Clone, Debug)]
 pub struct ExporterBuilder {
     listen: String,
@@ -57,11 +57,11 @@ impl Default for ExporterBuilder {
 }
 
 impl ExporterBuilder {
-    /// Where to listen: an IP address and a port, as `127.0.0.1:9464`, `[::1]:9464` or `localhost:9464`. `127.0.0.1:9464`
-    /// unless told.
+    /// Where to listen: an IP address and a port, as `127.0.0.1:9464`, `[::1]:9464` or `localhost:9464`.
+    /// `127.0.0.1:9464` unless told.
     ///
-    /// Port 0 takes any free port, which [`Exporter::local_addr`] tells. `0.0.0.0` and `[::]` open the metrics to whoever
-    /// reaches the machine.
+    /// Port 0 takes any free port, which [`Exporter::local_addr`] tells. `0.0.0.0` and `[::]` open the metrics to
+    /// whoever reaches the machine.
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen = address.into();
@@ -70,19 +70,20 @@ impl ExporterBuilder {
 
     /// How many connections may be open at once, at least 1. 64 unless told.
     ///
-    /// When all are, a new one takes the place of the one whose client has kept it idle, or its request unfinished, for longest
-    /// and for half a second at least. When all are being answered for a second, the new one gets a 503 and is closed.
+    /// When all are, a new one takes the place of the one whose client has kept it idle, or its request unfinished, for
+    /// longest and for half a second at least. When all are being answered for a second, the new one gets a 503 and is
+    /// closed.
     #[must_use]
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.limits.connections = connections;
         self
     }
 
-    /// How many scrapes may be under way at once, from the request to the last byte of the response, at least 1. 32 unless
-    /// told.
+    /// How many scrapes may be under way at once, from the request to the last byte of the response, at least 1. 32
+    /// unless told.
     ///
-    /// Each may hold a page of its own in memory, although those that come together share one. Further ones wait, for as long
-    /// as [`scrape_timeout`](Self::scrape_timeout) lets them.
+    /// Each may hold a page of its own in memory, although those that come together share one. Further ones wait, for
+    /// as long as [`scrape_timeout`](Self::scrape_timeout) lets them.
     #[must_use]
     pub fn scrapes_max(mut self, scrapes: usize) -> Self {
         self.limits.scrapes = scrapes;
@@ -91,8 +92,8 @@ impl ExporterBuilder {
 
     /// How long a scrape may wait for its page, above zero. 10 seconds unless told.
     ///
-    /// When that is over it gets a 503 with `Retry-After`, which happens when a callback of an observed metric is slow, or
-    /// [`scrapes_max`](Self::scrapes_max) others take long. The time that Prometheus allows, as its request says
+    /// When that is over it gets a 503 with `Retry-After`, which happens when a callback of an observed metric is slow,
+    /// or [`scrapes_max`](Self::scrapes_max) others take long. The time that Prometheus allows, as its request says
     /// (`X-Prometheus-Scrape-Timeout-Seconds`), less half a second, counts where it is shorter.
     #[must_use]
     pub fn scrape_timeout(mut self, timeout: Duration) -> Self {
@@ -100,8 +101,8 @@ impl ExporterBuilder {
         self
     }
 
-    /// How long a client may take to send the head of a request, from its first byte, or from when the connection was accepted;
-    /// above zero. 5 seconds unless told. Then the connection is closed.
+    /// How long a client may take to send the head of a request, from its first byte, or from when the connection was
+    /// accepted; above zero. 5 seconds unless told. Then the connection is closed.
     #[must_use]
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
         self.limits.header = timeout;
@@ -117,8 +118,8 @@ impl ExporterBuilder {
         self
     }
 
-    /// How long the whole answer to a request may take, from its head to the last byte of the response, above zero. 30 seconds
-    /// unless told. Then the connection is closed, so a client that reads slowly cannot hold a page for longer.
+    /// How long the whole answer to a request may take, from its head to the last byte of the response, above zero. 30
+    /// seconds unless told. Then the connection is closed, so a client that reads slowly cannot hold a page for longer.
     #[must_use]
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.limits.response = timeout;
@@ -129,8 +130,8 @@ impl ExporterBuilder {
     ///
     /// # Errors
     ///
-    /// The address is none, or the system does not let the process listen there, as the port is taken: the text names the
-    /// address and the remedy. A limit is zero. The system refuses a thread.
+    /// The address is none, or the system does not let the process listen there, as the port is taken: the text names
+    /// the address and the remedy. A limit is zero. The system refuses a thread.
     pub fn start(mut self, registry: &Registry) -> Result<Exporter, Error> {
         let limits = &mut self.limits;
         for (name, count) in [("connections_max", limits.connections), ("scrapes_max", limits.scrapes)] {

@@ -19,10 +19,10 @@ use tokio::task::LocalSet;
 
 /// Serves a registry's metrics over HTTP, on threads of its own, until dropped.
 ///
-/// `GET /metrics` gives the Prometheus text format 0.0.4, gzipped for clients that take it, and `GET /` a page that leads
-/// there; `HEAD` works for both. A scrape shows everything that was recorded before it was sent, on this thread or any that it
-/// synchronised with. It never touches a recording thread, and scrapes that come together share one collection and one
-/// rendering.
+/// `GET /metrics` gives the Prometheus text format 0.0.4, gzipped for clients that take it, and `GET /` a page that
+/// leads there; `HEAD` works for both. A scrape shows everything that was recorded before it was sent, on this thread
+/// or any that it synchronised with. It never touches a recording thread, and scrapes that come together share one
+/// collection and one rendering.
 ///
 /// Listens on the loopback interface unless told otherwise: there is neither encryption nor a password.
 ///
@@ -30,8 +30,8 @@ use tokio::task::LocalSet;
 /// `tach-collector`, and keeps the last page in memory, whose buffer serves the next one. A thousand histograms and ten
 /// thousand counters make a page of under 2 MB.
 ///
-/// Dropping it closes every connection, joins the threads and frees the port; it waits for a collection or rendering under way,
-/// and may be done anywhere, in asynchronous code too.
+/// Dropping it closes every connection, joins the threads and frees the port; it waits for a collection or rendering
+/// under way, and may be done anywhere, in asynchronous code too.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -108,7 +108,8 @@ impl Drop for Exporter {
     }
 }
 
-/// The thread: serves until stopped. The runtime is made and dropped here, as it must not be dropped in asynchronous code.
+/// The thread: serves until stopped. The runtime is made and dropped here, as it must not be dropped in asynchronous
+/// code.
 fn serve(
     listener: TcpListener,
     limits: Limits,

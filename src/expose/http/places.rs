@@ -41,9 +41,9 @@ impl Places {
         Self { max, open: RefCell::default(), freed: Rc::new(Notify::new()) }
     }
 
-    /// Finds a place for one more connection: a free one, or that of the client which has kept an idle connection, or an
-    /// unfinished request, for longest. `false`: all are being answered, and stay so for as long as a client can be kept
-    /// waiting.
+    /// Finds a place for one more connection: a free one, or that of the client which has kept an idle connection, or
+    /// an unfinished request, for longest. `false`: all are being answered, and stay so for as long as a client can be
+    /// kept waiting.
     pub(super) async fn claim(&self) -> bool {
         let give_up = Instant::now() + PATIENCE;
         loop {

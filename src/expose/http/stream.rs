@@ -1,4 +1,5 @@
-//! A socket that tells a [`Watch`] what passes through it, and closes without cutting off what the client has yet to read.
+//! A socket that tells a [`Watch`] what passes through it, and closes without cutting off what the client has yet to
+//! read.
 
 use super::watch::Watch;
 use std::io::{self, IoSlice};
@@ -62,8 +63,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
         Poll::Ready(Ok(()))
     }
 
-    /// Closing a socket that holds unread bytes resets the connection, and the client may lose the response: so first say that
-    /// no more will come, then read until the client has closed too. The watch's deadline bounds it.
+    /// Closing a socket that holds unread bytes resets the connection, and the client may lose the response: so first
+    /// say that no more will come, then read until the client has closed too. The watch's deadline bounds it.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut {
             ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;

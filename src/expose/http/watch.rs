@@ -1,7 +1,7 @@
 //! What a connection is doing, since when, and until when it may.
 //!
-//! hyper has one timer, for request heads, and none for responses. So the stream and the service tell a [`Watch`] what they
-//! see, and the connection's task ends it when the deadline of its phase has passed.
+//! hyper has one timer, for request heads, and none for responses. So the stream and the service tell a [`Watch`] what
+//! they see, and the connection's task ends it when the deadline of its phase has passed.
 //!
 //! ```text
 //!  accepted ─► Head ─ head complete ─► Answering ─ response made ─► Answered ─ all of it written ─► Idle ─┐
@@ -15,7 +15,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// How long a closed connection may take to notice: its client has to be told before the rest of what it sent is thrown away.
+/// How long a closed connection may take to notice: its client has to be told before the rest of what it sent is thrown
+/// away.
 const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
