@@ -3,11 +3,11 @@
 //! What is below the handles is the code of every build. Only what a thread-local gives there is passed in here, as a
 //! [`Thread`]: loom has no thread-locals that are destroyed as the system's are.
 
-#![allow(missing_debug_implementations, clippy::new_without_default)]
+#![allow(missing_debug_implementations, clippy::new_without_default, reason = "only models use it")]
 
 use crate::bucket::{Grid, Scale};
-use crate::collect::exchange;
-use crate::collect::read::read;
+use super::exchange;
+use super::read::read;
 use crate::record::cold::{Route, route_by};
 use crate::record::hdr::Hdr;
 use crate::record::region::Base;
@@ -38,6 +38,10 @@ pub struct Counter {
     process: Process,
     core: Arc<Scalar>,
 }
+
+/// A float counter's handle.
+#[derive(Clone)]
+pub struct FloatCounter(Counter);
 
 /// A histogram's handle.
 #[derive(Clone)]
@@ -114,6 +118,12 @@ impl Registry {
         Counter { process: self.process.clone(), core }
     }
 
+    /// A float counter.
+    #[must_use]
+    pub fn float_counter(&self) -> FloatCounter {
+        FloatCounter(self.counter())
+    }
+
     /// A histogram for values up to `max`, at most 31, each of which has a bucket.
     #[must_use]
     pub fn histogram(&self, max: u64) -> Histogram {
@@ -152,6 +162,24 @@ impl Counter {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.core.read(&self.process.0.regions()).sum()
+    }
+}
+
+impl FloatCounter {
+    /// As the public handle adds, on `thread`.
+    pub fn add(&self, thread: &Thread, n: f64) {
+        let core = &self.0.core;
+        match thread.route(core.slot(), core.space()) {
+            Route::Nowhere => {}
+            Route::Own(base, offset) => core.add_float_at(base, offset, n),
+            Route::Shared => core.share_float(n),
+        }
+    }
+
+    /// The total of all copies.
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        self.0.core.read(&self.0.process.0.regions()).map(f64::from_bits).sum()
     }
 }
 

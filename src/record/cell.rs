@@ -95,6 +95,10 @@ impl Cell {
 
     /// Adds to a float, from any thread.
     pub(crate) fn share_float(&self, n: f64) {
+        // Edge SHARED-ADD. (The mutation adds as an only writer would.)
+        if cfg!(tach_mutate = "shared-float") {
+            return self.add_float(n);
+        }
         // Relaxed, all three: a lone total. The loop ends as soon as no other thread adds in between.
         let mut old = self.0.load(Ordering::Relaxed);
         while let Err(now) =
