@@ -153,7 +153,8 @@ const FLOATS: [f64; 14] = [
 ];
 
 fn text(u: &mut Unstructured) -> Result<String> {
-    if u.ratio(1, 16)? {
+    // Data that has run out gives zeros: short texts and plain names, then.
+    if !u.ratio(15, 16)? {
         // About the longest that a label value may be.
         return Ok("ä".repeat(u.int_in_range(511..=513)?));
     }
@@ -161,10 +162,10 @@ fn text(u: &mut Unstructured) -> Result<String> {
     (0..len)
         .map(|_| {
             // Any character, and those more often that an exposition could stumble over.
-            if u.ratio(1, 3)? {
-                u.arbitrary()
+            if u.ratio(2, 3)? {
+                u.choose(&['n', ',', '"', '\\', '\n', '\r', '\0', '}', '{', ' ']).copied()
             } else {
-                u.choose(&[',', '"', '\\', '\n', 'n', '\r', '\0', '}', '{', ' ']).copied()
+                u.arbitrary()
             }
         })
         .collect()
@@ -172,18 +173,18 @@ fn text(u: &mut Unstructured) -> Result<String> {
 
 fn name(u: &mut Unstructured) -> Result<String> {
     Ok(match u.int_in_range(0..=9)? {
-        0 => text(u)?,
-        1 => "n".repeat(u.int_in_range(199..=201)?),
+        8 => text(u)?,
+        9 => "n".repeat(u.int_in_range(199..=201)?),
         _ => (*u.choose(&NAMES)?).to_owned(),
     })
 }
 
 fn float(u: &mut Unstructured) -> Result<f64> {
     Ok(match u.int_in_range(0..=3)? {
-        0 => u.arbitrary()?,
-        1 => f64::from(u.arbitrary::<u16>()?) / 1000.0,
-        2 => f64::from(u.arbitrary::<u32>()?),
-        _ => *u.choose(&FLOATS)?,
+        0 => f64::from(u.arbitrary::<u16>()?) / 1000.0,
+        1 => f64::from(u.arbitrary::<u32>()?),
+        2 => *u.choose(&FLOATS)?,
+        _ => u.arbitrary()?,
     })
 }
 
@@ -205,9 +206,9 @@ fn list<T>(u: &mut Unstructured, max: usize, mut one: impl FnMut(&mut Unstructur
 
 fn label_value(u: &mut Unstructured) -> Result<String> {
     Ok(match u.int_in_range(0..=5)? {
-        0 => String::new(),
-        1 => "tach_overflow".to_owned(),
-        2 | 3 => (*u.choose(&["a", "b"])?).to_owned(),
+        0 | 1 => (*u.choose(&["a", "b"])?).to_owned(),
+        2 => String::new(),
+        3 => "tach_overflow".to_owned(),
         _ => text(u)?,
     })
 }
@@ -220,8 +221,8 @@ fn amount(u: &mut Unstructured) -> Result<Amount> {
 impl<'a> Arbitrary<'a> for Settings {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(Self {
-            namespace: if u.ratio(1, 3)? { Some(name(u)?) } else { None },
-            const_labels: if u.ratio(1, 3)? { list(u, 2, |u| Ok((name(u)?, text(u)?)))? } else { Vec::new() },
+            namespace: if u.ratio(2, 3)? { None } else { Some(name(u)?) },
+            const_labels: if u.ratio(2, 3)? { Vec::new() } else { list(u, 2, |u| Ok((name(u)?, text(u)?)))? },
             recording: *u.choose(&[Recording::Sharded, Recording::Sync, Recording::Noop])?,
             level: level(u)?,
         })
@@ -238,7 +239,7 @@ impl<'a> Arbitrary<'a> for Description {
             help: text(u)?,
             unit: unit(u)?,
             level: level(u)?,
-            labels: if u.ratio(1, 2)? { Some(list(u, LABELS_MAX, name)?) } else { None },
+            labels: if u.ratio(1, 2)? { None } else { Some(list(u, LABELS_MAX, name)?) },
             limit: u.int_in_range(0..=3)?,
             digits: 2,
             tick: None,
@@ -249,9 +250,9 @@ impl<'a> Arbitrary<'a> for Description {
             description.limit = 1;
         }
         if kind == Kind::Histogram {
-            description.digits = u.int_in_range(0..=4)?;
-            description.tick = if u.ratio(1, 2)? { Some(*u.choose(&TICKS)?) } else { None };
-            description.max = if u.ratio(1, 3)? { Some(float(u)?) } else { None };
+            description.digits = *u.choose(&[2, 1, 3, 0, 4])?;
+            description.tick = if u.ratio(1, 2)? { None } else { Some(*u.choose(&TICKS)?) };
+            description.max = if u.ratio(2, 3)? { None } else { Some(float(u)?) };
             description.buckets = list(u, 6, float)?;
             // In order more often than not, as otherwise all but the shortest lists are refused.
             if u.ratio(3, 4)? {
@@ -265,10 +266,8 @@ impl<'a> Arbitrary<'a> for Description {
 impl<'a> Arbitrary<'a> for Scenario {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let settings = u.arbitrary()?;
-        let mut metrics: Vec<Description> = list(u, METRICS_MAX, |u| u.arbitrary())?;
-        if metrics.is_empty() {
-            metrics.push(u.arbitrary()?);
-        }
+        let mut metrics: Vec<Description> = vec![u.arbitrary()?];
+        metrics.extend(list(u, METRICS_MAX - 1, |u| u.arbitrary())?);
         let last = metrics.len() - 1;
         let step = |u: &mut Unstructured| {
             let metric = u.int_in_range(0..=last)?;
@@ -276,9 +275,9 @@ impl<'a> Arbitrary<'a> for Scenario {
             let mut values = || (0..labels).map(|_| label_value(u)).collect::<Result<Vec<_>>>();
             let values = values()?;
             Ok(match u.int_in_range(0..=9)? {
-                0 => Step::Remove(metric, values),
-                1 => Step::Again(metric),
-                2 => Step::Level(level(u)?),
+                7 => Step::Remove(metric, values),
+                8 => Step::Again(metric),
+                9 => Step::Level(level(u)?),
                 _ => Step::Record(metric, values, amount(u)?),
             })
         };

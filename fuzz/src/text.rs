@@ -332,3 +332,67 @@ fn check_queries(metric: &Metric, snapshot: &Snapshot) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Settings;
+    use tach::{Level, Recording, Unit};
+
+    fn metric(kind: Kind, name: &str) -> Description {
+        Description {
+            kind,
+            name: name.to_owned(),
+            help: String::new(),
+            unit: Unit::None,
+            level: Level::Basic,
+            labels: None,
+            limit: 2,
+            digits: 2,
+            tick: None,
+            max: None,
+            buckets: Vec::new(),
+        }
+    }
+
+    fn scenario(metrics: Vec<Description>) -> Scenario {
+        let settings = Settings {
+            namespace: None,
+            const_labels: Vec::new(),
+            recording: Recording::Sharded,
+            level: Level::Detailed,
+        };
+        let amount = Amount { whole: 7, times: 2, float: 0.5 };
+        let values = |d: &Description| vec!["a".to_owned(); d.labels.as_ref().map_or(0, Vec::len)];
+        let steps = metrics.iter().enumerate().map(|(index, d)| Step::Record(index, values(d), amount)).collect();
+        Scenario { settings, metrics, steps }
+    }
+
+    /// What the fuzzer once found.
+    #[test]
+    fn past_finds() {
+        // A constant label that is called as a label of the engine's own metrics.
+        for name in ["state", "metric"] {
+            let mut scenario = scenario(vec![metric(Kind::Histogram, "a")]);
+            scenario.settings.const_labels = vec![(name.to_owned(), "x".to_owned())];
+            play(&scenario);
+        }
+        // `_total` twice, or alone.
+        for name in ["a_total_total", "_total", "a.total.total"] {
+            play(&scenario(vec![metric(Kind::Counter, name)]));
+        }
+        let unit = Description { unit: Unit::Other("total"), ..metric(Kind::Counter, "a") };
+        play(&scenario(vec![unit]));
+        // One name with two units.
+        let seconds = Description { unit: Unit::Seconds, ..metric(Kind::Gauge, "a") };
+        play(&scenario(vec![metric(Kind::Gauge, "a"), seconds]));
+        // A family without labels is not its own overflow.
+        play(&scenario(vec![Description { labels: Some(Vec::new()), ..metric(Kind::Counter, "a") }]));
+        // Minus zero is a bound like zero.
+        play(&scenario(vec![Description { buckets: vec![-0.0, 1.0], ..metric(Kind::Histogram, "a") }]));
+        // A name of the engine's own metrics behind a namespace.
+        let mut scenario = scenario(vec![metric(Kind::Gauge, "tach_series")]);
+        scenario.settings.namespace = Some("a".to_owned());
+        play(&scenario);
+    }
+}

@@ -4,6 +4,7 @@
 //! `scripts/loom` builds each of those and expects the file to fail. A model asserts after it has joined its threads where
 //! it can, so that a failure is one message.
 
+use loom::thread::JoinHandle;
 use tach::model::Reading;
 
 /// Runs `model` over every schedule with at most three preemptions, and every value that a load may give in each.
@@ -18,6 +19,11 @@ pub fn check(model: impl Fn() + Send + Sync + 'static) {
 /// Runs `model` over every schedule there is: for two threads that do little.
 pub fn check_fully(model: impl Fn() + Send + Sync + 'static) {
     loom::model::Builder::new().check(model);
+}
+
+/// Waits for threads and gives what they gave.
+pub fn join<T, const N: usize>(threads: [JoinHandle<T>; N]) -> [T; N] {
+    threads.map(|thread| thread.join().expect("a model that panics has failed already"))
 }
 
 /// Checks that a reading of a copy is of one set of values, with the range of just those. A reading that says it is not

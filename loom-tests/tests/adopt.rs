@@ -4,7 +4,7 @@
 //! Mutations: shard-adopt
 
 use loom::thread;
-use loom_tests::{assert_exact, check};
+use loom_tests::{assert_exact, check, join};
 use tach::model::Process;
 
 #[test]
@@ -18,7 +18,7 @@ fn a_shard_keeps_its_totals_from_owner_to_owner() {
         });
         counter.add(&process.thread(), 100);
         let (early, late) = (counter.total(), counter.total());
-        recorders.map(|recorder| recorder.join().unwrap());
+        join(recorders);
         assert!(100 <= early && early <= late);
         assert_eq!(counter.total(), 111);
         let (shards, idle) = process.census();
@@ -42,7 +42,9 @@ fn a_histogram_is_read_exactly_across_owners() {
         let [_, early] = histogram.read().try_into().unwrap();
         recorder.join().unwrap();
         let [_, last] = histogram.read().try_into().unwrap();
-        [&early, &last].map(assert_exact);
+        for reading in [&early, &last] {
+            assert_exact(reading);
+        }
         assert_eq!((last.count, last.sum, last.exact), (3, 4, true));
     });
 }

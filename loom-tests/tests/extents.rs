@@ -5,7 +5,7 @@
 
 use loom::sync::{Arc, Mutex};
 use loom::thread;
-use loom_tests::{check, check_fully};
+use loom_tests::{check, check_fully, join};
 use tach::model::{Counter, Process};
 
 #[test]
@@ -46,7 +46,7 @@ fn registries_have_no_offset_in_common() {
                 (counter.total(), counter)
             })
         });
-        let [(one, first), (ten, second)] = recorders.map(|recorder| recorder.join().unwrap());
+        let [(one, first), (ten, second)] = join(recorders);
         assert_eq!([one, ten, first.total(), second.total()], [1, 10, 1, 10]);
     });
 }

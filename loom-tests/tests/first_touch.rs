@@ -4,7 +4,7 @@
 //! Mutations: shard-list
 
 use loom::thread;
-use loom_tests::check;
+use loom_tests::{check, join};
 use tach::model::Process;
 
 #[test]
@@ -21,7 +21,7 @@ fn a_first_recording_gets_a_shard_of_its_own() {
             })
         });
         let (early, late) = (counter.total(), counter.total());
-        let found = recorders.map(|recorder| recorder.join().unwrap());
+        let found = join(recorders);
         assert!(early <= late);
         assert!([1, 11].contains(&found[0]) && [10, 11].contains(&found[1]), "{found:?}");
         assert_eq!(counter.total(), 11);

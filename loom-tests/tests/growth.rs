@@ -5,7 +5,7 @@
 
 use loom::sync::{Arc, Mutex};
 use loom::thread;
-use loom_tests::check;
+use loom_tests::{check, join};
 use tach::model::Process;
 
 #[test]
@@ -31,7 +31,7 @@ fn a_listed_series_lies_in_the_fronts() {
             series.into_iter().map(|(counter, n)| (registry.total(&counter), Some(n))).collect::<Vec<_>>()
         };
         let early = collect();
-        growers.map(|grower| grower.join().unwrap());
+        join(growers);
         let late = collect();
         assert_eq!(late.len(), 2);
         for (total, recorded) in early.into_iter().chain(late) {

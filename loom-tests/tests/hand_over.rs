@@ -5,7 +5,7 @@
 
 use loom::sync::Arc;
 use loom::thread;
-use loom_tests::check;
+use loom_tests::{check, join};
 use std::sync::Mutex;
 use tach::model::{Exchange, Process};
 
@@ -31,7 +31,7 @@ fn a_snapshot_holds_what_its_requester_recorded_before() {
             exchange.publish(batch, counter.total());
             collections += 1;
         }
-        requesters.map(|requester| requester.join().unwrap());
+        join(requesters);
         for &(recorded, total) in &*answers.lock().unwrap() {
             assert!(total == recorded || total == 11, "{total} lacks {recorded}");
         }

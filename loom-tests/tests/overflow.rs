@@ -4,7 +4,7 @@
 //! Mutations: shared-add, shared-float
 
 use loom::thread;
-use loom_tests::check;
+use loom_tests::{check, join};
 use tach::model::Process;
 
 #[test]
@@ -20,7 +20,7 @@ fn the_shared_region_loses_nothing() {
         });
         counter.add(&here, 100);
         let (early, late) = (counter.total(), counter.total());
-        recorders.map(|recorder| recorder.join().unwrap());
+        join(recorders);
         assert!(100 <= early && early <= late);
         assert_eq!(counter.total(), 111);
     });
@@ -36,7 +36,7 @@ fn the_shared_region_loses_no_fraction() {
             thread::spawn(move || counter.add(&here, n))
         });
         let (early, late) = (counter.total(), counter.total());
-        recorders.map(|recorder| recorder.join().unwrap());
+        join(recorders);
         assert!(early <= late);
         assert_eq!(counter.total(), 0.75);
     });

@@ -4,7 +4,7 @@
 //! Mutations: hist-sum-store, hist-sum-load, hist-count-store, hist-count-load, shared-add, shared-max
 
 use loom::thread;
-use loom_tests::{assert_exact, check};
+use loom_tests::{assert_exact, check, join};
 use tach::model::Process;
 
 #[test]
@@ -18,9 +18,11 @@ fn the_shared_copy_is_read_exactly_while_two_threads_record() {
             thread::spawn(move || histogram.record(&here, value))
         });
         let [early] = histogram.read().try_into().unwrap();
-        recorders.map(|recorder| recorder.join().unwrap());
+        join(recorders);
         let [last] = histogram.read().try_into().unwrap();
-        [&early, &last].map(assert_exact);
+        for reading in [&early, &last] {
+            assert_exact(reading);
+        }
         assert_eq!((last.count, last.sum, last.exact), (2, 3, true));
     });
 }

@@ -14,6 +14,7 @@ use crate::record::scalar::Scalar;
 use crate::record::shard::Regions;
 use crate::record::space::Front;
 use crate::registry::{Core, Met, Registry};
+use smallvec::smallvec;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -29,21 +30,21 @@ impl Registry {
         let mut met = Met::default();
         // Callbacks first, while nothing is locked: they may record, and register.
         let mut families = self.observed(&mut met);
-        // The series before the fronts: a series' extent is in the list, then, and its front covers the series. And
-        // both before cells are read: so whatever was recorded before this call is found.
-        let listed: Vec<_> =
-            self.entries().iter().filter_map(|entry| Some((entry.desc.clone(), entry.series()?))).collect();
+        // The series before the fronts: a series' extent is in the list, then, and its front covers the series. And both
+        // before cells are read: so whatever was recorded before this call is found.
+        let listing = self.listing();
         let regions = local::shards().map(|shards| shards.regions()).unwrap_or_default();
         let cells = Cells { fronts: self.space().fronts(&regions), regions: &regions };
         let mut scratch = Vec::new();
         let (mut clamped, mut series) = (Vec::new(), families.len());
-        for (desc, listed) in listed {
-            let Some(values) = values(&desc, &listed.cores, &cells, &mut met, &mut scratch) else { continue };
+        families.reserve(listing.len() + 10);
+        for (desc, listed) in &*listing {
+            let Some(values) = values(desc, &listed.cores, &cells, &mut met, &mut scratch) else { continue };
             series += listed.labels.len();
             if let Values::Histogram(values) = &values {
                 clamped.push((desc.base.clone(), values.iter().map(HistogramSnapshot::clamped).sum()));
             }
-            families.push(FamilySnapshot { desc, labels: listed.labels, values });
+            families.push(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values });
         }
         own(self, &mut families, clamped, series, met, &regions, taken);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
@@ -52,13 +53,12 @@ impl Registry {
 
     /// What the callbacks give.
     fn observed(&self, met: &mut Met) -> Vec<FamilySnapshot> {
-        let entries = self.entries();
         let is_observed = |kind| matches!(kind, Kind::ObservedGauge | Kind::ObservedCounter);
-        let observed = entries.iter().filter(|entry| is_observed(entry.desc.kind)).filter_map(|entry| {
-            let listed = entry.series()?;
+        let listing = self.listing();
+        let observed = listing.iter().filter(|(desc, _)| is_observed(desc.kind)).filter_map(|(desc, listed)| {
             // A callback that panics has no value to show.
             let values = observe(listed.cores.first()?, met)?;
-            Some(FamilySnapshot { desc: Arc::clone(&entry.desc), labels: listed.labels, values })
+            Some(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values })
         });
         observed.collect()
     }
@@ -98,8 +98,8 @@ fn values(
 /// Calls a callback; `None` when it panics.
 fn observe(core: &Core, met: &mut Met) -> Option<Values> {
     let call = || match core {
-        Core::ObservedGauge(read) => Some(Values::Gauge(vec![read()])),
-        Core::ObservedCounter(read) => Some(Values::Counter(vec![read()])),
+        Core::ObservedGauge(read) => Some(Values::Gauge(smallvec![read()])),
+        Core::ObservedCounter(read) => Some(Values::Counter(smallvec![read()])),
         _ => None,
     };
     // A callback is the user's; whatever state it leaves behind is its own.
@@ -163,16 +163,16 @@ fn own(
         (&own.panics, met.panics),
     ];
     for (desc, total) in counters {
-        add(desc, vec![labels(&[])], Values::Counter(vec![total]));
+        add(desc, vec![labels(&[])], Values::Counter(smallvec![total]));
     }
     if !clamped.is_empty() {
         let (names, totals): (Vec<_>, Vec<_>) = clamped.into_iter().unzip();
         let names = names.iter().map(|name| labels(&[name])).collect();
-        add(&own.clamped, names, Values::Counter(totals));
+        add(&own.clamped, names, Values::Counter(totals.into()));
     }
     let states = vec![labels(&["idle"]), labels(&["in_use"])];
-    add(&own.shards, states, Values::Gauge(vec![idle as f64, (shards - idle) as f64]));
-    add(&own.memory, vec![labels(&[])], Values::Gauge(vec![space.bytes(regions) as f64]));
-    add(&own.series, vec![labels(&[])], Values::Gauge(vec![series as f64]));
-    add(&own.collect, vec![labels(&[])], Values::Gauge(vec![taken.elapsed().as_secs_f64()]));
+    add(&own.shards, states, Values::Gauge(smallvec![idle as f64, (shards - idle) as f64]));
+    add(&own.memory, vec![labels(&[])], Values::Gauge(smallvec![space.bytes(regions) as f64]));
+    add(&own.series, vec![labels(&[])], Values::Gauge(smallvec![series as f64]));
+    add(&own.collect, vec![labels(&[])], Values::Gauge(smallvec![taken.elapsed().as_secs_f64()]));
 }

@@ -5,9 +5,9 @@
 
 #![allow(missing_debug_implementations, clippy::new_without_default, reason = "only models use it")]
 
-use crate::bucket::{Grid, Scale};
 use super::exchange;
 use super::read::read;
+use crate::bucket::{Grid, Scale};
 use crate::record::cold::{Route, route_by};
 use crate::record::hdr::Hdr;
 use crate::record::region::Base;

@@ -2,6 +2,7 @@
 //!
 //! The protocol, and why what it accepts is exact, is told in [`crate::record::hdr`].
 
+use crate::record::cell::Cell;
 use crate::record::hdr::Hdr;
 use crate::record::region::Base;
 
@@ -61,31 +62,42 @@ pub(crate) fn read(core: &Hdr, base: Base, cells: &mut Vec<(u32, u64)>) -> Part 
 /// Reads the buckets for values from `low` to `high`, and gives the sum of their counts.
 fn gather(core: &Hdr, base: Base, low: u64, high: u64, cells: &mut Vec<(u32, u64)>) -> u64 {
     let grid = core.grid();
-    let layout = grid.layout();
+    let (layout, parts) = (grid.layout(), grid.parts());
     let (mut cell, last) = (layout.index(low), layout.index(high));
     let mut total = 0;
-    let mut push = |rank: usize, index: usize| {
-        let held = core.held(base, index);
+    // In the order of values: the cells up to one that is split, its upper part, and so on. Each part shifts what follows.
+    let mut shift = parts.partition_point(|part| part.cell < cell);
+    while let Some(part) = parts.get(shift).filter(|part| part.cell <= last) {
+        // Nothing where this is a further part of the same cell.
+        total += sweep(core.buckets(base, cell..part.cell + 1), cell + shift, cells);
+        total +=
+            sweep(core.buckets(base, layout.len() + shift..layout.len() + shift + 1), grid.rank_of_part(shift), cells);
+        cell = part.cell + 1;
+        shift += 1;
+    }
+    total + sweep(core.buckets(base, cell..last + 1), cell + shift, cells)
+}
+
+/// Reads `buckets`, the first of which is at `rank` in the order of values.
+fn sweep(buckets: &[Cell], rank: usize, cells: &mut Vec<(u32, u64)>) -> u64 {
+    let mut total = 0;
+    // A histogram has fewer than 2^17 cells.
+    let mut rank = rank as u32;
+    let mut take = |rank: u32, held: u64| {
         if held != 0 {
-            // A histogram has fewer than 2^17 cells.
-            cells.push((rank as u32, held));
+            cells.push((rank, held));
             total += held;
         }
     };
-    let parts = grid.parts();
-    let skipped = parts.partition_point(|part| part.cell < cell);
-    for (index, part) in parts.iter().enumerate().skip(skipped).take_while(|(_, part)| part.cell <= last) {
-        while cell <= part.cell {
-            push(cell + index, cell);
-            cell += 1;
+    // Most are empty: eight at a time are told so by one branch.
+    let (eights, rest) = buckets.as_chunks::<8>();
+    for eight in eights {
+        let held = eight.each_ref().map(Cell::get);
+        if held.iter().fold(0, |any, held| any | held) != 0 {
+            (rank..).zip(held).for_each(|(rank, held)| take(rank, held));
         }
-        // A cell with several parts comes before the first of them: take the parts before it out of its place.
-        push(part.cell + index + 1, layout.len() + index);
+        rank += 8;
     }
-    let before = parts.partition_point(|part| part.cell <= last);
-    while cell <= last {
-        push(cell + before, cell);
-        cell += 1;
-    }
+    (rank..).zip(rest).for_each(|(rank, bucket)| take(rank, bucket.get()));
     total
 }

@@ -2,6 +2,7 @@
 
 use super::histogram::HistogramSnapshot;
 use crate::describe::{Descriptor, Labels};
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -32,13 +33,16 @@ pub(crate) struct FamilySnapshot {
     pub(crate) values: Values,
 }
 
+/// A value per series. Most metrics have one, which then needs no allocation.
+pub(crate) type Column<T> = SmallVec<[T; 1]>;
+
 /// The values of the series of one metric.
 #[derive(Clone, Debug)]
 pub(crate) enum Values {
-    Counter(Vec<u64>),
-    FloatCounter(Vec<f64>),
-    UpDown(Vec<i64>),
-    Gauge(Vec<f64>),
+    Counter(Column<u64>),
+    FloatCounter(Column<f64>),
+    UpDown(Column<i64>),
+    Gauge(Column<f64>),
     Histogram(Vec<HistogramSnapshot>),
 }
 
@@ -167,6 +171,6 @@ impl FamilySnapshot {
     }
 }
 
-fn each<T>(values: &[T], f: impl Fn(usize, &T) -> T) -> Vec<T> {
+fn each<T, C: FromIterator<T>>(values: &[T], f: impl Fn(usize, &T) -> T) -> C {
     values.iter().enumerate().map(|(index, value)| f(index, value)).collect()
 }

@@ -116,7 +116,7 @@ impl Descriptor {
 #[derive(Debug)]
 pub(crate) struct Labels {
     pub(crate) values: Box<[Box<str>]>,
-    /// What the text formats print between the braces; filled by the first exposition that needs it.
+    /// What the text formats print between name and value; filled by the first exposition that needs it.
     pub(crate) text: OnceLock<Box<str>>,
 }
 

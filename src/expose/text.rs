@@ -69,14 +69,8 @@ fn push_scalars<T: Copy>(
     mut push: impl FnMut(&mut String, T),
 ) {
     for (labels, value) in family.labels.iter().zip(values) {
-        let labels = text(&family.desc, labels);
         out.push_str(name);
-        if !labels.is_empty() {
-            out.push('{');
-            out.push_str(labels);
-            out.push('}');
-        }
-        out.push(' ');
+        out.push_str(text(&family.desc, labels));
         push(out, *value);
         out.push('\n');
     }
@@ -84,37 +78,38 @@ fn push_scalars<T: Copy>(
 
 fn push_histograms(out: &mut String, family: &FamilySnapshot, values: &[HistogramSnapshot]) {
     let base = &family.desc.base;
-    let (bucket, sum, count) = (format!("{base}_bucket{{"), format!("{base}_sum"), format!("{base}_count"));
+    let (sum, count) = (format!("{base}_sum"), format!("{base}_count"));
     let mut number = itoa::Buffer::new();
     // What stands behind the labels of each bucket line, the same for every series of the family.
     let bounds: Vec<String> = values.first().map_or(Vec::new(), |histogram| {
         let declared = histogram.buckets().map(|(bound, _)| bound);
         declared.chain([f64::INFINITY]).map(bound_label).collect()
     });
+    let mut bucket = String::new();
     for (labels, histogram) in family.labels.iter().zip(values) {
         let labels = text(&family.desc, labels);
+        // What each bucket line of the series begins with: name, and labels without their end.
+        bucket.clear();
+        bucket.extend([base, "_bucket"]);
+        match labels.strip_suffix("} ") {
+            Some(open) => bucket.extend([open, ","]),
+            None => bucket.push('{'),
+        }
         let counts = histogram.buckets().map(|(_, count)| count).chain([histogram.count()]);
         for (bound, count) in bounds.iter().zip(counts) {
             out.push_str(&bucket);
-            if !labels.is_empty() {
-                out.push_str(labels);
-                out.push(',');
-            }
             out.push_str(bound);
             out.push_str(number.format(count));
             out.push('\n');
         }
-        let mut line = |name: &str, push: &mut dyn FnMut(&mut String)| {
-            out.push_str(name);
-            if !labels.is_empty() {
-                out.extend(["{", labels, "}"]);
-            }
-            out.push(' ');
-            push(out);
-            out.push('\n');
-        };
-        line(&sum, &mut |out| push_float(out, histogram.sum()));
-        line(&count, &mut |out| out.push_str(number.format(histogram.count())));
+        out.push_str(&sum);
+        out.push_str(labels);
+        push_float(out, histogram.sum());
+        out.push('\n');
+        out.push_str(&count);
+        out.push_str(labels);
+        out.push_str(number.format(histogram.count()));
+        out.push('\n');
     }
 }
 
@@ -126,7 +121,8 @@ fn bound_label(bound: f64) -> String {
     text
 }
 
-/// What stands between the braces of a series, made at its first exposition and kept with its labels.
+/// What stands between name and value of a series: its labels in braces, if it has any, and a space. Made at its first
+/// exposition and kept with its labels.
 fn text<'a>(desc: &Descriptor, labels: &'a Labels) -> &'a str {
     labels.text.get_or_init(|| {
         let own = desc.labels.iter().map(String::as_str).zip(labels.values.iter().map(|value| &**value));
@@ -134,13 +130,12 @@ fn text<'a>(desc: &Descriptor, labels: &'a Labels) -> &'a str {
         let mut text = String::new();
         // An empty value is the same as no label.
         for (name, value) in constant.chain(own).filter(|(_, value)| !value.is_empty()) {
-            if !text.is_empty() {
-                text.push(',');
-            }
+            text.push(if text.is_empty() { '{' } else { ',' });
             text.extend([name, "=\""]);
             push_value(&mut text, value);
             text.push('"');
         }
+        text.push_str(if text.is_empty() { " " } else { "} " });
         text.into()
     })
 }

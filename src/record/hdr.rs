@@ -20,6 +20,7 @@ use super::scalar::Slot;
 use super::space::{Place, Shape, Space};
 use crate::bucket::{EXACT_MAX, Grid, Layout, MAX_TICKS};
 use crate::sync::Arc;
+use std::ops::Range;
 use std::sync::Arc as Shared;
 
 /// Header cells, by their place in the header. One cache line.
@@ -225,11 +226,18 @@ impl Hdr {
         self.header(base, self.place().front, CLAMPED).get()
     }
 
-    /// What a bucket of a copy holds: to be read after the sum.
-    #[inline(always)]
-    pub(crate) fn held(&self, base: Base, index: usize) -> u64 {
-        assert!(index < self.grid.len());
-        self.bucket(base, index).get()
+    /// Buckets of a copy, to be read after the sum. None where the range is empty.
+    pub(crate) fn buckets(&self, base: Base, range: Range<usize>) -> &[Cell] {
+        if range.is_empty() {
+            return &[];
+        }
+        assert!(range.end <= self.grid.len());
+        let first = self.bucket(base, range.start);
+        #[allow(unsafe_code)]
+        // SAFETY: as in `bucket`, for every index of the range, and cells are atomics, so that others may write them meanwhile.
+        unsafe {
+            std::slice::from_raw_parts(first, range.len())
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::metric::Core;
 use crate::describe::{Descriptor, Labels};
-use crate::sync::Mutex;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use once_cell::sync::OnceCell;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -35,27 +35,53 @@ pub(crate) struct Series {
 /// The label values of a series.
 type Values = Box<[Box<str>]>;
 
+/// Counts the changes to a registry's series and levels, so that a collection knows whether its list of them still holds.
+#[derive(Clone, Debug)]
+pub(super) struct Changes(Arc<AtomicU64>);
+
+impl Changes {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(0)))
+    }
+
+    /// Counts a change, after it was made. A list that was made before has an older number then.
+    pub(super) fn count(&self) {
+        // Relaxed: what has changed is read under its own lock; a list's number is only compared.
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The number of changes. To be read before what may have changed.
+    pub(super) fn number(&self) -> u64 {
+        // Relaxed: as in `count`. Whoever collects after a change, in the order of its own thread or of what that one
+        // synchronised with, sees the number raised: the counter is one word.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Roster {
     pub(super) enabled: bool,
+    changes: Changes,
     series: BTreeMap<Values, (Arc<Labels>, Core)>,
     /// The series as a collection wants them, until one is added or removed.
     listed: Option<Series>,
 }
 
 impl Roster {
-    fn new(enabled: bool) -> Self {
-        Self { enabled, series: BTreeMap::new(), listed: None }
+    fn new(enabled: bool, changes: Changes) -> Self {
+        Self { enabled, changes, series: BTreeMap::new(), listed: None }
     }
 
     pub(super) fn insert(&mut self, labels: Labels, core: Core) {
         self.listed = None;
         self.series.insert(labels.values.clone(), (Arc::new(labels), core));
+        self.changes.count();
     }
 
     pub(super) fn remove(&mut self, values: &[Box<str>]) {
         self.listed = None;
         self.series.remove(values);
+        self.changes.count();
     }
 
     pub(super) fn switch(&mut self, enabled: bool) {
@@ -63,12 +89,13 @@ impl Roster {
         for (_, core) in self.series.values() {
             core.switch(enabled);
         }
+        self.changes.count();
     }
 }
 
 impl Entry {
-    pub(super) fn new(desc: Arc<Descriptor>, enabled: bool) -> Self {
-        Self { desc, roster: Mutex::new(Roster::new(enabled)), handle: OnceCell::new() }
+    pub(super) fn new(desc: Arc<Descriptor>, enabled: bool, changes: Changes) -> Self {
+        Self { desc, roster: Mutex::new(Roster::new(enabled, changes)), handle: OnceCell::new() }
     }
 
     /// The series to collect; `None` when the metric is switched off.

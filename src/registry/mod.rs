@@ -13,7 +13,8 @@ mod own;
 
 pub use builder::{Labelled, MetricBuilder, Unlabelled};
 pub use config::{Recording, RegistryBuilder};
-pub(crate) use entry::Entry;
+pub(crate) use entry::Series;
+use entry::{Changes, Entry};
 pub use family::Family;
 pub(crate) use metric::Core;
 pub use metric::Metric;
@@ -62,8 +63,14 @@ struct Inner {
     config: Config,
     site: Arc<Site>,
     state: Mutex<State>,
+    changes: Changes,
+    /// The series as the last collection found them, with the number of changes until then.
+    listing: Mutex<(u64, Listing)>,
     own: Own,
 }
+
+/// Every metric that is switched on, in the order of exposition, with its series.
+pub(crate) type Listing = Arc<[(Arc<Descriptor>, Series)]>;
 
 struct State {
     level: Level,
@@ -108,7 +115,14 @@ impl Registry {
         let state = State { level: builder.level, entries: BTreeMap::new(), exposed: BTreeMap::new() };
         let own = Own::new(&config.const_labels);
         let site = Arc::new(Site::new(space, config.recording == Recording::Sync));
-        Self(Arc::new(Inner { config, site, state: Mutex::new(state), own }))
+        Self(Arc::new(Inner {
+            config,
+            site,
+            state: Mutex::new(state),
+            changes: Changes::new(),
+            listing: Mutex::new((u64::MAX, Listing::default())),
+            own,
+        }))
     }
 
     /// Describes a [`Counter`]: a total of events.
@@ -202,9 +216,16 @@ impl Registry {
         self.0.site.overflowed()
     }
 
-    /// Every metric, in the order of exposition.
-    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
-        self.0.state.lock().entries.values().cloned().collect()
+    /// Every metric that is switched on, with its series.
+    pub(crate) fn listing(&self) -> Listing {
+        let mut listing = self.0.listing.lock();
+        let number = self.0.changes.number();
+        if listing.0 != number {
+            let entries: Vec<_> = self.0.state.lock().entries.values().cloned().collect();
+            let listed = entries.iter().filter_map(|entry| Some((Arc::clone(&entry.desc), entry.series()?)));
+            *listing = (number, listed.collect());
+        }
+        Arc::clone(&listing.1)
     }
 
     /// Enters a metric, or finds the one that is described the same.
@@ -227,7 +248,7 @@ impl Registry {
         }
         self.claim_names(&mut state, &desc)?;
         let enabled = self.enabled(&desc, state.level);
-        let entry = Arc::new(Entry::new(Arc::new(desc), enabled));
+        let entry = Arc::new(Entry::new(Arc::new(desc), enabled, self.0.changes.clone()));
         let made = make(&entry, &self.0.site).map_err(|_| {
             let text = format!(
                 "{}: there is no room for its cells: the process's address space for metrics is used up or refused",
@@ -239,6 +260,7 @@ impl Registry {
             Ok(handle) => {
                 let _ = entry.handle.set(Box::new(handle.clone()) as Box<dyn Any + Send + Sync>);
                 state.entries.insert(entry.desc.base.clone(), entry);
+                self.0.changes.count();
                 Ok(handle)
             }
             Err(error) => {
