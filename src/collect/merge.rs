@@ -10,10 +10,9 @@ use super::snapshot::{Data, FamilySnapshot, Snapshot, Values};
 use crate::describe::{Descriptor, Kind, Labels};
 use crate::record::hdr::Hdr;
 use crate::record::local;
-use crate::record::scalar::Scalar;
 use crate::record::shard::Regions;
 use crate::record::space::Front;
-use crate::registry::{Core, Met, Registry};
+use crate::registry::{Core, Met, Registry, Series};
 use smallvec::smallvec;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -39,7 +38,7 @@ impl Registry {
         let (mut clamped, mut series) = (Vec::new(), families.len());
         families.reserve(listing.len() + 10);
         for (desc, listed) in &*listing {
-            let Some(values) = values(desc, &listed.cores, &cells, &mut met, &mut scratch) else { continue };
+            let Some(values) = values(desc, listed, &cells, &mut met, &mut scratch) else { continue };
             series += listed.labels.len();
             if let Values::Histogram(values) = &values {
                 clamped.push((desc.base.clone(), values.iter().map(HistogramSnapshot::clamped).sum()));
@@ -67,19 +66,23 @@ impl Registry {
 /// The values of all series of a metric; `None` for one that a callback gives.
 fn values(
     desc: &Descriptor,
-    cores: &[Core],
+    listed: &Series,
     cells: &Cells<'_>,
     met: &mut Met,
     scratch: &mut Vec<(u32, u64)>,
 ) -> Option<Values> {
-    let scalars = || cores.iter().filter_map(|core| if let Core::Scalar(core) = core { Some(core) } else { None });
+    let cores = &listed.cores;
     Some(match desc.kind {
-        Kind::Counter => Values::Counter(scalars().map(|core| cells.total(core)).collect()),
-        Kind::UpDownCounter => Values::UpDown(scalars().map(|core| cells.total(core).cast_signed()).collect()),
+        Kind::Counter => Values::Counter(cells.totals(&listed.offsets).collect()),
+        Kind::UpDownCounter => Values::UpDown(cells.totals(&listed.offsets).map(u64::cast_signed).collect()),
         // Added up in the order of the copies, which never changes for those that hold something: so the total never
         // falls.
         Kind::FloatCounter => {
-            Values::FloatCounter(scalars().map(|core| core.read(cells.regions).map(f64::from_bits).sum()).collect())
+            let read = |core: &Core| match core {
+                Core::Scalar(core) => core.read(cells.regions).map(f64::from_bits).sum(),
+                _ => f64::NAN,
+            };
+            Values::FloatCounter(cores.iter().map(read).collect())
         }
         Kind::Gauge => {
             let read = |core: &Core| if let Core::Gauge(core) = core { core.read() } else { f64::NAN };
@@ -116,11 +119,17 @@ struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    /// The total of a metric that is one integer cell.
-    fn total(&self, core: &Scalar) -> u64 {
-        let offset = core.place().front;
-        let front = self.fronts.partition_point(|front| front.start() <= offset).checked_sub(1);
-        front.and_then(|front| self.fronts[front].total(offset)).unwrap_or(0)
+    /// The totals of metrics that are one integer cell each.
+    fn totals<'a>(&'a self, offsets: &'a [u32]) -> impl Iterator<Item = u64> + 'a {
+        // Most lie in the same extent as the one before.
+        let mut front: Option<&Front> = None;
+        offsets.iter().map(move |offset| {
+            front.and_then(|front| front.total(*offset)).unwrap_or_else(|| {
+                let after = self.fronts.partition_point(|front| front.start() <= *offset);
+                front = after.checked_sub(1).map(|index| &self.fronts[index]);
+                front.and_then(|front| front.total(*offset)).unwrap_or(0)
+            })
+        })
     }
 
     fn histogram(&self, core: &Hdr, met: &mut Met, scratch: &mut Vec<(u32, u64)>) -> HistogramSnapshot {

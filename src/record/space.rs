@@ -213,16 +213,28 @@ impl Space {
 impl Front {
     fn read(extent: &Extent, len: u32, regions: &Regions) -> Self {
         let mut totals = vec![0_u64; len as usize];
-        for (base, _) in extent.copies(regions) {
-            for (offset, total) in (extent.start..).zip(&mut totals) {
+        let bases: Vec<Base> = extent.copies(regions).map(|(base, _)| base).collect();
+        // Several regions at a time, so that a total is loaded and stored once for all of them.
+        let (fours, rest) = bases.as_chunks::<4>();
+        for four in fours {
+            Self::add(four, extent.start, &mut totals);
+        }
+        for one in rest {
+            Self::add(&[*one], extent.start, &mut totals);
+        }
+        Self { start: extent.start, totals }
+    }
+
+    /// Adds to `totals` the cells from `start` on, of regions that reach the end of the extent in which they lie.
+    fn add<const N: usize>(bases: &[Base; N], start: u32, totals: &mut [u64]) {
+        for (offset, total) in (start..).zip(totals) {
+            for base in bases {
                 #[allow(unsafe_code)]
-                // SAFETY: `base` is that of a region which reaches the end of this extent, and the front lies within
-                // it.
+                // SAFETY: the offset lies in the front of an extent, which the region reaches.
                 let cell = unsafe { base.cell(offset) };
                 *total = total.wrapping_add(cell.get());
             }
         }
-        Self { start: extent.start, totals }
     }
 
     /// The first offset.

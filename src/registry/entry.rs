@@ -30,6 +30,8 @@ impl fmt::Debug for Entry {
 pub(crate) struct Series {
     pub(crate) labels: Arc<[Arc<Labels>]>,
     pub(crate) cores: Arc<[Core]>,
+    /// The offsets of those that are one cell; empty for a metric of another kind.
+    pub(crate) offsets: Arc<[u32]>,
 }
 
 /// The label values of a series.
@@ -106,7 +108,9 @@ impl Entry {
         }
         if roster.listed.is_none() {
             let (labels, cores): (Vec<_>, Vec<_>) = roster.series.values().cloned().unzip();
-            roster.listed = Some(Series { labels: labels.into(), cores: cores.into() });
+            let offset = |core: &Core| if let Core::Scalar(core) = core { Some(core.place().front) } else { None };
+            let offsets = cores.iter().filter_map(offset).collect();
+            roster.listed = Some(Series { labels: labels.into(), cores: cores.into(), offsets });
         }
         roster.listed.clone()
     }
