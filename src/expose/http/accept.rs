@@ -19,7 +19,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 
 /// For a connection that finds no place, which is said before any of its requests is read.
 const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
-                        content-length: 39\r\nretry-after: 1\r\nconnection: close\r\n\r\nToo many connections, try again later.\n";
+                        content-length: 39\r\nretry-after: 1\r\nconnection: close\r\n\r\n\
+                        Too many connections, try again later.\n";
 
 /// What all connections share.
 pub(super) struct Server {
