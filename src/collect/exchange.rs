@@ -6,6 +6,7 @@
 //! the collection, and the collection before the answer.
 
 use crate::sync::{Condvar, Mutex, wait};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Called with the result, on the collecting thread.
 type Answer<T> = Box<dyn FnOnce(T) + Send>;
@@ -101,7 +102,9 @@ impl<T: Clone> Exchange<T> {
             }
         }
         for answer in answers {
-            answer(result.clone());
+            let result = result.clone();
+            // One requester's panic, which has been reported, ends neither the other answers nor the collector.
+            let _ = catch_unwind(AssertUnwindSafe(|| answer(result)));
         }
     }
 }

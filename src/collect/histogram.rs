@@ -24,8 +24,8 @@ impl HistogramSnapshot {
         Self { grid, count: 0, sum: 0, low: u64::MAX, high: 0, clamped: 0, exact: true, cells: Vec::new() }
     }
 
-    /// Adds what one shard holds. `cells` is left for the next one to use.
-    pub(crate) fn merge(&mut self, part: Part, cells: &mut Vec<(u32, u64)>) {
+    /// Adds what one shard holds: `part`, and `cells`, which is left for the next one to use.
+    pub(crate) fn merge(&mut self, part: Part, cells: &[(u32, u64)], sums: &mut Sums) {
         self.count += part.count;
         self.sum += u128::from(part.sum);
         self.low = self.low.min(part.low);
@@ -33,9 +33,21 @@ impl HistogramSnapshot {
         self.clamped += part.clamped;
         self.exact &= part.exact;
         if self.cells.is_empty() {
-            self.cells.clone_from(cells);
+            // Most histograms are recorded by one thread.
+            self.cells = cells.to_vec();
         } else {
-            self.cells = combine(&self.cells, cells, |here, there| here + there);
+            if sums.is_empty() {
+                sums.add(&self.cells);
+            }
+            sums.add(cells);
+        }
+    }
+
+    /// To be called after the last shard.
+    pub(crate) fn finish(&mut self, sums: &mut Sums) {
+        if !sums.is_empty() {
+            self.cells.clear();
+            sums.take(&mut self.cells);
         }
     }
 
@@ -176,6 +188,43 @@ impl HistogramSnapshot {
 
     fn exposed(&self, ticks: u64) -> f64 {
         self.grid.scale().exposed(u128::from(ticks))
+    }
+}
+
+/// Counts by place in the order of values, while shards are added up.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    counts: Vec<u64>,
+    /// The places that may hold something: from `first` up to, not including, `end`.
+    first: usize,
+    end: usize,
+}
+
+impl Sums {
+    fn is_empty(&self) -> bool {
+        self.first >= self.end
+    }
+
+    fn add(&mut self, cells: &[(u32, u64)]) {
+        let (Some(first), Some(last)) = (cells.first(), cells.last()) else { return };
+        let (first, end) = (first.0 as usize, last.0 as usize + 1);
+        (self.first, self.end) =
+            if self.is_empty() { (first, end) } else { (self.first.min(first), self.end.max(end)) };
+        if self.counts.len() < end {
+            self.counts.resize(end, 0);
+        }
+        for &(place, count) in cells {
+            self.counts[place as usize] += count;
+        }
+    }
+
+    /// Appends the counts that are not zero, and begins anew.
+    fn take(&mut self, cells: &mut Vec<(u32, u64)>) {
+        let counts = &mut self.counts[self.first..self.end];
+        // A histogram has fewer than 2^17 cells.
+        cells.extend((self.first as u32..).zip(counts.iter().copied()).filter(|(_, count)| *count != 0));
+        counts.fill(0);
+        (self.first, self.end) = (0, 0);
     }
 }
 

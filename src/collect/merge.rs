@@ -4,7 +4,7 @@
 //! extent, region by region in the order of memory, and of each histogram the buckets between its smallest and its
 //! largest value.
 
-use super::histogram::HistogramSnapshot;
+use super::histogram::{HistogramSnapshot, Sums};
 use super::read::read;
 use super::snapshot::{Data, FamilySnapshot, Snapshot, Values};
 use crate::describe::{Descriptor, Kind, Labels};
@@ -34,7 +34,7 @@ impl Registry {
         let listing = self.listing();
         let regions = local::shards().map(|shards| shards.regions()).unwrap_or_default();
         let cells = Cells { fronts: self.space().fronts(&regions), regions: &regions };
-        let mut scratch = Vec::new();
+        let mut scratch = Scratch::default();
         let (mut clamped, mut series) = (Vec::new(), families.len());
         families.reserve(listing.len() + 10);
         for (desc, listed) in &*listing {
@@ -69,7 +69,7 @@ fn values(
     listed: &Series,
     cells: &Cells<'_>,
     met: &mut Met,
-    scratch: &mut Vec<(u32, u64)>,
+    scratch: &mut Scratch,
 ) -> Option<Values> {
     let cores = &listed.cores;
     Some(match desc.kind {
@@ -132,18 +132,26 @@ impl Cells<'_> {
         })
     }
 
-    fn histogram(&self, core: &Hdr, met: &mut Met, scratch: &mut Vec<(u32, u64)>) -> HistogramSnapshot {
+    fn histogram(&self, core: &Hdr, met: &mut Met, scratch: &mut Scratch) -> HistogramSnapshot {
         let mut merged = HistogramSnapshot::empty(Arc::clone(core.grid()));
         for (base, _) in core.place().extent.copies(self.regions) {
-            let part = read(core, base, scratch);
+            let part = read(core, base, &mut scratch.cells);
             met.retries += u64::from(part.retries);
             met.inexact += u64::from(!part.exact);
             if part.count > 0 {
-                merged.merge(part, scratch);
+                merged.merge(part, &scratch.cells, &mut scratch.sums);
             }
         }
+        merged.finish(&mut scratch.sums);
         merged
     }
+}
+
+/// What reading and adding up histograms needs for a while.
+#[derive(Default)]
+struct Scratch {
+    cells: Vec<(u32, u64)>,
+    sums: Sums,
 }
 
 /// Adds the engine's own metrics.

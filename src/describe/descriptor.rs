@@ -112,16 +112,38 @@ impl Descriptor {
     }
 }
 
-/// The label values of one series, and their text, which is made once.
+/// The label values of one series, and what its lines begin with, which is made once.
 #[derive(Debug)]
 pub(crate) struct Labels {
     pub(crate) values: Box<[Box<str>]>,
-    /// What the text formats print between name and value; filled by the first exposition that needs it.
-    pub(crate) text: OnceLock<Box<str>>,
+    /// For the text format; filled by the first exposition.
+    pub(crate) lines: OnceLock<Lines>,
+}
+
+/// What stands before the number on each line of a series.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    text: String,
+    ends: Vec<u32>,
+}
+
+impl Lines {
+    /// Appends a line.
+    pub(crate) fn push(&mut self, parts: &[&str]) {
+        self.text.extend(parts.iter().copied());
+        // A series' lines are limited as its names and values are: far below 4 GiB.
+        self.ends.push(self.text.len() as u32);
+    }
+
+    /// The lines, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| &self.text[std::mem::replace(&mut start, end as usize)..end as usize])
+    }
 }
 
 impl Labels {
     pub(crate) fn new(values: impl IntoIterator<Item = Box<str>>) -> Self {
-        Self { values: values.into_iter().collect(), text: OnceLock::new() }
+        Self { values: values.into_iter().collect(), lines: OnceLock::new() }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::number::{push_bound, push_float};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values};
-use crate::describe::{Descriptor, Kind, Labels};
+use crate::describe::{Descriptor, Kind, Labels, Lines};
 
 /// The `Content-Type` of what [`render`] prints.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -69,75 +69,72 @@ fn push_scalars<T: Copy>(
     mut push: impl FnMut(&mut String, T),
 ) {
     for (labels, value) in family.labels.iter().zip(values) {
-        out.push_str(name);
-        out.push_str(text(&family.desc, labels));
-        push(out, *value);
-        out.push('\n');
+        let lines = labels.lines.get_or_init(|| {
+            let mut lines = Lines::default();
+            lines.push(&[name, &pairs(&family.desc, labels, "")]);
+            lines
+        });
+        for line in lines.iter() {
+            out.push_str(line);
+            push(out, *value);
+            out.push('\n');
+        }
     }
 }
 
 fn push_histograms(out: &mut String, family: &FamilySnapshot, values: &[HistogramSnapshot]) {
-    let base = &family.desc.base;
-    let (sum, count) = (format!("{base}_sum"), format!("{base}_count"));
     let mut number = itoa::Buffer::new();
-    // What stands behind the labels of each bucket line, the same for every series of the family.
-    let bounds: Vec<String> = values.first().map_or(Vec::new(), |histogram| {
-        let declared = histogram.buckets().map(|(bound, _)| bound);
-        declared.chain([f64::INFINITY]).map(bound_label).collect()
-    });
-    let mut bucket = String::new();
     for (labels, histogram) in family.labels.iter().zip(values) {
-        let labels = text(&family.desc, labels);
-        // What each bucket line of the series begins with: name, and labels without their end.
-        bucket.clear();
-        bucket.extend([base, "_bucket"]);
-        match labels.strip_suffix("} ") {
-            Some(open) => bucket.extend([open, ","]),
-            None => bucket.push('{'),
-        }
+        let mut lines = labels.lines.get_or_init(|| histogram_lines(&family.desc, labels, histogram)).iter();
         let counts = histogram.buckets().map(|(_, count)| count).chain([histogram.count()]);
-        for (bound, count) in bounds.iter().zip(counts) {
-            out.push_str(&bucket);
-            out.push_str(bound);
+        for (count, line) in counts.zip(&mut lines) {
+            out.push_str(line);
             out.push_str(number.format(count));
             out.push('\n');
         }
-        out.push_str(&sum);
-        out.push_str(labels);
+        out.push_str(lines.next().unwrap_or_default());
         push_float(out, histogram.sum());
         out.push('\n');
-        out.push_str(&count);
-        out.push_str(labels);
+        out.push_str(lines.next().unwrap_or_default());
         out.push_str(number.format(histogram.count()));
         out.push('\n');
     }
 }
 
-/// `le="0.025"} `, as it ends the labels of a bucket.
-fn bound_label(bound: f64) -> String {
-    let mut text = String::from("le=\"");
-    push_bound(&mut text, bound);
-    text.push_str("\"} ");
-    text
+/// The lines of a histogram series: a bucket for each bound, the sum, the count.
+fn histogram_lines(desc: &Descriptor, labels: &Labels, histogram: &HistogramSnapshot) -> Lines {
+    let mut lines = Lines::default();
+    for bound in histogram.buckets().map(|(bound, _)| bound).chain([f64::INFINITY]) {
+        let mut le = String::from("le=\"");
+        push_bound(&mut le, bound);
+        le.push('"');
+        lines.push(&[&desc.base, "_bucket", &pairs(desc, labels, &le)]);
+    }
+    let plain = pairs(desc, labels, "");
+    lines.push(&[&desc.base, "_sum", &plain]);
+    lines.push(&[&desc.base, "_count", &plain]);
+    lines
 }
 
-/// What stands between name and value of a series: its labels in braces, if it has any, and a space. Made at its first
-/// exposition and kept with its labels.
-fn text<'a>(desc: &Descriptor, labels: &'a Labels) -> &'a str {
-    labels.text.get_or_init(|| {
-        let own = desc.labels.iter().map(String::as_str).zip(labels.values.iter().map(|value| &**value));
-        let constant = desc.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let mut text = String::new();
-        // An empty value is the same as no label.
-        for (name, value) in constant.chain(own).filter(|(_, value)| !value.is_empty()) {
-            text.push(if text.is_empty() { '{' } else { ',' });
-            text.extend([name, "=\""]);
-            push_value(&mut text, value);
-            text.push('"');
-        }
-        text.push_str(if text.is_empty() { " " } else { "} " });
-        text.into()
-    })
+/// What stands between name and value of a series: its labels in braces, with `last` as the last of them, if there is any, and
+/// a space.
+fn pairs(desc: &Descriptor, labels: &Labels, last: &str) -> String {
+    let own = desc.labels.iter().map(String::as_str).zip(labels.values.iter().map(|value| &**value));
+    let constant = desc.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut text = String::new();
+    // An empty value is the same as no label.
+    for (name, value) in constant.chain(own).filter(|(_, value)| !value.is_empty()) {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        text.extend([name, "=\""]);
+        push_value(&mut text, value);
+        text.push('"');
+    }
+    if !last.is_empty() {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        text.push_str(last);
+    }
+    text.push_str(if text.is_empty() { " " } else { "} " });
+    text
 }
 
 /// A label value: `\`, `"` and line feed are escaped.

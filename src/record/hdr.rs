@@ -232,12 +232,10 @@ impl Hdr {
             return &[];
         }
         assert!(range.end <= self.grid.len());
-        let first = self.bucket(base, range.start);
         #[allow(unsafe_code)]
-        // SAFETY: as in `bucket`, for every index of the range, and cells are atomics, so that others may write them
-        // meanwhile.
+        // SAFETY: as in `bucket`, for every index of the range.
         unsafe {
-            std::slice::from_raw_parts(first, range.len())
+            base.cells(self.back, range)
         }
     }
 }

@@ -41,6 +41,19 @@ impl Base {
         // SAFETY: what lies there is a `Cell`, in memory that stays.
         unsafe { &*cell }
     }
+
+    /// The cells at `offset + range`. Others may write them meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Base::cell`], for each of them.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn cells<'a>(self, offset: u32, range: Range<usize>) -> &'a [Cell] {
+        // SAFETY: by the contract the offset lies within the region.
+        let first = unsafe { self.0.add(offset as usize + range.start) };
+        // SAFETY: what lies there are `Cell`s, in memory that stays; the pointer is that of the whole region.
+        unsafe { std::slice::from_raw_parts(first, range.len()) }
+    }
 }
 
 /// The memory of one shard.

@@ -7,7 +7,7 @@ use crate::sync::{Arc, AtomicU32, Ordering};
 
 /// The offset that a metric records to: its place's, or [`OFF`], or [`SHARED`].
 ///
-/// Switching needs no edge: it publishes nothing, as a metric's cells stay where they are for its whole life. A thread
+/// Edge LEVEL-SWITCH: switching publishes nothing, as a metric's cells stay where they are for its whole life. A thread
 /// that reads the old value records, or does not, as if the switch had come a moment later.
 #[derive(Debug)]
 pub(crate) struct Slot {

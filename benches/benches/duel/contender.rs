@@ -50,6 +50,11 @@ impl Gate {
     }
 }
 
+/// Untimed iterations before so many timed ones.
+pub(crate) fn warm_up(iterations: u64) -> u64 {
+    iterations / 4 + 1
+}
+
 type Run = dyn Fn(&Work<'_>) -> Duration + Send + Sync;
 
 /// One way to do a group's work.
@@ -90,7 +95,7 @@ impl Contender {
 
     /// Runs alone and returns the time.
     pub(crate) fn run_alone(&self, iterations: u64, values: &Values) -> Duration {
-        self.run(&Work { iterations, warm_up: iterations / 16 + 1, values, gate: &Gate::new(1) })
+        self.run(&Work { iterations, warm_up: warm_up(iterations), values, gate: &Gate::new(1) })
     }
 }
 

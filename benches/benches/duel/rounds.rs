@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::contender::{Contender, Gate, Work};
+use crate::contender::{Contender, Gate, Work, warm_up};
 use crate::groups::{Group, Lanes};
 use crate::options::Effort;
 use crate::stats::{kept, median, spread};
@@ -146,7 +146,10 @@ fn per_unit(time: Duration, iterations: u64, contender: &Contender) -> f64 {
 fn calibrate(contender: &Contender, values: &Values, run: Duration) -> u64 {
     let mut iterations = 1;
     loop {
-        let time = contender.run_alone(iterations, values);
+        // The best of three: an interrupted run would make all runs of this contender too short for its branches and cache
+        // lines to be as warm as the others'.
+        let times = [(); 3].map(|()| contender.run_alone(iterations, values));
+        let time = times[0].min(times[1]).min(times[2]);
         if time >= run / 2 {
             let scale = run.as_secs_f64() / time.as_secs_f64();
             return ((iterations as f64 * scale) as u64).max(1);
@@ -190,6 +193,6 @@ fn second_lane(group: &Group, todo: &Receiver<Job>, report: &Sender<Duration>) {
 }
 
 fn lane(group: &Group, contender: usize, iterations: u64, gate: &Gate) -> Duration {
-    let work = Work { iterations, warm_up: iterations / 16 + 1, values: &group.values, gate };
+    let work = Work { iterations, warm_up: warm_up(iterations), values: &group.values, gate };
     group.contenders[contender].run(&work)
 }

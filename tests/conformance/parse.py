@@ -1,0 +1,48 @@
+"""Parses an exposition with the PyPI package prometheus-client and compares it with what was recorded.
+
+    parse.py TEXT EXPECTED
+"""
+
+import json
+import sys
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from expected import differences, key, number, report, samples
+
+
+def main(text_path, expected_path):
+    with open(text_path, "rb") as file:
+        text = file.read().decode("utf-8")
+    with open(expected_path, encoding="utf-8") as file:
+        expected = json.load(file)
+
+    families = {}
+    found = {}
+    for family in text_string_to_metric_families(text):
+        # The parser takes `_total` off the family of a counter.
+        name = family.name + "_total" if family.type == "counter" else family.name
+        if name in families:
+            raise SystemExit(f"the family {name} comes in two pieces")
+        families[name] = family
+        for sample in family.samples:
+            series = key(sample.name, sample.labels)
+            if series in found:
+                raise SystemExit(f"{series} is there twice")
+            if sample.timestamp is not None:
+                raise SystemExit(f"{series} has a timestamp")
+            found[series] = number(str(sample.value)) if isinstance(sample.value, int) else sample.value
+
+    words = differences(samples(expected), found)
+    for family in expected["families"]:
+        there = families.get(family["name"])
+        if there is None:
+            words.append(f"the family {family['name']} is missing")
+        elif (there.type, there.documentation) != (family["type"], family["help"]):
+            words.append(f"{family['name']} is a {there.type}: {there.documentation!r}")
+    report(text_path, words)
+    print(f"{len(found)} samples of {len(families)} families read back as recorded")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
