@@ -7,8 +7,8 @@
 //!                                   after it has recorded more, which each line of input asks for
 //! ```
 //!
-//! With `--clean` names and helps are such that promlint has nothing to say; label values are as nasty as without. The JSON is
-//! told from what was recorded, not from a snapshot: it is the truth that consumers of the text are held against.
+//! With `--clean` names and helps are such that promlint has nothing to say; label values are as nasty as without. The
+//! JSON is told from what was recorded, not from a snapshot: it is the truth that readers of the text are held against.
 
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -1,8 +1,8 @@
 //! A strict parser of Prometheus text 0.0.4, with the rules that a scraper takes for granted.
 //!
-//! A scraper is lenient: it takes spaces, comments, timestamps, numbers in any spelling. This is what a *printer* must keep to,
-//! so that every reader agrees: one space between words, no comment but HELP and TYPE, one spelling of each number, no
-//! timestamp, families in one piece, cumulative buckets that end in the count.
+//! A scraper is lenient: it takes spaces, comments, timestamps, numbers in any spelling. This is what a *printer* must
+//! keep to, so that every reader agrees: one space between words, no comment but HELP and TYPE, one spelling of each
+//! number, no timestamp, families in one piece, cumulative buckets that end in the count.
 
 use crate::number;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,5 @@
-//! Target `http`: whatever bytes a client sends, the exporter answers with whole HTTP responses, and no more than it was asked.
+//! Target `http`: whatever bytes a client sends, the exporter answers with whole HTTP responses, and with no more than it
+//! was asked for.
 
 use std::sync::LazyLock;
 use tach::http::serve_bytes;
@@ -103,7 +104,8 @@ mod tests {
             b"HTTP/1.1 404 Not Found\r\n\r\nabc",
             b"HTTP/1.1 405 No\r\ncontent-length: 3\r\n\r\nabc",
             b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc",
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\ncontent-length: 3\r\n\r\nabc",
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n\
+              content-length: 3\r\n\r\nabc",
         ] {
             assert!(response(bad, b"page").is_err(), "{}", bad.escape_ascii());
         }

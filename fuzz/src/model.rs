@@ -131,7 +131,7 @@ impl Description {
         max.max(self.bounds().last().map_or(0, |&last| in_powers(last, power) + 1))
     }
 
-    /// Whether `other` describes the same metric. Of histograms whose ticks are no powers of ten it may differ all the same.
+    /// Whether `other` describes the same metric. Histograms whose ticks are no powers of ten may differ all the same.
     #[must_use]
     pub fn is_the_same(&self, other: &Self) -> bool {
         let scale = |d: &Self| match d.tick_power() {

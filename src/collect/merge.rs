@@ -7,7 +7,7 @@
 use super::histogram::{HistogramSnapshot, Sums};
 use super::read::read;
 use super::snapshot::{Data, FamilySnapshot, Snapshot, Values};
-use crate::describe::{Descriptor, Kind, Labels};
+use crate::describe::{Descriptor, Kind, LabelSets, LabelValues};
 use crate::record::hdr::Hdr;
 use crate::record::local;
 use crate::record::shard::Regions;
@@ -39,7 +39,7 @@ impl Registry {
         families.reserve(listing.len() + 10);
         for (desc, listed) in &*listing {
             let Some(values) = values(desc, listed, &cells, &mut met, &mut scratch) else { continue };
-            series += listed.labels.len();
+            series += listed.labels.sets.len();
             if let Values::Histogram(values) = &values {
                 clamped.push((desc.base.clone(), values.iter().map(HistogramSnapshot::clamped).sum()));
             }
@@ -168,9 +168,9 @@ fn own(
     let met = own.count(met);
     let space = registry.space();
     let (shards, idle) = local::shards().map_or((0, 0), |shards| shards.census());
-    let labels = |values: &[&str]| -> Arc<Labels> { Arc::new(Labels::new(values.iter().map(|&value| value.into()))) };
-    let mut add = |desc: &Arc<Descriptor>, labels: Vec<Arc<Labels>>, values| {
-        families.push(FamilySnapshot { desc: Arc::clone(desc), labels: labels.into(), values });
+    let labels = |values: &[&str]| -> LabelValues { values.iter().map(|&value| value.into()).collect() };
+    let mut add = |desc: &Arc<Descriptor>, labels: Vec<LabelValues>, values| {
+        families.push(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::new(LabelSets::new(labels)), values });
     };
     let counters = [
         (&own.overflow_recordings, space.overflowed()),

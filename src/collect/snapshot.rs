@@ -1,7 +1,7 @@
 //! A snapshot: every series' value at one moment, as plain data.
 
 use super::histogram::HistogramSnapshot;
-use crate::describe::{Descriptor, Labels};
+use crate::describe::{Descriptor, LabelSets, LabelValues};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -27,8 +27,7 @@ pub(crate) struct Data {
 #[derive(Debug)]
 pub(crate) struct FamilySnapshot {
     pub(crate) desc: Arc<Descriptor>,
-    /// In ascending order of the values.
-    pub(crate) labels: Arc<[Arc<Labels>]>,
+    pub(crate) labels: Arc<LabelSets>,
     /// In the order of `labels`.
     pub(crate) values: Values,
 }
@@ -144,13 +143,13 @@ impl Snapshot {
 impl FamilySnapshot {
     /// The series with these label values.
     fn index(&self, values: &[&str]) -> Option<usize> {
-        let by_values = |labels: &Arc<Labels>| labels.values.iter().map(|value| &**value).cmp(values.iter().copied());
-        self.labels.binary_search_by(by_values).ok()
+        let by_values = |set: &LabelValues| set.iter().map(|value| &**value).cmp(values.iter().copied());
+        self.labels.sets.binary_search_by(by_values).ok()
     }
 
     fn since(&self, before: &Self) -> Values {
         let old = |index: usize| {
-            let values: Vec<&str> = self.labels[index].values.iter().map(|value| &**value).collect();
+            let values: Vec<&str> = self.labels.sets[index].iter().map(|value| &**value).collect();
             before.index(&values)
         };
         match (&self.values, &before.values) {

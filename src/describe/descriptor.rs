@@ -112,38 +112,41 @@ impl Descriptor {
     }
 }
 
-/// The label values of one series, and what its lines begin with, which is made once.
+/// The label values of one series, in the order of the label names.
+pub(crate) type LabelValues = Arc<[Box<str>]>;
+
+/// The series of one metric, and what their lines begin with, which is made once for as long as there are just these.
 #[derive(Debug)]
-pub(crate) struct Labels {
-    pub(crate) values: Box<[Box<str>]>,
+pub(crate) struct LabelSets {
+    /// In ascending order.
+    pub(crate) sets: Box<[LabelValues]>,
     /// For the text format; filled by the first exposition.
     pub(crate) lines: OnceLock<Lines>,
 }
 
-/// What stands before the number on each line of a series.
+impl LabelSets {
+    pub(crate) fn new(sets: impl IntoIterator<Item = LabelValues>) -> Self {
+        Self { sets: sets.into_iter().collect(), lines: OnceLock::new() }
+    }
+}
+
+/// What stands before the number on each line of a metric's series. In one piece, since an exposition goes through all of it.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     text: String,
-    ends: Vec<u32>,
+    ends: Vec<usize>,
 }
 
 impl Lines {
     /// Appends a line.
     pub(crate) fn push(&mut self, parts: &[&str]) {
         self.text.extend(parts.iter().copied());
-        // A series' lines are limited as its names and values are: far below 4 GiB.
-        self.ends.push(self.text.len() as u32);
+        self.ends.push(self.text.len());
     }
 
     /// The lines, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         let mut start = 0;
-        self.ends.iter().map(move |&end| &self.text[std::mem::replace(&mut start, end as usize)..end as usize])
-    }
-}
-
-impl Labels {
-    pub(crate) fn new(values: impl IntoIterator<Item = Box<str>>) -> Self {
-        Self { values: values.into_iter().collect(), lines: OnceLock::new() }
+        self.ends.iter().map(move |&end| &self.text[std::mem::replace(&mut start, end)..end])
     }
 }

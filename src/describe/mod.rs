@@ -3,7 +3,7 @@
 mod descriptor;
 mod name;
 
-pub(crate) use descriptor::{Descriptor, Kind, Labels, Lines};
+pub(crate) use descriptor::{Descriptor, Kind, LabelSets, LabelValues, Lines};
 pub(crate) use name::{check_label, check_metric, check_namespace};
 
 /// The unit a metric is exposed in. It becomes a suffix of the exposed name unless the name has it already.

@@ -5,7 +5,7 @@
 
 use super::number::{push_bound, push_float};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values};
-use crate::describe::{Descriptor, Kind, Labels, Lines};
+use crate::describe::{Descriptor, Kind, LabelValues, Lines};
 
 /// The `Content-Type` of what [`render`] prints.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -31,7 +31,7 @@ pub fn render(snapshot: &Snapshot) -> String {
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
-        if !family.labels.is_empty() {
+        if !family.labels.sets.is_empty() {
             push_family(out, family);
         }
     }
@@ -68,24 +68,32 @@ fn push_scalars<T: Copy>(
     values: &[T],
     mut push: impl FnMut(&mut String, T),
 ) {
-    for (labels, value) in family.labels.iter().zip(values) {
-        let lines = labels.lines.get_or_init(|| {
-            let mut lines = Lines::default();
-            lines.push(&[name, &pairs(&family.desc, labels, "")]);
-            lines
-        });
-        for line in lines.iter() {
-            out.push_str(line);
-            push(out, *value);
-            out.push('\n');
+    let lines = family.labels.lines.get_or_init(|| {
+        let mut lines = Lines::default();
+        for set in &family.labels.sets {
+            lines.push(&[name, &pairs(&family.desc, set, "")]);
         }
+        lines
+    });
+    for (line, value) in lines.iter().zip(values) {
+        out.push_str(line);
+        push(out, *value);
+        out.push('\n');
     }
 }
 
 fn push_histograms(out: &mut String, family: &FamilySnapshot, values: &[HistogramSnapshot]) {
     let mut number = itoa::Buffer::new();
-    for (labels, histogram) in family.labels.iter().zip(values) {
-        let mut lines = labels.lines.get_or_init(|| histogram_lines(&family.desc, labels, histogram)).iter();
+    let Some(any) = values.first() else { return };
+    let lines = family.labels.lines.get_or_init(|| {
+        let mut lines = Lines::default();
+        for set in &family.labels.sets {
+            push_histogram_lines(&mut lines, &family.desc, set, any);
+        }
+        lines
+    });
+    let mut lines = lines.iter();
+    for histogram in values {
         let counts = histogram.buckets().map(|(_, count)| count).chain([histogram.count()]);
         for (count, line) in counts.zip(&mut lines) {
             out.push_str(line);
@@ -102,24 +110,22 @@ fn push_histograms(out: &mut String, family: &FamilySnapshot, values: &[Histogra
 }
 
 /// The lines of a histogram series: a bucket for each bound, the sum, the count.
-fn histogram_lines(desc: &Descriptor, labels: &Labels, histogram: &HistogramSnapshot) -> Lines {
-    let mut lines = Lines::default();
+fn push_histogram_lines(lines: &mut Lines, desc: &Descriptor, set: &LabelValues, histogram: &HistogramSnapshot) {
     for bound in histogram.buckets().map(|(bound, _)| bound).chain([f64::INFINITY]) {
         let mut le = String::from("le=\"");
         push_bound(&mut le, bound);
         le.push('"');
-        lines.push(&[&desc.base, "_bucket", &pairs(desc, labels, &le)]);
+        lines.push(&[&desc.base, "_bucket", &pairs(desc, set, &le)]);
     }
-    let plain = pairs(desc, labels, "");
+    let plain = pairs(desc, set, "");
     lines.push(&[&desc.base, "_sum", &plain]);
     lines.push(&[&desc.base, "_count", &plain]);
-    lines
 }
 
 /// What stands between name and value of a series: its labels in braces, with `last` as the last of them, if there is any, and
 /// a space.
-fn pairs(desc: &Descriptor, labels: &Labels, last: &str) -> String {
-    let own = desc.labels.iter().map(String::as_str).zip(labels.values.iter().map(|value| &**value));
+fn pairs(desc: &Descriptor, set: &LabelValues, last: &str) -> String {
+    let own = desc.labels.iter().map(String::as_str).zip(set.iter().map(|value| &**value));
     let constant = desc.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut text = String::new();
     // An empty value is the same as no label.

@@ -4,7 +4,7 @@ use super::Registry;
 use super::family::Family;
 use super::metric::{Core, Metric};
 use crate::bucket::{Bound, Decimal, Grid, MAX_TICKS, Scale};
-use crate::describe::{Descriptor, Kind, Labels, Level, Unit, check_label, check_metric};
+use crate::describe::{Descriptor, Kind, LabelValues, Level, Unit, check_label, check_metric};
 use crate::error::{Error, ErrorKind};
 use crate::record::histogram::Histogram;
 use crate::{Counter, Gauge};
@@ -91,7 +91,7 @@ impl<M: Metric> MetricBuilder<M> {
         self.registry.register(desc, |entry, site| {
             let mut roster = entry.roster.lock();
             let (handle, core) = M::build(&entry.desc, site, roster.enabled, false)?;
-            roster.insert(Labels::new([]), core);
+            roster.insert(LabelValues::default(), core);
             Ok(handle)
         })
     }

@@ -1,7 +1,7 @@
 //! What a registry knows of one metric: its description and its series.
 
 use super::metric::Core;
-use crate::describe::{Descriptor, Labels};
+use crate::describe::{Descriptor, LabelSets, LabelValues};
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use once_cell::sync::OnceCell;
 use std::any::Any;
@@ -28,14 +28,11 @@ impl fmt::Debug for Entry {
 /// The series of a metric at one moment, in the order of their label values.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
-    pub(crate) labels: Arc<[Arc<Labels>]>,
+    pub(crate) labels: Arc<LabelSets>,
     pub(crate) cores: Arc<[Core]>,
     /// The offsets of those that are one cell; empty for a metric of another kind.
     pub(crate) offsets: Arc<[u32]>,
 }
-
-/// The label values of a series.
-type Values = Box<[Box<str>]>;
 
 /// Counts the changes to a registry's series and levels, so that a collection knows whether its list of them still holds.
 #[derive(Clone, Debug)]
@@ -64,7 +61,7 @@ impl Changes {
 pub(super) struct Roster {
     pub(super) enabled: bool,
     changes: Changes,
-    series: BTreeMap<Values, (Arc<Labels>, Core)>,
+    series: BTreeMap<LabelValues, Core>,
     /// The series as a collection wants them, until one is added or removed.
     listed: Option<Series>,
 }
@@ -74,9 +71,9 @@ impl Roster {
         Self { enabled, changes, series: BTreeMap::new(), listed: None }
     }
 
-    pub(super) fn insert(&mut self, labels: Labels, core: Core) {
+    pub(super) fn insert(&mut self, labels: LabelValues, core: Core) {
         self.listed = None;
-        self.series.insert(labels.values.clone(), (Arc::new(labels), core));
+        self.series.insert(labels, core);
         self.changes.count();
     }
 
@@ -88,7 +85,7 @@ impl Roster {
 
     pub(super) fn switch(&mut self, enabled: bool) {
         self.enabled = enabled;
-        for (_, core) in self.series.values() {
+        for core in self.series.values() {
             core.switch(enabled);
         }
         self.changes.count();
@@ -107,10 +104,11 @@ impl Entry {
             return None;
         }
         if roster.listed.is_none() {
-            let (labels, cores): (Vec<_>, Vec<_>) = roster.series.values().cloned().unzip();
+            let labels = LabelSets::new(roster.series.keys().cloned());
+            let cores: Arc<[Core]> = roster.series.values().cloned().collect();
             let offset = |core: &Core| if let Core::Scalar(core) = core { Some(core.place().front) } else { None };
             let offsets = cores.iter().filter_map(offset).collect();
-            roster.listed = Some(Series { labels: labels.into(), cores: cores.into(), offsets });
+            roster.listed = Some(Series { labels: Arc::new(labels), cores, offsets });
         }
         roster.listed.clone()
     }

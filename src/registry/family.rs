@@ -2,7 +2,7 @@
 
 use super::entry::Entry;
 use super::metric::{Core, Metric, Site};
-use crate::describe::{Descriptor, Labels};
+use crate::describe::{Descriptor, LabelValues};
 use crate::record::space::NoPlace;
 use crate::sync::{AtomicUsize, Ordering};
 use foldhash::fast::RandomState;
@@ -49,7 +49,7 @@ impl<M, const N: usize> fmt::Debug for Family<M, N> {
 }
 
 /// Label values as the map keeps them.
-struct Key<const N: usize>(Box<[Box<str>]>);
+struct Key<const N: usize>(LabelValues);
 
 /// Label values as a caller has them.
 struct Lookup<'a, const N: usize>([&'a str; N]);
@@ -85,7 +85,7 @@ impl<const N: usize> Hash for Lookup<'_, N> {
 impl<const N: usize> Equivalent<Key<N>> for Lookup<'_, N> {
     #[inline]
     fn equivalent(&self, key: &Key<N>) -> bool {
-        self.0.iter().zip(&key.0).all(|(here, there)| *here == &**there)
+        self.0.iter().zip(&*key.0).all(|(here, there)| *here == &**there)
     }
 }
 
@@ -153,8 +153,8 @@ impl<M: Metric, const N: usize> Family<M, N> {
         if inner.len.load(Ordering::Relaxed) < inner.desc.limit
             && let Ok((metric, core)) = M::build(&inner.desc, &inner.site, roster.enabled, true)
         {
-            let labels = Labels::new(values.map(Box::from));
-            inner.series.pin().insert(Key(labels.values.clone()), metric.clone());
+            let labels: LabelValues = values.map(Box::from).into();
+            inner.series.pin().insert(Key(Arc::clone(&labels)), metric.clone());
             roster.insert(labels, core);
             // Relaxed: as above.
             inner.len.fetch_add(1, Ordering::Relaxed);
@@ -172,7 +172,7 @@ impl<M: Metric, const N: usize> Family<M, N> {
             if let Some(entry) = inner.entry.upgrade() {
                 let mut roster = entry.roster.lock();
                 inner.overflow.1.switch(roster.enabled);
-                roster.insert(Labels::new([OVERFLOW; N].map(Box::from)), inner.overflow.1.clone());
+                roster.insert([OVERFLOW; N].map(Box::from).into(), inner.overflow.1.clone());
             }
         });
         inner.overflow.0.clone()

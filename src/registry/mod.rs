@@ -20,7 +20,7 @@ pub(crate) use metric::Core;
 pub use metric::Metric;
 pub(crate) use own::{Met, Own};
 
-use crate::describe::{Descriptor, Labels, Level};
+use crate::describe::{Descriptor, LabelValues, Level};
 use crate::error::{Error, ErrorKind};
 use crate::record::local;
 use crate::record::space::{NoPlace, Space};
@@ -277,7 +277,7 @@ impl Registry {
         // A handle that is this call's own, so that a second one finds another than its own.
         let mine = Arc::new(());
         let registered = self.register(desc, |entry, _| {
-            entry.roster.lock().insert(Labels::new([]), core);
+            entry.roster.lock().insert(LabelValues::default(), core);
             Ok(Arc::clone(&mine))
         })?;
         if Arc::ptr_eq(&registered, &mine) {
