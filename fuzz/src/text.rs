@@ -21,15 +21,42 @@ pub fn run(data: &[u8]) {
 }
 
 /// A metric that was built, whatever its kind and number of labels.
-struct Live {
-    record: Box<dyn Fn(&[String], Amount)>,
-    remove: Box<dyn Fn(&[String]) -> bool>,
+trait Live {
+    fn record(&self, values: &[String], amount: Amount);
+    fn remove(&self, values: &[String]) -> bool;
+}
+
+/// A metric without labels.
+struct Lone<M>(M);
+
+impl<M: Record> Live for Lone<M> {
+    fn record(&self, _: &[String], amount: Amount) {
+        self.0.put(amount);
+    }
+
+    fn remove(&self, _: &[String]) -> bool {
+        false
+    }
+}
+
+impl<M: Record, const N: usize> Live for Series<M, N> {
+    fn record(&self, values: &[String], amount: Amount) {
+        self.with(array(values)).put(amount);
+    }
+
+    fn remove(&self, values: &[String]) -> bool {
+        Series::remove(self, array(values))
+    }
+}
+
+fn array<const N: usize>(values: &[String]) -> [&str; N] {
+    std::array::from_fn(|index| values[index].as_str())
 }
 
 fn play(scenario: &Scenario) {
     let Some(registry) = build_registry(scenario) else { return };
     let mut model = Model::new(&scenario.settings);
-    let mut live: Vec<Live> = Vec::new();
+    let mut live: Vec<Box<dyn Live>> = Vec::new();
     // Which metric of the model each description is.
     let mut found: Vec<Option<usize>> = Vec::new();
     for description in &scenario.metrics {
@@ -40,13 +67,13 @@ fn play(scenario: &Scenario) {
         match step {
             Step::Record(metric, values, amount) => {
                 if let Some(number) = found[*metric] {
-                    (live[number].record)(values, *amount);
+                    live[number].record(values, *amount);
                     model.record(number, values, *amount);
                 }
             }
             Step::Remove(metric, values) => {
                 if let Some(number) = found[*metric].filter(|_| scenario.metrics[*metric].labels.is_some()) {
-                    assert_eq!((live[number].remove)(values), model.remove(number, values), "{values:?}");
+                    assert_eq!(live[number].remove(values), model.remove(number, values), "{values:?}");
                 }
             }
             Step::Again(metric) => {
@@ -81,7 +108,12 @@ fn build_registry(scenario: &Scenario) -> Option<Registry> {
 }
 
 /// Builds a metric and gives its number in the model; `None` when it was refused, as it had to be.
-fn take(registry: &Registry, model: &mut Model, live: &mut Vec<Live>, description: &Description) -> Option<usize> {
+fn take(
+    registry: &Registry,
+    model: &mut Model,
+    live: &mut Vec<Box<dyn Live>>,
+    description: &Description,
+) -> Option<usize> {
     let verdict = model.verdict(description);
     let built = build(registry, description);
     match (verdict, built) {
@@ -143,7 +175,7 @@ impl Record for Histogram {
     }
 }
 
-fn build(registry: &Registry, description: &Description) -> Result<Live, Error> {
+fn build(registry: &Registry, description: &Description) -> Result<Box<dyn Live>, Error> {
     let name = description.name.as_str();
     match description.kind {
         Kind::Counter => finish(registry.counter(name), description),
@@ -164,35 +196,17 @@ fn build(registry: &Registry, description: &Description) -> Result<Live, Error> 
     }
 }
 
-fn finish<M: Record>(builder: MetricBuilder<M>, description: &Description) -> Result<Live, Error> {
+fn finish<M: Record>(builder: MetricBuilder<M>, description: &Description) -> Result<Box<dyn Live>, Error> {
     let builder = builder.help(&*description.help).unit(description.unit).level(description.level);
     let limit = description.limit;
     let labels: Option<Vec<&str>> = description.labels.as_ref().map(|l| l.iter().map(String::as_str).collect());
     match labels.as_deref() {
-        None => {
-            let metric = builder.build()?;
-            Ok(Live { record: Box::new(move |_, amount| metric.put(amount)), remove: Box::new(|_| false) })
-        }
-        Some([]) => builder.labels([]).limit(limit).build().map(family),
-        Some(&[a]) => builder.labels([a]).limit(limit).build().map(family),
-        Some(&[a, b]) => builder.labels([a, b]).limit(limit).build().map(family),
-        Some(&[a, b, c]) => builder.labels([a, b, c]).limit(limit).build().map(family),
+        None => Ok(Box::new(Lone(builder.build()?))),
+        Some([]) => Ok(Box::new(builder.labels([]).limit(limit).build()?)),
+        Some(&[a]) => Ok(Box::new(builder.labels([a]).limit(limit).build()?)),
+        Some(&[a, b]) => Ok(Box::new(builder.labels([a, b]).limit(limit).build()?)),
+        Some(&[a, b, c]) => Ok(Box::new(builder.labels([a, b, c]).limit(limit).build()?)),
         Some(_) => unreachable!("a scenario has up to three labels"),
-    }
-}
-
-fn family<M: Record, const N: usize>(series: Series<M, N>) -> Live {
-    let removing = series.clone();
-    let array = |values: &[String]| <[String; N]>::try_from(values.to_vec()).expect("as many values as labels");
-    Live {
-        record: Box::new(move |values, amount| {
-            let values = array(values);
-            series.with(values.each_ref().map(String::as_str)).put(amount);
-        }),
-        remove: Box::new(move |values| {
-            let values = array(values);
-            removing.remove(values.each_ref().map(String::as_str))
-        }),
     }
 }
 

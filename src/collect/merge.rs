@@ -29,8 +29,8 @@ impl Registry {
         let mut met = Met::default();
         // Callbacks first, while nothing is locked: they may record, and register.
         let mut families = self.observed(&mut met);
-        // The series before the fronts: a series' extent is in the list, then, and its front covers the series. And both
-        // before cells are read: so whatever was recorded before this call is found.
+        // The series before the fronts: a series' extent is in the list, then, and its front covers the series. And
+        // both before cells are read: so whatever was recorded before this call is found.
         let listing = self.listing();
         let regions = local::shards().map(|shards| shards.regions()).unwrap_or_default();
         let cells = Cells { fronts: self.space().fronts(&regions), regions: &regions };

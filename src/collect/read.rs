@@ -65,7 +65,8 @@ fn gather(core: &Hdr, base: Base, low: u64, high: u64, cells: &mut Vec<(u32, u64
     let (layout, parts) = (grid.layout(), grid.parts());
     let (mut cell, last) = (layout.index(low), layout.index(high));
     let mut total = 0;
-    // In the order of values: the cells up to one that is split, its upper part, and so on. Each part shifts what follows.
+    // In the order of values: the cells up to one that is split, its upper part, and so on. Each part shifts what
+    // follows.
     let mut shift = parts.partition_point(|part| part.cell < cell);
     while let Some(part) = parts.get(shift).filter(|part| part.cell <= last) {
         // Nothing where this is a further part of the same cell.

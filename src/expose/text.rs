@@ -122,8 +122,8 @@ fn push_histogram_lines(lines: &mut Lines, desc: &Descriptor, set: &LabelValues,
     lines.push(&[&desc.base, "_count", &plain]);
 }
 
-/// What stands between name and value of a series: its labels in braces, with `last` as the last of them, if there is any, and
-/// a space.
+/// What stands between name and value of a series: its labels in braces, with `last` as the last of them, if there is
+/// any, and a space.
 fn pairs(desc: &Descriptor, set: &LabelValues, last: &str) -> String {
     let own = desc.labels.iter().map(String::as_str).zip(set.iter().map(|value| &**value));
     let constant = desc.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
