@@ -1,8 +1,8 @@
 //! **tach** measures token-generation loops from within: recording costs what `x += 1` costs, nothing waits, nothing is
 //! queued, nothing is lost, and Prometheus reads the result.
 //!
-//! A measurement is an addition to a memory cell that only this thread writes. A collector reads the cells of all threads,
-//! merges them into a [`Snapshot`], and the [`Exporter`] serves it.
+//! A measurement is an addition to a memory cell that only this thread writes. A collector reads the cells of all
+//! threads, merges them into a [`Snapshot`], and the [`Exporter`] serves it.
 //!
 //! ```
 //! use tach::{Exporter, Registry, Unit};
@@ -45,7 +45,8 @@
 //! expose    snapshot → text → HTTP
 //! ```
 //!
-//! `docs/ARCHITECTURE.md` tells it at length, `docs/ORDERINGS.md` argues every atomic access, `docs/DESIGN.md` says why.
+//! `docs/ARCHITECTURE.md` tells it at length, `docs/ORDERINGS.md` argues every atomic access, `docs/DESIGN.md` says
+//! why.
 
 #![cfg_attr(tach_loom, allow(dead_code, unused_imports, reason = "the models reach the cores only"))]
 

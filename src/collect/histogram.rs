@@ -69,16 +69,16 @@ impl HistogramSnapshot {
         self.sum() / self.count as f64
     }
 
-    /// The smallest value; NaN when there are none. Exact, but where it was being recorded during the collection it may be in
-    /// here before it is counted, if it falls in the bucket of the smallest that is. In a difference of snapshots, the lower
-    /// end of its bucket.
+    /// The smallest value; NaN when there are none. Exact, but where it was being recorded during the collection it may
+    /// be in here before it is counted, if it falls in the bucket of the smallest that is. In a difference of
+    /// snapshots, the lower end of its bucket.
     #[must_use]
     pub fn min(&self) -> f64 {
         if self.count == 0 { f64::NAN } else { self.exposed(self.low) }
     }
 
-    /// The largest value; NaN when there are none. Exact as [`HistogramSnapshot::min`] is. In a difference of snapshots, the
-    /// upper end of its bucket.
+    /// The largest value; NaN when there are none. Exact as [`HistogramSnapshot::min`] is. In a difference of
+    /// snapshots, the upper end of its bucket.
     #[must_use]
     pub fn max(&self) -> f64 {
         if self.count == 0 { f64::NAN } else { self.exposed(self.high) }
