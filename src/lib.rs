@@ -29,7 +29,8 @@
 //!
 //! # What it costs, and what it does not do
 //!
-//! - Memory is threads × series: a counter takes 8 bytes per thread, a histogram some pages. [`RegistryBuilder`] has a budget.
+//! - Memory is threads × series: a counter takes 8 bytes per thread, a histogram some pages. [`RegistryBuilder`] has a
+//!   budget.
 //! - Recording from a signal handler that interrupts a recording may lose one of the two.
 //! - A child after `fork` has copies of its parent's totals and no collector.
 //! - Across metrics a snapshot is no single instant.

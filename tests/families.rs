@@ -110,6 +110,60 @@ fn cells_of_removed_series_are_used_again_from_zero() {
 }
 
 #[test]
+fn a_label_set_looked_up_as_a_thread_ends_is_counted() {
+    struct Last(Family<Counter, 1>, std::sync::mpsc::Sender<()>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.with(["end"]).inc();
+            self.0.remove(["nothing"]);
+        }
+    }
+    thread_local!(static LAST: std::cell::Cell<Option<Last>> = const { std::cell::Cell::new(None) });
+    let registry = Registry::new();
+    let family = registry.counter("f").labels(["l"]).build().unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    for before in [true, false] {
+        let (family, sender) = (family.clone(), sender.clone());
+        let thread = std::thread::spawn(move || {
+            // Destroyed after whatever the first look-up makes, or before.
+            if before {
+                LAST.set(Some(Last(family.clone(), sender.clone())));
+            }
+            family.with(["work"]).inc();
+            LAST.set(Some(Last(family, sender)));
+        });
+        thread.join().unwrap();
+    }
+    drop(sender);
+    assert!(receiver.recv().is_err(), "both threads have ended wholly");
+    let count = |l| get(&registry, "f", &[("l", l)]).unwrap_or(0);
+    assert_eq!(count("work"), 2);
+    // One replaced thread-local, and two ends: where the map is gone already it is the overflow series.
+    assert_eq!(count("end") + count("tach_overflow"), 3);
+}
+
+#[test]
+fn a_family_without_labels_is_one_series() {
+    let registry = Registry::new();
+    let family = registry.counter("f").labels([]).build().unwrap();
+    family.with([]).inc();
+    family.with([]).inc();
+    assert_eq!(get(&registry, "f", &[]), Some(2));
+    assert_eq!(get(&registry, "tach_overflow_series", &[]), Some(0));
+    assert!(family.remove([]));
+}
+
+#[test]
+fn what_was_clamped_does_not_fall_when_a_series_is_removed() {
+    let registry = Registry::new();
+    let family = registry.histogram("h").max(10.0).labels(["l"]).build().unwrap();
+    family.with(["a"]).record_n(100, 3);
+    family.with(["b"]).record(100);
+    family.remove(["a"]);
+    assert_eq!(get(&registry, "tach_clamped", &[("metric", "h")]), Some(4));
+}
+
+#[test]
 fn a_family_outlives_its_registry() {
     let registry = Registry::new();
     let family = registry.counter("f").labels(["l"]).build().unwrap();

@@ -301,6 +301,11 @@ fn handles_live_in_statics() {
 fn handles_are_send_and_sync() {
     fn both<T: Send + Sync + Clone + 'static>() {}
     both::<Counter>();
+    fn unwind_safe<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    unwind_safe::<Counter>();
+    unwind_safe::<Histogram>();
+    unwind_safe::<UpDownCounter>();
+    unwind_safe::<Gauge>();
     both::<FloatCounter>();
     both::<UpDownCounter>();
     both::<Gauge>();

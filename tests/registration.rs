@@ -62,6 +62,29 @@ fn names_that_share_a_sample_name_collide() {
 }
 
 #[test]
+fn a_name_is_one_metric_whatever_its_unit() {
+    let registry = Registry::new();
+    registry.histogram("itl").unit(Unit::Seconds).build().unwrap();
+    let other = registry.histogram("itl").unit(Unit::Milliseconds).build();
+    assert_eq!(kind(other, &["itl", "unit", "Seconds", "Milliseconds"]), ErrorKind::Conflict);
+    registry.counter("x").build().unwrap();
+    assert_eq!(kind(registry.gauge("x").unit(Unit::Seconds).build(), &["x", "kind"]), ErrorKind::Conflict);
+    for name in ["x_total_total", "_total", "y.total.total"] {
+        assert_eq!(kind(registry.counter(name).build(), &[name, "_total"]), ErrorKind::Name);
+    }
+    let twice = registry.counter("y").unit(Unit::Other("total")).build();
+    assert_eq!(kind(twice, &["y", "_total"]), ErrorKind::Name);
+}
+
+#[test]
+fn more_histograms_than_one_stripe_holds_can_be_declared() {
+    let registry = Registry::builder().memory_budget(1 << 20).build().unwrap();
+    let all: Vec<_> = (0..2_500).map(|n| registry.histogram(format!("h{n}")).build().unwrap()).collect();
+    all.iter().for_each(|histogram| histogram.record(1));
+    assert_eq!(registry.snapshot().histogram("h2499", &[]).unwrap().count(), 1);
+}
+
+#[test]
 fn illegal_names_are_refused() {
     let registry = Registry::new();
     for name in ["", "1x", "a b", "a-b", "é", "a\n", ".a", "a.", "a..b", "a{", &"x".repeat(300)] {

@@ -21,7 +21,7 @@ fn a_difference_is_what_happened_between() {
     family.with(["a"]).add(1);
     family.with(["b"]).add(2);
     family.remove(["gone"]);
-    family.with(["gone"]).add(3);
+    family.with(["gone"]).add(9);
     itl.record_n(20_000_000, 3);
     itl.record(25_000_000);
     usage.set(2.0);
@@ -31,7 +31,7 @@ fn a_difference_is_what_happened_between() {
     assert_eq!((first.elapsed(), second.elapsed()), (None, None));
     assert_eq!(between.counter("tokens", &[]), Some(7));
     let family = |l| between.counter("family", &[("l", l)]);
-    assert_eq!((family("a"), family("b"), family("gone")), (Some(1), Some(2), Some(3)));
+    assert_eq!((family("a"), family("b"), family("gone")), (Some(1), Some(2), Some(9)));
     assert_eq!(between.gauge("usage", &[]), Some(2.0));
     let h = between.histogram("itl", &[]).unwrap();
     assert_eq!((h.count(), h.bucket_count_le(0.01), h.bucket_count_le(0.025)), (4, 0, 4));
@@ -122,6 +122,18 @@ fn the_collector_answers_with_what_was_recorded_before_the_question() {
         }
     });
     assert_eq!(collector.latest().unwrap().counter("tokens", &[]), Some(800));
+}
+
+#[test]
+fn an_answer_that_panics_and_counts_that_wrap_do_not_stop_the_collector() {
+    let registry = Registry::new();
+    let wide = registry.histogram("wide").build().unwrap();
+    let collector = Collector::start(&registry, None).unwrap();
+    collector.request(|_| panic!("on purpose"));
+    wide.record_n(1, u64::MAX);
+    wide.record_n(100, u64::MAX);
+    assert!(collector.refresh().histogram("wide", &[]).is_some());
+    assert!(Collector::start(&registry, Some(Duration::ZERO)).unwrap_err().to_string().contains("interval"));
 }
 
 #[test]

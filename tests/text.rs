@@ -84,6 +84,15 @@ fn the_order_does_not_depend_on_that_of_registration() {
 }
 
 #[test]
+fn a_constant_label_gives_way_to_one_of_the_engines_own() {
+    let registry = Registry::builder().const_label("state", "x").const_label("metric", "y").build().unwrap();
+    let _h = registry.histogram("h").build().unwrap();
+    let text = text::render(&registry.snapshot());
+    assert!(text.contains("tach_shards{metric=\"y\",state=\"idle\"} "), "{text}");
+    assert!(text.contains("tach_clamped_total{state=\"x\",metric=\"h\"} 0"), "{text}");
+}
+
+#[test]
 fn the_engine_tells_of_itself() {
     let text = text::render(&Registry::new().snapshot());
     for name in [

@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use super::exchange::Exchange;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
 use std::fmt;
 use std::sync::{Arc, mpsc};
@@ -32,13 +32,19 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// The system refuses a thread.
+    /// An interval of zero; the system refuses a thread.
     pub fn start(registry: &Registry, interval: Option<Duration>) -> Result<Self, Error> {
+        if interval.is_some_and(|interval| interval.is_zero()) {
+            let text = "collector: an interval of zero would never pause: give a longer one, or none";
+            return Err(Error::new(ErrorKind::Setting, text));
+        }
         let exchange = Arc::new(Exchange::new());
         let mut collector =
             Self { registry: registry.clone(), exchange: Arc::clone(&exchange), threads: Vec::new(), interval: None };
         let registry = registry.clone();
         collector.spawn("tach-collector", move || {
+            // Whatever ends this thread, nobody waits for it any more.
+            let _stop = Stop(&exchange);
             while let Some(batch) = exchange.next() {
                 exchange.publish(batch, registry.snapshot());
             }
@@ -68,7 +74,8 @@ impl Collector {
         self.exchange.latest()
     }
 
-    /// Waits for a collection that begins after this call.
+    /// Waits for a collection that begins after this call. Not to be called by an answer or a callback: it would wait for
+    /// itself.
     #[must_use]
     pub fn refresh(&self) -> Snapshot {
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -82,6 +89,15 @@ impl Collector {
     /// Has `answer` called, on the collector's thread, with a snapshot that is begun after this call. Must be quick.
     pub fn request(&self, answer: impl FnOnce(Snapshot) + Send + 'static) {
         self.exchange.ask(Box::new(answer));
+    }
+}
+
+/// Stops the exchange when dropped.
+struct Stop<'a>(&'a Exchange<Snapshot>);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 

@@ -29,6 +29,7 @@ impl Registry {
         let mut met = Met::default();
         // Callbacks first, while nothing is locked: they may record, and register.
         let mut families = self.observed(&mut met);
+        let began = Instant::now();
         // The series before the fronts: a series' extent is in the list, then, and its front covers the series. And
         // both before cells are read: so whatever was recorded before this call is found.
         let listing = self.listing();
@@ -41,11 +42,12 @@ impl Registry {
             let Some(values) = values(desc, listed, &cells, &mut met, &mut scratch) else { continue };
             series += listed.labels.sets.len();
             if let Values::Histogram(values) = &values {
-                clamped.push((desc.base.clone(), values.iter().map(HistogramSnapshot::clamped).sum()));
+                let now: u64 = values.iter().map(HistogramSnapshot::clamped).sum();
+                clamped.push((desc.base.clone(), listed.clamped + now));
             }
             families.push(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values });
         }
-        own(self, &mut families, clamped, series, met, &regions, taken);
+        own(self, &mut families, clamped, series, met, &regions, began);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
         Snapshot::new(Data { taken, time, elapsed: None, families })
     }
@@ -162,7 +164,7 @@ fn own(
     series: usize,
     met: Met,
     regions: &Regions,
-    taken: Instant,
+    began: Instant,
 ) {
     let own = registry.own();
     let met = own.count(met);
@@ -191,5 +193,5 @@ fn own(
     add(&own.shards, states, Values::Gauge(smallvec![idle as f64, (shards - idle) as f64]));
     add(&own.memory, vec![labels(&[])], Values::Gauge(smallvec![space.bytes(regions) as f64]));
     add(&own.series, vec![labels(&[])], Values::Gauge(smallvec![series as f64]));
-    add(&own.collect, vec![labels(&[])], Values::Gauge(smallvec![taken.elapsed().as_secs_f64()]));
+    add(&own.collect, vec![labels(&[])], Values::Gauge(smallvec![began.elapsed().as_secs_f64()]));
 }

@@ -70,7 +70,7 @@ fn gather(core: &Hdr, base: Base, low: u64, high: u64, cells: &mut Vec<(u32, u64
     let mut shift = parts.partition_point(|part| part.cell < cell);
     while let Some(part) = parts.get(shift).filter(|part| part.cell <= last) {
         // Nothing where this is a further part of the same cell.
-        total += sweep(core.buckets(base, cell..part.cell + 1), cell + shift, cells);
+        total = sweep(core.buckets(base, cell..part.cell + 1), cell + shift, cells).wrapping_add(total);
         total +=
             sweep(core.buckets(base, layout.len() + shift..layout.len() + shift + 1), grid.rank_of_part(shift), cells);
         cell = part.cell + 1;
@@ -87,7 +87,7 @@ fn sweep(buckets: &[Cell], rank: usize, cells: &mut Vec<(u32, u64)>) -> u64 {
     let mut take = |rank: u32, held: u64| {
         if held != 0 {
             cells.push((rank, held));
-            total += held;
+            total = held.wrapping_add(total);
         }
     };
     // Most are empty: eight at a time are told so by one branch.

@@ -150,7 +150,12 @@ impl FamilySnapshot {
     fn since(&self, before: &Self) -> Values {
         let old = |index: usize| {
             let values: Vec<&str> = self.labels.sets[index].iter().map(|value| &**value).collect();
-            before.index(&values)
+            // A series that was removed and made anew has the same values, but not the same ones. (The engine's own are
+            // made for each snapshot.)
+            before.index(&values).filter(|&index_before| {
+                self.desc.limit == usize::MAX
+                    || Arc::ptr_eq(&self.labels.sets[index], &before.labels.sets[index_before])
+            })
         };
         match (&self.values, &before.values) {
             (Values::Counter(now), Values::Counter(then)) => Values::Counter(each(now, |index, value| {

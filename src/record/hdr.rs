@@ -226,6 +226,13 @@ impl Hdr {
         self.header(base, self.place().front, CLAMPED).get()
     }
 
+    /// How many values of all copies were above the maximum.
+    #[cfg(not(tach_loom))]
+    pub(crate) fn clamped_in_all(&self) -> u64 {
+        let regions = super::local::shards().map(|shards| shards.regions()).unwrap_or_default();
+        self.place().extent.copies(&regions).map(|(base, _)| self.clamped(base)).sum()
+    }
+
     /// Buckets of a copy, to be read after the sum. None where the range is empty.
     pub(crate) fn buckets(&self, base: Base, range: Range<usize>) -> &[Cell] {
         if range.is_empty() {
@@ -247,3 +254,6 @@ impl Drop for Hdr {
         }
     }
 }
+
+// As `Scalar`.
+impl std::panic::RefUnwindSafe for Hdr {}

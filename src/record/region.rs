@@ -69,6 +69,11 @@ impl Region {
         Some(Self { memory: memory::Memory::new(len as usize)?, len })
     }
 
+    /// How many bytes of addresses the process may have: `u64::MAX` where nothing limits them.
+    pub(crate) fn address_space_max() -> u64 {
+        memory::address_space_max()
+    }
+
     /// How many cells it has.
     pub(crate) fn len(&self) -> u32 {
         self.len
@@ -93,6 +98,14 @@ mod memory {
     use super::Cell;
     use std::ops::Range;
     use std::ptr::{NonNull, null_mut};
+
+    /// The limit that `ulimit -v` shows.
+    pub(super) fn address_space_max() -> u64 {
+        let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: the structure is the caller's own, and the call fills it.
+        let done = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } == 0;
+        if done && limit.rlim_cur != libc::RLIM_INFINITY { limit.rlim_cur } else { u64::MAX }
+    }
 
     /// An anonymous mapping.
     #[derive(Debug)]
@@ -168,6 +181,11 @@ mod memory {
 mod memory {
     use super::Cell;
     use std::ops::Range;
+
+    /// Nothing is known of a limit.
+    pub(super) fn address_space_max() -> u64 {
+        u64::MAX
+    }
 
     /// Cells from the allocator.
     #[derive(Debug)]

@@ -116,3 +116,6 @@ impl Drop for Scalar {
         }
     }
 }
+
+// Plain atomics, and locks of the cold side that leave nothing half done.
+impl std::panic::RefUnwindSafe for Scalar {}

@@ -18,16 +18,24 @@
 //! lost update. EXTENT-REUSE: what was recorded through old handles happens before an extent is discarded, and that
 //! before it is handed out again, by the same lock.
 
+use super::cell::Cell;
 use super::region::{Base, Region};
 use crate::sync::{Arc, AtomicU32, Mutex, Ordering};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 
 const STRIPES: u32 = if cfg!(tach_loom) { 3 } else { 14 };
-/// Cells of one stripe: 64 MiB. A region's address space is at most 14 of them.
-const STRIPE_CELLS: u32 = if cfg!(tach_loom) { 32 } else { 8 << 20 };
+/// Cells of one stripe: 64 MiB, or 1 MiB where addresses have 32 bits. A region's address space is at most 14 of them.
+const STRIPE_CELLS: u32 = match () {
+    () if cfg!(tach_loom) => 32,
+    () if cfg!(target_pointer_width = "32") => 1 << 17,
+    () => 8 << 20,
+};
+/// A region takes at most this share of a limited address space, but one stripe in any case.
+const SHARE_OF_ADDRESSES: u64 = 64;
 /// The most shards that any metric has.
 pub(crate) const REACH_MAX: u32 = reach(STRIPES - 1);
 /// Extents are whole pages of the largest page size that is common: 64 KiB would waste most of it, so 16 KiB.
@@ -58,12 +66,14 @@ fn limit(index: u32) -> u32 {
 
 /// A region of `stripes` stripes, or of fewer where the system refuses more, but of whole ones: no extent is cut.
 fn region(stripes: u32) -> Option<Arc<Region>> {
+    // Where the process's address space is limited, the engine keeps to a small share of it.
+    let share = Region::address_space_max() / SHARE_OF_ADDRESSES / (u64::from(STRIPE_CELLS) * size_of::<Cell>() as u64);
+    let stripes = stripes.min(u32::try_from(share).unwrap_or(stripes).max(1));
     let fewer = std::iter::successors(Some(stripes), |stripes| (*stripes > 1).then_some(stripes.div_ceil(4)));
     fewer.filter(|stripes| *stripes > 0).find_map(|stripes| Region::new(stripes * STRIPE_CELLS).map(Arc::new))
 }
 
 /// All shards of the process.
-#[derive(Debug)]
 pub(crate) struct Shards {
     shared: Arc<Region>,
     state: Mutex<State>,
@@ -77,6 +87,12 @@ struct State {
     idle: BinaryHeap<Reverse<u32>>,
     /// The free offsets of each stripe: start → end.
     free: Vec<BTreeMap<u32, u32>>,
+}
+
+impl fmt::Debug for Shards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shards").finish_non_exhaustive()
+    }
 }
 
 impl Shards {
@@ -118,9 +134,12 @@ impl Shards {
 
     /// Takes `cells` cells, whole extents, out of the stripe with this reach or, where that is full, of one with a
     /// smaller.
-    pub(crate) fn claim(&self, cells: u32, reach_max: u32) -> Option<(Range<u32>, u32)> {
+    pub(crate) fn claim(&self, cells: u32, reach_max: u32, needed: bool) -> Option<(Range<u32>, u32)> {
         let mut state = self.state.lock();
-        (0..STRIPES).rev().filter(|stripe| reach(*stripe) <= reach_max).find_map(|stripe| {
+        let within = (0..STRIPES).rev().filter(|stripe| reach(*stripe) <= reach_max);
+        // Needed ones come out of a stripe with a larger reach before they come out of none.
+        let beyond = (0..STRIPES).filter(|stripe| needed && reach(*stripe) > reach_max);
+        within.chain(beyond).find_map(|stripe| {
             let free = &mut state.free[stripe as usize];
             let (&start, &end) = free.iter().find(|(start, end)| *end - *start >= cells)?;
             // Edge EXTENT-REUSE: taken under the lock, and taken away. (The mutation leaves it there for another

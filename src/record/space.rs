@@ -13,6 +13,7 @@ use super::region::Base;
 use super::shard::{EXTENT_CELLS, REACH_MAX, Regions, Shards};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 use std::collections::HashMap;
+use std::fmt;
 
 /// A further extent is twice as large as the last, up to this.
 const EXTENT_CELLS_MAX: u32 = 64 * EXTENT_CELLS;
@@ -75,12 +76,14 @@ impl Place {
     fn clear(&self, base: Base) {
         let front = self.front..self.front + self.shape.front;
         let back = self.back..self.back + self.shape.back;
-        for offset in front.chain(back) {
-            #[allow(unsafe_code)]
-            // SAFETY: `base` is that of a region which reaches the end of this extent, and the place lies within the
-            // extent.
-            unsafe { base.cell(offset) }.clear();
+        #[allow(unsafe_code)]
+        // SAFETY: `base` is that of a region which reaches the end of this extent, and the place lies within the extent.
+        let cell = |offset| unsafe { base.cell(offset) };
+        // A header is written before its buckets: where it is untouched they are, and their pages need not be.
+        if front.clone().all(|offset| cell(offset).get() == 0) {
+            return;
         }
+        front.chain(back).for_each(|offset| cell(offset).clear());
     }
 }
 
@@ -113,7 +116,6 @@ struct Rooms {
 }
 
 /// A registry's cells.
-#[derive(Debug)]
 pub(crate) struct Space {
     /// `None` where the system refused the memory: nothing has a place then.
     shards: Option<Arc<Shards>>,
@@ -121,6 +123,12 @@ pub(crate) struct Space {
     rooms: Mutex<Rooms>,
     /// Recordings that went to the shared region because their thread has no shard that reaches them.
     overflowed: AtomicU64,
+}
+
+impl fmt::Debug for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Space").field("shards_max", &self.shards_max).finish_non_exhaustive()
+    }
 }
 
 /// The used front of an extent.
@@ -158,7 +166,7 @@ impl Space {
         // power of two.
         let affordable = (rooms.left.saturating_sub(bytes) / SHARE_OF_BUDGET / bytes).min(u64::from(self.shards_max));
         let reach = affordable.checked_ilog2().map_or(0, |log| 1 << log);
-        let (range, reach) = shards.claim(cells, reach).ok_or(NoPlace)?;
+        let (range, reach) = shards.claim(cells, reach, !optional || self.shards_max == 0).ok_or(NoPlace)?;
         rooms.left = rooms.left.saturating_sub(bytes * (1 + u64::from(reach)));
         let (start, end) = (range.start, range.end);
         let extent = Arc::new(Extent { start, end, reach, shards: Arc::clone(shards) });

@@ -32,6 +32,8 @@ pub(crate) struct Series {
     pub(crate) cores: Arc<[Core]>,
     /// The offsets of those that are one cell; empty for a metric of another kind.
     pub(crate) offsets: Arc<[u32]>,
+    /// How many values of series since removed were clamped.
+    pub(crate) clamped: u64,
 }
 
 /// Counts the changes to a registry's series and levels, so that a collection knows whether its list of them still holds.
@@ -64,11 +66,12 @@ pub(super) struct Roster {
     series: BTreeMap<LabelValues, Core>,
     /// The series as a collection wants them, until one is added or removed.
     listed: Option<Series>,
+    clamped: u64,
 }
 
 impl Roster {
     fn new(enabled: bool, changes: Changes) -> Self {
-        Self { enabled, changes, series: BTreeMap::new(), listed: None }
+        Self { enabled, changes, series: BTreeMap::new(), listed: None, clamped: 0 }
     }
 
     pub(super) fn insert(&mut self, labels: LabelValues, core: Core) {
@@ -79,7 +82,9 @@ impl Roster {
 
     pub(super) fn remove(&mut self, values: &[Box<str>]) {
         self.listed = None;
-        self.series.remove(values);
+        if let Some(Core::Histogram(core)) = self.series.remove(values) {
+            self.clamped += core.clamped_in_all();
+        }
         self.changes.count();
     }
 
@@ -108,7 +113,7 @@ impl Entry {
             let cores: Arc<[Core]> = roster.series.values().cloned().collect();
             let offset = |core: &Core| if let Core::Scalar(core) = core { Some(core.place().front) } else { None };
             let offsets = cores.iter().filter_map(offset).collect();
-            roster.listed = Some(Series { labels: Arc::new(labels), cores, offsets });
+            roster.listed = Some(Series { labels: Arc::new(labels), cores, offsets, clamped: roster.clamped });
         }
         roster.listed.clone()
     }

@@ -105,11 +105,15 @@ impl<M: Metric, const N: usize> Family<M, N> {
 
     /// The series with these label values, in the order of the label names; made now if it is new.
     ///
-    /// Past the family's limit, past the registry's memory budget, or with a value of more than 1024 bytes, it is the
+    /// Past the family's limit, past the registry's memory budget, with a value of more than 1024 bytes, or in a destructor of
+    /// a thread-local after the map's own is gone, it is the
     /// series whose label values all are `tach_overflow`.
     #[inline]
     #[must_use]
     pub fn with(&self, values: [&str; N]) -> M {
+        if !self.may_look_up() {
+            return self.overflow();
+        }
         match self.0.series.pin().get(&Lookup(values)) {
             Some(metric) => metric.clone(),
             None => self.add(values),
@@ -121,7 +125,7 @@ impl<M: Metric, const N: usize> Family<M, N> {
     /// A handle to it that is held elsewhere goes on working and harms no other series, but what it records is seen no
     /// more. The same values looked up again are a new series, from zero.
     pub fn remove(&self, values: [&str; N]) -> bool {
-        let Some(entry) = self.0.entry.upgrade() else { return false };
+        let Some(entry) = self.0.entry.upgrade().filter(|_| self.may_look_up()) else { return false };
         // The lock makes adding to and removing from both collections one step.
         let mut roster = entry.roster.lock();
         let removed = self.0.series.pin().remove(&Lookup(values)).is_some();
@@ -134,11 +138,18 @@ impl<M: Metric, const N: usize> Family<M, N> {
         removed
     }
 
+    /// False in the destructors of thread-locals, once the map's own are gone.
+    #[inline(always)]
+    fn may_look_up(&self) -> bool {
+        crate::record::local::may_look_up(|| drop(self.0.series.pin()))
+    }
+
     /// Makes a series.
     #[cold]
     fn add(&self, values: [&str; N]) -> M {
         let inner = &*self.0;
-        let fits = values.iter().all(|value| value.len() <= VALUE_MAX) && values.iter().any(|value| *value != OVERFLOW);
+        let is_own = N == 0 || values.iter().any(|value| *value != OVERFLOW);
+        let fits = is_own && values.iter().all(|value| value.len() <= VALUE_MAX);
         // Relaxed: a hint, to spare a full family the lock.
         if !fits || inner.len.load(Ordering::Relaxed) >= inner.desc.limit {
             return self.overflow();

@@ -76,6 +76,8 @@ struct State {
     level: Level,
     /// By exposed base name, which is the order of exposition.
     entries: BTreeMap<String, Arc<Entry>>,
+    /// The base name under which a metric's own name is entered.
+    names: BTreeMap<String, String>,
     /// Every name that an exposition format gives a metric, and whose it is.
     exposed: BTreeMap<String, String>,
 }
@@ -106,13 +108,16 @@ impl Registry {
     }
 
     fn from_builder(builder: RegistryBuilder) -> Self {
-        let space = Space::new(builder.memory_budget, builder.shards_max, local::shards().cloned());
+        // Where threads write no cells of their own, none are paid for.
+        let shards_max = if builder.recording == Recording::Sharded { builder.shards_max } else { 0 };
+        let space = Space::new(builder.memory_budget, shards_max, local::shards().cloned());
         let config = Config {
             namespace: builder.namespace,
             const_labels: builder.const_labels.into(),
             recording: builder.recording,
         };
-        let state = State { level: builder.level, entries: BTreeMap::new(), exposed: BTreeMap::new() };
+        let state =
+            State { level: builder.level, entries: BTreeMap::new(), names: BTreeMap::new(), exposed: BTreeMap::new() };
         let own = Own::new(&config.const_labels);
         let site = Arc::new(Site::new(space, config.recording == Recording::Sync));
         Self(Arc::new(Inner {
@@ -235,7 +240,7 @@ impl Registry {
         make: impl FnOnce(&Arc<Entry>, &Arc<Site>) -> Result<H, NoPlace>,
     ) -> Result<H, Error> {
         let mut state = self.0.state.lock();
-        if let Some(there) = state.entries.get(&desc.base) {
+        if let Some(there) = state.entries.get(state.names.get(&desc.name).unwrap_or(&desc.base)) {
             let difference = match there.desc.name == desc.name {
                 true => there.desc.difference(&desc),
                 false => Some(format!("both are exposed as {}", desc.base)),
@@ -259,6 +264,7 @@ impl Registry {
         match made {
             Ok(handle) => {
                 let _ = entry.handle.set(Box::new(handle.clone()) as Box<dyn Any + Send + Sync>);
+                state.names.insert(entry.desc.name.clone(), entry.desc.base.clone());
                 state.entries.insert(entry.desc.base.clone(), entry);
                 self.0.changes.count();
                 Ok(handle)
@@ -290,8 +296,12 @@ impl Registry {
     /// Makes sure that no two metrics have a sample name in common in any format.
     fn claim_names(&self, state: &mut State, desc: &Descriptor) -> Result<(), Error> {
         let names = desc.exposed_names();
-        for name in &names {
-            if name.starts_with("tach_") {
+        if desc.kind.is_counter() && (desc.base.ends_with("_total") || desc.base.trim_matches('_').is_empty()) {
+            let text = format!("{}: a counter's name gets the suffix _total once: leave it out", desc.name);
+            return Err(Error::new(ErrorKind::Name, text));
+        }
+        for name in names.iter().chain([&desc.name]) {
+            if name.starts_with("tach_") || name.starts_with("tach.") {
                 let text = format!("{}: names that begin with tach_ are those of the engine's own metrics", desc.name);
                 return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another")));
             }

@@ -42,7 +42,8 @@ impl Own {
                 unit,
                 level: Level::None,
                 labels: labels.iter().map(|&label| label.to_owned()).collect(),
-                const_labels: Arc::clone(const_labels),
+                // A constant label by the name of one of these gives way: twice in a line would fail the whole scrape.
+                const_labels: const_labels.iter().filter(|(name, _)| !labels.contains(&&**name)).cloned().collect(),
                 limit: usize::MAX,
                 grid: None,
             })
