@@ -105,9 +105,9 @@ impl<M: Metric, const N: usize> Family<M, N> {
 
     /// The series with these label values, in the order of the label names; made now if it is new.
     ///
-    /// Past the family's limit, past the registry's memory budget, with a value of more than 1024 bytes, or in a destructor of
-    /// a thread-local after the map's own is gone, it is the
-    /// series whose label values all are `tach_overflow`.
+    /// Past the family's limit, past the registry's memory budget, with a value of more than 1024 bytes, or in a
+    /// destructor of a thread-local after the map's own is gone, it is the series whose label values all are
+    /// `tach_overflow`.
     #[inline]
     #[must_use]
     pub fn with(&self, values: [&str; N]) -> M {
