@@ -1,4 +1,5 @@
-//! A program that counts its own allocations: recording happens inside the allocator, also while a thread adopts its shard.
+//! A program that counts its own allocations: recording happens inside the allocator, also while a thread adopts its
+//! shard.
 
 #![allow(unsafe_code)]
 

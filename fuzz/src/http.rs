@@ -1,5 +1,5 @@
-//! Target `http`: whatever bytes a client sends, the exporter answers with whole HTTP responses, and with no more than it
-//! was asked for.
+//! Target `http`: whatever bytes a client sends, the exporter answers with whole HTTP responses, and with no more than
+//! it was asked for.
 
 use std::sync::LazyLock;
 use tach::http::serve_bytes;

@@ -1,8 +1,8 @@
 //! What the models have in common.
 //!
 //! Each file in `tests/` is one property. It opens with the property and with the mutations of `tach` that break it:
-//! `scripts/loom` builds each of those and expects the file to fail. A model asserts after it has joined its threads where
-//! it can, so that a failure is one message.
+//! `scripts/loom` builds each of those and expects the file to fail. A model asserts after it has joined its threads
+//! where it can, so that a failure is one message.
 
 use loom::thread::JoinHandle;
 use tach::model::Reading;

@@ -1,5 +1,6 @@
-//! Property: a shard goes from a thread that ends to the next that begins, and to one only; each continues the totals of the one
-//! before; a collector meanwhile sees no total fall and no histogram torn; in the end all is there, and every shard is idle.
+//! Property: a shard goes from a thread that ends to the next that begins, and to one only; each continues the totals
+//! of the one before; a collector meanwhile sees no total fall and no histogram torn; in the end all is there, and
+//! every shard is idle.
 //!
 //! Mutations: shard-adopt
 

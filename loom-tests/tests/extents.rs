@@ -1,5 +1,5 @@
-//! Property: no two registries have an offset in common; and when a registry is gone and another gets its offsets, a thread that
-//! recorded through the old handles records through new ones from zero on.
+//! Property: no two registries have an offset in common; and when a registry is gone and another gets its offsets, a
+//! thread that recorded through the old handles records through new ones from zero on.
 //!
 //! Mutations: extent-reuse
 

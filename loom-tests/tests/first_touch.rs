@@ -1,5 +1,5 @@
-//! Property: a thread's first recording gets a shard that no other thread has, and that every later collection reads; a total
-//! never falls; and there are no more shards than threads.
+//! Property: a thread's first recording gets a shard that no other thread has, and that every later collection reads; a
+//! total never falls; and there are no more shards than threads.
 //!
 //! Mutations: shard-list
 

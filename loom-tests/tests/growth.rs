@@ -1,5 +1,6 @@
-//! Property: when a registry grows by an extent while others record and collect, each new series gets cells of its own, and a
-//! collection that finds a series in the list finds its cell in the fronts, with all that was recorded before it was listed.
+//! Property: when a registry grows by an extent while others record and collect, each new series gets cells of its own,
+//! and a collection that finds a series in the list finds its cell in the fronts, with all that was recorded before it
+//! was listed.
 //!
 //! Mutations: extent-reuse
 

@@ -1,5 +1,5 @@
-//! Property: what a thread recorded before it asked for a snapshot is in the snapshot it gets, also when that was its first
-//! recording; every request is answered, once; and requests that wait together share a collection.
+//! Property: what a thread recorded before it asked for a snapshot is in the snapshot it gets, also when that was its
+//! first recording; every request is answered, once; and requests that wait together share a collection.
 //!
 //! Mutations: hand-over, ask-wake
 

@@ -1,5 +1,5 @@
-//! Property: a local handle that outlives its thread's own hold on the shard is still the shard's only writer: no other thread
-//! adopts the shard before both are gone.
+//! Property: a local handle that outlives its thread's own hold on the shard is still the shard's only writer: no other
+//! thread adopts the shard before both are gone.
 //!
 //! Mutations: shard-hold
 

@@ -1,5 +1,5 @@
-//! Property: while a metric is switched off and on, its total is the number of recordings that found it on; one that found it off
-//! wrote nothing anywhere.
+//! Property: while a metric is switched off and on, its total is the number of recordings that found it on; one that
+//! found it off wrote nothing anywhere.
 //!
 //! Mutations: level-switch
 

@@ -1,5 +1,5 @@
-//! Property: threads that no shard serves add to the region they share, beside one that has a shard: a total never falls, and in
-//! the end nothing is lost. The same for fractions.
+//! Property: threads that no shard serves add to the region they share, beside one that has a shard: a total never
+//! falls, and in the end nothing is lost. The same for fractions.
 //!
 //! Mutations: shared-add, shared-float
 

@@ -1,5 +1,6 @@
-//! Property: a series that gets the cells of a removed one starts from zero in every shard, whichever thread dropped the last
-//! handle, and what threads record through its handle is exact; a handle that is still held elsewhere harms no other series.
+//! Property: a series that gets the cells of a removed one starts from zero in every shard, whichever thread dropped
+//! the last handle, and what threads record through its handle is exact; a handle that is still held elsewhere harms no
+//! other series.
 //!
 //! Mutations: place-reuse
 

@@ -1,5 +1,5 @@
-//! Property: a collector that reads the copy of a histogram which threads share, while two of them record, gets count, sum,
-//! range and buckets of the same values, or knows that it did not; and in the end nothing is lost.
+//! Property: a collector that reads the copy of a histogram which threads share, while two of them record, gets count,
+//! sum, range and buckets of the same values, or knows that it did not; and in the end nothing is lost.
 //!
 //! Mutations: hist-sum-store, hist-sum-load, hist-count-store, hist-count-load, shared-add, shared-max
 

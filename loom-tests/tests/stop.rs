@@ -1,5 +1,5 @@
-//! Property: stopping wakes the collector and ends it, and a request made around then is answered or dropped, once; a tick wakes
-//! the collector too. Nobody waits for ever.
+//! Property: stopping wakes the collector and ends it, and a request made around then is answered or dropped, once; a
+//! tick wakes the collector too. Nobody waits for ever.
 //!
 //! Mutations: stop-wake, tick-wake
 

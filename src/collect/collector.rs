@@ -74,8 +74,8 @@ impl Collector {
         self.exchange.latest()
     }
 
-    /// Waits for a collection that begins after this call. Not to be called by an answer or a callback: it would wait for
-    /// itself.
+    /// Waits for a collection that begins after this call. Not to be called by an answer or a callback: it would wait
+    /// for itself.
     #[must_use]
     pub fn refresh(&self) -> Snapshot {
         let (sender, receiver) = mpsc::sync_channel(1);

@@ -130,7 +130,8 @@ impl LabelSets {
     }
 }
 
-/// What stands before the number on each line of a metric's series. In one piece, since an exposition goes through all of it.
+/// What stands before the number on each line of a metric's series. In one piece, since an exposition goes through all
+/// of it.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     text: String,

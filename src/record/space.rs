@@ -77,7 +77,8 @@ impl Place {
         let front = self.front..self.front + self.shape.front;
         let back = self.back..self.back + self.shape.back;
         #[allow(unsafe_code)]
-        // SAFETY: `base` is that of a region which reaches the end of this extent, and the place lies within the extent.
+        // SAFETY: `base` is that of a region which reaches the end of this extent, and the place lies within the
+        // extent.
         let cell = |offset| unsafe { base.cell(offset) };
         // A header is written before its buckets: where it is untouched they are, and their pages need not be.
         if front.clone().all(|offset| cell(offset).get() == 0) {

@@ -76,12 +76,12 @@ impl RegistryBuilder {
 
     /// How many bytes the cells may come to occupy, in all shards together. 4 GiB unless told.
     ///
-    /// Resident memory is less: pages that no value has touched take none. The addresses that the process reserves for its
-    /// shards, up to 896 MiB each, are not counted: they cost nothing but where addresses are limited (`ulimit -v`), and there
-    /// a shard reserves at most a 64th of the limit, or 64 MiB. The budget is spent when metrics are made:
-    /// each gets cells for as many threads as the budget allows then, up to [`RegistryBuilder::shards_max`]. Further
-    /// threads record to cells they share, and where not even those are to be had a family gives new label sets its
-    /// overflow series: slower, or coarser, but the totals stay right, and `tach_overflow_recordings_total` and
+    /// Resident memory is less: pages that no value has touched take none. The addresses that the process reserves for
+    /// its shards, up to 896 MiB each, are not counted: they cost nothing but where addresses are limited (`ulimit
+    /// -v`), and there a shard reserves at most a 64th of the limit, or 64 MiB. The budget is spent when metrics are
+    /// made: each gets cells for as many threads as the budget allows then, up to [`RegistryBuilder::shards_max`].
+    /// Further threads record to cells they share, and where not even those are to be had a family gives new label sets
+    /// its overflow series: slower, or coarser, but the totals stay right, and `tach_overflow_recordings_total` and
     /// `tach_overflow_series_total` say so. The shared cells of metrics that are declared one by one are always kept,
     /// even beyond the budget.
     #[must_use]

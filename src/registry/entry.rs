@@ -36,7 +36,8 @@ pub(crate) struct Series {
     pub(crate) clamped: u64,
 }
 
-/// Counts the changes to a registry's series and levels, so that a collection knows whether its list of them still holds.
+/// Counts the changes to a registry's series and levels, so that a collection knows whether its list of them still
+/// holds.
 #[derive(Clone, Debug)]
 pub(super) struct Changes(Arc<AtomicU64>);
 

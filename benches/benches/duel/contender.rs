@@ -2,8 +2,8 @@
 //!
 //! Every loop hands its operation the subject (the metric) through `black_box`, each time anew. The compiler then knows
 //! neither where the metric is nor what memory holds, so nothing that a recording looks up is carried over to the next
-//! one, and the floor's sum does not stay in a register: each recording starts from memory, as it does in a program. The
-//! pointer's way through memory, a store and a load, is in every loop alike, the floor's included.
+//! one, and the floor's sum does not stay in a register: each recording starts from memory, as it does in a program.
+//! The pointer's way through memory, a store and a load, is in every loop alike, the floor's included.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::Mutex;

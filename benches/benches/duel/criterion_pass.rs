@@ -1,7 +1,7 @@
 //! The same contenders under Criterion, for its reports and its comparison with the previous run.
 //!
-//! Criterion measures one benchmark after the other, seconds apart; the table's ratios come from `rounds.rs` instead, and
-//! its column "criterion" shows this pass's medians beside them.
+//! Criterion measures one benchmark after the other, seconds apart; the table's ratios come from `rounds.rs` instead,
+//! and its column "criterion" shows this pass's medians beside them.
 
 use std::fs;
 use std::path::PathBuf;

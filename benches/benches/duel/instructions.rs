@@ -1,8 +1,9 @@
 //! Instructions per operation, counted by callgrind: exact where times are noisy.
 //!
-//! Each contender runs twice in a process of its own, once with twice the iterations, and only the timed loop is counted:
-//! the difference is free of start-up, set-up and warm-up. Instructions are not time (an uncontended `fetch_add` is one of them, and costs several), so these
-//! figures catch a regression of one contender rather than compare contenders.
+//! Each contender runs twice in a process of its own, once with twice the iterations, and only the timed loop is
+//! counted: the difference is free of start-up, set-up and warm-up. Instructions are not time (an uncontended
+//! `fetch_add` is one of them, and costs several), so these figures catch a regression of one contender rather than
+//! compare contenders.
 
 use std::env;
 use std::process::Command;

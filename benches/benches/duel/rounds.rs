@@ -1,8 +1,9 @@
 //! Interleaved rounds: the ratios of the table.
 //!
-//! A group's contenders run in turn, in short runs, the floor between any two of them. A ratio compares a run with the two
-//! floor runs around it, a few hundred microseconds away, so that a slow moment of a shared machine hits both; the table
-//! shows the median over all rounds. The starting point rotates, so that nobody always follows the same neighbour.
+//! A group's contenders run in turn, in short runs, the floor between any two of them. A ratio compares a run with the
+//! two floor runs around it, a few hundred microseconds away, so that a slow moment of a shared machine hits both; the
+//! table shows the median over all rounds. The starting point rotates, so that nobody always follows the same
+//! neighbour.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -146,8 +147,8 @@ fn per_unit(time: Duration, iterations: u64, contender: &Contender) -> f64 {
 fn calibrate(contender: &Contender, values: &Values, run: Duration) -> u64 {
     let mut iterations = 1;
     loop {
-        // The best of three: an interrupted run would make all runs of this contender too short for its branches and cache
-        // lines to be as warm as the others'.
+        // The best of three: an interrupted run would make all runs of this contender too short for its branches and
+        // cache lines to be as warm as the others'.
         let times = [(); 3].map(|()| contender.run_alone(iterations, values));
         let time = times[0].min(times[1]).min(times[2]);
         if time >= run / 2 {
@@ -158,8 +159,8 @@ fn calibrate(contender: &Contender, values: &Values, run: Duration) -> u64 {
     }
 }
 
-/// The second lane's thread, which lives as long as the group: a thread that is born for each run would pay for its first
-/// touch of every metric each time, and would look like a new thread to those that shard by thread.
+/// The second lane's thread, which lives as long as the group: a thread that is born for each run would pay for its
+/// first touch of every metric each time, and would look like a new thread to those that shard by thread.
 struct Partner {
     jobs: Sender<Job>,
     done: Receiver<Duration>,

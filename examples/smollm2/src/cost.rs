@@ -1,7 +1,7 @@
 //! What recording cost, estimated.
 //!
-//! A recording is too short to be timed where it happens: reading the clock twice would cost several times as much as what
-//! lies between. So the same calls run in a loop on metrics of their own after the run, and the run's counts are
+//! A recording is too short to be timed where it happens: reading the clock twice would cost several times as much as
+//! what lies between. So the same calls run in a loop on metrics of their own after the run, and the run's counts are
 //! multiplied by what one call took. The loop's caches are warm, which flatters the result: hence "estimate".
 
 use std::hint::black_box;

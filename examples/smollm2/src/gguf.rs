@@ -66,8 +66,9 @@ impl Gguf {
 
     /// Weights with every tensor as Q8_0 for whose kind candle has no vector code; and how many those were.
     ///
-    /// Candle multiplies Q4_1, Q5_0 and Q5_1 one value at a time: four times slower here than Q8_0, whose eight bits hold
-    /// the four or five of these almost exactly. Candle builds a model from a file only, so this writes one in memory.
+    /// Candle multiplies Q4_1, Q5_0 and Q5_1 one value at a time: four times slower here than Q8_0, whose eight bits
+    /// hold the four or five of these almost exactly. Candle builds a model from a file only, so this writes one in
+    /// memory.
     pub(crate) fn in_quick_form(mut self) -> Result<(Weights, usize)> {
         let slow = |dtype| matches!(dtype, GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1);
         let count = self.content.tensor_infos.values().filter(|info| slow(info.ggml_dtype)).count();

@@ -1,7 +1,7 @@
 //! The real model: candle's quantized Llama, one copy per stream.
 //!
-//! A copy shares the weights (candle holds tensors by reference count) and has a KV cache of its own, which is what makes it
-//! a stream.
+//! A copy shares the weights (candle holds tensors by reference count) and has a KV cache of its own, which is what
+//! makes it a stream.
 
 use anyhow::{Context, Result, anyhow};
 use candle_core::{Device, Tensor};
@@ -19,8 +19,8 @@ const CANDLE_THREADS: [&str; 2] = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"];
 /// Has candle compute each operation on the thread that asks for it.
 ///
 /// Left alone, it splits every operation over all cores behind one process-wide lock, so that workers would wait for
-/// each other within every layer. Candle takes the number from the environment only, and a running program must not change its
-/// own: so the program starts itself once more, in the same process, with the variables set. Whoever has set
+/// each other within every layer. Candle takes the number from the environment only, and a running program must not
+/// change its own: so the program starts itself once more, in the same process, with the variables set. Whoever has set
 /// one of them is not overruled.
 #[cfg(unix)]
 pub(crate) fn one_thread_per_stream() -> Result<()> {

@@ -1,8 +1,8 @@
 //! Everything that is recorded, where and in which unit: the only file that names tach.
 //!
-//! Handles are built once and held, so a recording is a few plain stores of the thread that makes it. Times are recorded
-//! in nanoseconds and exposed in seconds. Names and bucket bounds follow vLLM's, so that its dashboards fit once their
-//! prefix is changed.
+//! Handles are built once and held, so a recording is a few plain stores of the thread that makes it. Times are
+//! recorded in nanoseconds and exposed in seconds. Names and bucket bounds follow vLLM's, so that its dashboards fit
+//! once their prefix is changed.
 
 use std::net::SocketAddr;
 

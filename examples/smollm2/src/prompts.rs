@@ -1,6 +1,7 @@
 //! What the clients ask.
 
-/// Short and varied: facts, explanations, lists, letters, code, arithmetic; some answers end early, some reach the limit.
+/// Short and varied: facts, explanations, lists, letters, code, arithmetic; some answers end early, some reach the
+/// limit.
 pub(crate) const PROMPTS: [&str; 24] = [
     "What is the capital of France? Answer in one word.",
     "Explain to a child why the sky is blue.",

@@ -1,10 +1,10 @@
 //! What happens between two steps: settle what was computed, take in requests, plan the next step.
 //!
-//! A scheduler is plain data. The workers hand it from one to the other (see `server`), so nothing here runs at the same
-//! time as anything else here, and nothing here waits.
+//! A scheduler is plain data. The workers hand it from one to the other (see `server`), so nothing here runs at the
+//! same time as anything else here, and nothing here waits.
 //!
-//! Clients are closed-loop: each has one request under way and sends the next one as soon as the answer is complete. With
-//! more clients than slots a queue forms, first come, first served.
+//! Clients are closed-loop: each has one request under way and sends the next one as soon as the answer is complete.
+//! With more clients than slots a queue forms, first come, first served.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

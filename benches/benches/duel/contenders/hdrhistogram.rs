@@ -1,4 +1,5 @@
-//! `hdrhistogram`: the layout that tach shares; plain for one thread, or one recorder per thread and an exchange on refresh.
+//! `hdrhistogram`: the layout that tach shares; plain for one thread, or one recorder per thread and an exchange on
+//! refresh.
 
 use std::sync::Mutex;
 use std::time::Duration;

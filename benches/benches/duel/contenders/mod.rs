@@ -1,7 +1,7 @@
 //! The contenders, one file each: how its own documentation says to do each group's work.
 //!
-//! A contender that has no such metric is absent from the group. Where one does less than the work (no sum, say) its note
-//! says so, and the table carries the note.
+//! A contender that has no such metric is absent from the group. Where one does less than the work (no sum, say) its
+//! note says so, and the table carries the note.
 
 use std::hint::black_box;
 use std::sync::Mutex;

@@ -39,8 +39,8 @@ fn in_order(cells: usize) -> Contender {
     .note(format!("{cells} cells, {} KiB", cells * 8 / 1024))
 }
 
-/// Cells of one thread's histogram after recording `values` at 2 digits: all buckets from the lowest to the highest touched,
-/// then sum, count, minimum and maximum. `hdrhistogram` has the same layout and does the counting.
+/// Cells of one thread's histogram after recording `values` at 2 digits: all buckets from the lowest to the highest
+/// touched, then sum, count, minimum and maximum. `hdrhistogram` has the same layout and does the counting.
 fn touched(values: &[u64]) -> usize {
     let layout = hdrhistogram::Histogram::<u64>::new(2).expect("2 digits are valid");
     let (low, high) = (values.iter().min().expect("not empty"), values.iter().max().expect("not empty"));

@@ -84,7 +84,8 @@ fn rows_of(kind: &Kind) -> Vec<Row> {
     first
 }
 
-/// In the child: builds and touches one contender's series; prints the bytes per series of one thread and of each other.
+/// In the child: builds and touches one contender's series; prints the bytes per series of one thread and of each
+/// other.
 pub(crate) fn child(kind: &str, contender: &str) -> Option<String> {
     let kind = KINDS.iter().find(|known| known.name == kind)?;
     let footprint = footprints().into_iter().find(|known| known.name == contender)?;

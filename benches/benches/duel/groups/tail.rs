@@ -1,8 +1,8 @@
 //! How long single recordings take while another thread reads everything a thousand times a second.
 //!
-//! Each recording lies between two readings of the time stamp counter, so every figure contains one of them; the subject
-//! "nothing" shows how much that is. Rounds with and without the reader alternate, and a ratio compares neighbours, because
-//! what lies beyond p99.99 is mostly the machine's interrupts, and those come and go.
+//! Each recording lies between two readings of the time stamp counter, so every figure contains one of them; the
+//! subject "nothing" shows how much that is. Rounds with and without the reader alternate, and a ratio compares
+//! neighbours, because what lies beyond p99.99 is mostly the machine's interrupts, and those come and go.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
