@@ -314,3 +314,23 @@ fn handles_are_send_and_sync() {
     both::<Registry>();
     both::<tach::Snapshot>();
 }
+
+#[test]
+fn bounds_are_exact_whatever_the_digits() {
+    let bounds = [0.0, 3.0, 300.0, 1_000.0, 1_001.0, 1_005.0, 70_001.0, 1e6];
+    for digits in 1..=3 {
+        let registry = Registry::new();
+        let histogram = registry.histogram("h").digits(digits).buckets(bounds).build().unwrap();
+        // From the middle outwards, so that the range reaches the bounds' cells one after another.
+        let values: Vec<u64> =
+            (0..40_000).map(|i| if i % 2 == 0 { 1_003 + i * i / 400 } else { 1_003 - i / 40 }).collect();
+        values.iter().for_each(|&value| histogram.record(value));
+        let snapshot = registry.snapshot();
+        let read = snapshot.histogram("h", &[]).unwrap();
+        assert!(read.is_exact() && read.count() == values.len() as u64);
+        for bound in bounds {
+            let below = values.iter().filter(|&&value| value as f64 <= bound).count();
+            assert_eq!(read.bucket_count_le(bound), below as u64, "{digits} digits, {bound}");
+        }
+    }
+}

@@ -179,7 +179,7 @@ mod tests {
 
     fn index(grid: &Grid, value: u64) -> usize {
         let cell = grid.layout().index(value);
-        grid.splits().index_in_split_cell(cell, value)
+        grid.splits().index(cell, value)
     }
 
     fn rank(grid: &Grid, index: usize) -> usize {

@@ -30,7 +30,7 @@ pub(crate) struct Layout {
     linear: u64,
     /// `52 - p`: how far an `f64`'s bits are shifted.
     shift: u32,
-    /// Taken from the shifted bits to get the index.
+    /// By how much the shifted bits exceed the index.
     bias: u64,
     /// The largest value that is not clamped, in ticks.
     max: u64,
@@ -75,12 +75,24 @@ impl Layout {
 
     /// The cell that holds `value`, which must not exceed [`EXACT_MAX`].
     #[inline(always)]
-    pub(crate) const fn index_exact(&self, value: u64) -> usize {
+    pub(crate) fn index_exact(&self, value: u64) -> usize {
+        self.biased(value).wrapping_sub(self.bias()) as usize
+    }
+
+    /// What [`Layout::biased`] adds to an index, modulo 2^32.
+    pub(crate) const fn bias(&self) -> u32 {
+        self.bias as u32
+    }
+
+    /// The cell that holds `value`, which must not exceed [`EXACT_MAX`], plus [`Layout::bias`], modulo 2^32: whoever
+    /// adds something to the index anyway need not take the bias away first.
+    #[inline(always)]
+    pub(crate) const fn biased(&self, value: u64) -> u32 {
         if value < self.linear {
             out_of_line();
-            return value as usize;
+            return (value + self.bias) as u32;
         }
-        ((value as i64 as f64).to_bits() >> self.shift).wrapping_sub(self.bias) as usize
+        ((value as i64 as f64).to_bits() >> self.shift) as u32
     }
 
     /// The smallest value of a cell, in ticks.

@@ -3,7 +3,7 @@
 //! The protocol, and why what it accepts is exact, is told in [`crate::record::hdr`].
 
 use crate::record::cell::Cell;
-use crate::record::hdr::Hdr;
+use crate::record::hdr::{Hdr, SPLIT};
 use crate::record::region::Base;
 
 /// How often a copy that changes is read before its count is taken from the buckets.
@@ -84,7 +84,8 @@ fn sweep(buckets: &[Cell], rank: usize, cells: &mut Vec<(u32, u64)>) -> u64 {
     let mut total = 0;
     // A histogram has fewer than 2^17 cells.
     let mut rank = rank as u32;
-    let mut take = |rank: u32, held: u64| {
+    let mut take = |rank: u32, bucket: u64| {
+        let held = bucket & !SPLIT;
         if held != 0 {
             cells.push((rank, held));
             total = held.wrapping_add(total);

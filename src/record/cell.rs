@@ -50,7 +50,7 @@ impl Cell {
     }
 
     /// Replaces the value, by the only writer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&self, value: u64) {
         // Relaxed: what a reader needs of it is published by the sum that follows (edge HIST-SUM).
         self.0.store(value, Ordering::Relaxed);

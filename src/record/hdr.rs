@@ -34,11 +34,17 @@ const FLOOR: usize = 3;
 /// For the writer's range check: the smallest value.
 const START: usize = 4;
 /// For the writer's range check: how many values from the smallest on are within what was recorded and have an index by
-/// `Layout::index_exact`. Zero before the first.
+/// `Layout::biased`. Zero before the first, and where digits are not two.
 const WIDTH: usize = 5;
 /// How many values were above the maximum.
 const CLAMPED: usize = 6;
+/// As [`WIDTH`], whatever the digits.
+const SPAN: usize = 7;
 const HEADER: u32 = 8;
+
+/// The top bit of a bucket in a thread's region is no part of the count, but says that the bucket's cell is split. A
+/// split cell that the range has reached is marked so. (One bucket of one thread thus counts to 2^63.)
+pub(crate) const SPLIT: u64 = 1 << 63;
 
 /// The layout of most histograms, in which the index needs constants only.
 const TWO_DIGITS: Layout = Layout::new(2, MAX_TICKS);
@@ -48,13 +54,10 @@ const TWO_DIGITS: Layout = Layout::new(2, MAX_TICKS);
 #[repr(C, align(64))]
 pub(crate) struct Hdr {
     slot: Slot,
+    /// What to add to `TWO_DIGITS.biased()` for the offset of a bucket, modulo 2^32.
+    origin: u32,
     back: u32,
-    /// Two digits, and no cell is split.
-    plain: bool,
-    /// Two digits.
-    two_digits: bool,
     layout: Layout,
-    marks: Shared<[u64]>,
     grid: Shared<Grid>,
     place: Option<Place>,
     space: Arc<Space>,
@@ -71,11 +74,9 @@ impl Hdr {
     pub(crate) fn new(grid: Shared<Grid>, place: Place, space: Arc<Space>, sync: bool, enabled: bool) -> Self {
         Self {
             slot: Slot::new(&place, sync, enabled),
+            origin: place.back.wrapping_sub(TWO_DIGITS.bias()),
             back: place.back,
-            plain: grid.digits() == 2 && grid.parts().is_empty(),
-            two_digits: grid.digits() == 2,
             layout: *grid.layout(),
-            marks: Shared::clone(grid.splits().marks()),
             grid,
             place: Some(place),
             space,
@@ -120,30 +121,20 @@ impl Hdr {
         }
     }
 
-    /// The index of a value within the range check.
+    /// The bucket of a value that passed the range check, if its cell is not split.
     #[inline(always)]
-    fn index(&self, value: u64) -> usize {
-        if self.plain {
-            return TWO_DIGITS.index_exact(value);
+    fn usual_bucket(&self, base: Base, value: u64) -> &Cell {
+        #[allow(unsafe_code)]
+        // SAFETY: as in `bucket`: the range check passes no value above the maximum, and none at all where the layout
+        // is not one of two digits, for which this is `back` plus the index.
+        unsafe {
+            base.cell(self.origin.wrapping_add(TWO_DIGITS.biased(value)))
         }
-        if self.two_digits { self.split(TWO_DIGITS.index_exact(value), value) } else { self.index_of_any(value) }
     }
 
     /// The index of any value, whatever the layout.
-    #[cold]
-    #[inline(never)]
-    fn index_of_any(&self, value: u64) -> usize {
-        self.split(self.layout.index(value), value)
-    }
-
-    /// The index of `value` in `cell`, which may be split.
-    #[inline(always)]
-    fn split(&self, cell: usize, value: u64) -> usize {
-        // `get`: the word is there, and this way there is no panic to jump to.
-        match self.marks.get(cell / 64) {
-            Some(word) if word >> (cell % 64) & 1 != 0 => self.grid.splits().index_in_split_cell(cell, value),
-            _ => cell,
-        }
+    fn index(&self, value: u64) -> usize {
+        self.grid.splits().index(self.layout.index(value), value)
     }
 
     /// Records to this thread's cells: `base` is this thread's region, and `front` what the slot says, below this
@@ -151,44 +142,79 @@ impl Hdr {
     #[inline(always)]
     pub(crate) fn record_at(&self, base: Base, front: u32, value: u64, n: u64) {
         // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the
-        // maximum to track, or too large for the index to be exact.
-        if value.wrapping_sub(self.header(base, front, START).get()) >= self.header(base, front, WIDTH).get() {
-            return self.record_beyond(base, front, value, n);
+        // maximum to track, or too large for the index to be exact. Where digits are not two, every value is unusual.
+        if !self.is_within(base, front, WIDTH, value)
+            || !self.store(base, front, self.usual_bucket(base, value), value, n)
+        {
+            self.record_unusual(base, front, value, n);
         }
-        self.store(base, front, self.index(value), value, n);
     }
 
-    /// The three additions of a recording.
+    /// Whether a value is one of those that `width` counts.
     #[inline(always)]
-    fn store(&self, base: Base, front: u32, index: usize, value: u64, n: u64) {
+    fn is_within(&self, base: Base, front: u32, width: usize, value: u64) -> bool {
+        value.wrapping_sub(self.header(base, front, START).get()) < self.header(base, front, width).get()
+    }
+
+    /// The three additions of a recording. False, and nothing done, where the bucket's cell is split.
+    #[inline(always)]
+    fn store(&self, base: Base, front: u32, bucket: &Cell, value: u64, n: u64) -> bool {
         let (sum, count) = (self.header(base, front, SUM), self.header(base, front, COUNT));
         // Loaded before the bucket is stored: their addresses are known first, and the loads need not wait for its.
         let (sum_now, count_now) = (sum.get(), count.get());
-        self.bucket(base, index).add(n);
+        let held = bucket.get().wrapping_add(n);
+        // Costs next to nothing: the mark is the sign of an addition that is made anyway.
+        if held & SPLIT != 0 {
+            return false;
+        }
+        bucket.put(held);
         sum.put_sum(sum_now.wrapping_add(value.wrapping_mul(n)));
         count.put_count(count_now.wrapping_add(n));
+        true
     }
 
-    /// Widens the range to `value`, clamped to the maximum, and records it.
+    /// Records where digits are not two, or passes on to [`Hdr::record_rare`].
     #[cold]
     #[inline(never)]
-    fn record_beyond(&self, base: Base, front: u32, value: u64, n: u64) {
-        let limit = self.grid.limit();
-        let clamped = value > limit;
+    fn record_unusual(&self, base: Base, front: u32, value: u64, n: u64) {
+        if !self.is_within(base, front, SPAN, value)
+            || !self.store(base, front, self.bucket(base, self.layout.index_exact(value)), value, n)
+        {
+            self.record_rare(base, front, value, n);
+        }
+    }
+
+    /// Records a value that is clamped, widens the range, or belongs to a split cell.
+    #[cold]
+    #[inline(never)]
+    fn record_rare(&self, base: Base, front: u32, value: u64, n: u64) {
+        let clamped = value > self.grid.limit();
         if clamped {
             self.header(base, front, CLAMPED).add(n);
         }
         let value = if clamped { self.layout.max() } else { value };
-        let (floor, top) = (self.header(base, front, FLOOR), self.header(base, front, TOP));
-        let (low, high) = match !floor.get() {
-            u64::MAX => (value, value),
-            low => (low.min(value), top.get().max(value)),
-        };
+        let (low, high) = (!self.header(base, front, FLOOR).get(), self.header(base, front, TOP).get());
+        if value < low || value > high {
+            self.widen(base, front, low.min(value), high.max(value));
+        }
+        self.bucket(base, self.index(value)).add(n);
+        let (sum, count) = (self.header(base, front, SUM), self.header(base, front, COUNT));
+        sum.put_sum(sum.get().wrapping_add(value.wrapping_mul(n)));
+        count.put_count(count.get().wrapping_add(n));
+    }
+
+    /// Sets the range, and marks the split cells in it.
+    fn widen(&self, base: Base, front: u32, low: u64, high: u64) {
+        let span = (high.min(self.grid.limit()).min(EXACT_MAX) + 1).saturating_sub(low);
+        self.header(base, front, FLOOR).put(!low);
+        self.header(base, front, TOP).put(high);
         self.header(base, front, START).put(low);
-        self.header(base, front, WIDTH).put((high.min(limit).min(EXACT_MAX) + 1).saturating_sub(low));
-        floor.put(!low);
-        top.put(high);
-        self.store(base, front, self.index_of_any(value), value, n);
+        self.header(base, front, SPAN).put(span);
+        self.header(base, front, WIDTH).put(if self.grid.digits() == 2 { span } else { 0 });
+        for cell in self.grid.splits().among(self.layout.index(low)..=self.layout.index(high)) {
+            let bucket = self.bucket(base, cell);
+            bucket.put(bucket.get() | SPLIT);
+        }
     }
 
     /// Records to the shared region. `n` must not be zero.
@@ -201,7 +227,7 @@ impl Hdr {
         let value = if clamped { self.layout.max() } else { value };
         self.header(base, front, FLOOR).share_max(!value);
         self.header(base, front, TOP).share_max(value);
-        self.bucket(base, self.index_of_any(value)).share_add(n);
+        self.bucket(base, self.index(value)).share_add(n);
         self.header(base, front, SUM).share_sum(value.wrapping_mul(n));
         self.header(base, front, COUNT).share_count(n);
     }
@@ -233,7 +259,7 @@ impl Hdr {
         self.place().extent.copies(&regions).map(|(base, _)| self.clamped(base)).sum()
     }
 
-    /// Buckets of a copy, to be read after the sum. None where the range is empty.
+    /// Buckets of a copy, to be read after the sum, with [`SPLIT`] in some. None where the range is empty.
     pub(crate) fn buckets(&self, base: Base, range: Range<usize>) -> &[Cell] {
         if range.is_empty() {
             return &[];

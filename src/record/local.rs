@@ -101,8 +101,19 @@ pub(crate) fn shards() -> Option<&'static Arc<Shards>> {
 /// This thread's region, if it may write `offset` in it.
 #[inline(always)]
 pub(crate) fn reach(offset: u32) -> Option<Base> {
-    HERE.with(|here| (offset < here.limit.get()).then(|| here.base.get()))
+    HERE.with(|here| {
+        if offset < here.limit.get() {
+            return Some(here.base.get());
+        }
+        out_of_line();
+        None
+    })
 }
+
+/// Marks the branch that calls it as the one to move out of the way.
+#[cold]
+#[inline(always)]
+fn out_of_line() {}
 
 /// This thread's hold on its shard, adopting one if need be. `None` when its thread-locals are gone or memory is.
 pub(crate) fn hold() -> Option<Hold> {
