@@ -162,7 +162,8 @@ fn fast_paths_have_no_locked_instruction_and_no_call() {
 fn the_check_finds_what_it_looks_for() {
     let locked = "f:\n\tlock\tincq\t(%rdi)\n\tretq\n.Lfunc_end0:\n";
     assert!(function(locked, "f").iter().any(|line| line.starts_with("lock")));
-    let calls = "f:\n\ttestq\t%rax, %rax\n\tje\t.LBB0_1\n\tcallq\t*other@GOTPCREL(%rip)\n.LBB0_1:\n\tjmp\tthird\n.Lfunc_end0:\n";
+    let calls = "f:\n\ttestq\t%rax, %rax\n\tje\t.LBB0_1\n\tcallq\t*other@GOTPCREL(%rip)\n\
+                 .LBB0_1:\n\tjmp\tthird\n.Lfunc_end0:\n";
     let code = function(calls, "f");
     assert_eq!(code.iter().filter_map(|line| callee(line)).collect::<Vec<_>>(), ["*other@GOTPCREL(%rip)", "third"]);
     assert!(!returns_without_call(&code));

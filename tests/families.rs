@@ -111,11 +111,14 @@ fn cells_of_removed_series_are_used_again_from_zero() {
 
 #[test]
 fn a_label_set_looked_up_as_a_thread_ends_is_counted() {
-    struct Last(Family<Counter, 1>, std::sync::mpsc::Sender<()>);
+    struct Last {
+        family: Family<Counter, 1>,
+        _alive: std::sync::mpsc::Sender<()>,
+    }
     impl Drop for Last {
         fn drop(&mut self) {
-            self.0.with(["end"]).inc();
-            self.0.remove(["nothing"]);
+            self.family.with(["end"]).inc();
+            self.family.remove(["nothing"]);
         }
     }
     thread_local!(static LAST: std::cell::Cell<Option<Last>> = const { std::cell::Cell::new(None) });
@@ -127,10 +130,10 @@ fn a_label_set_looked_up_as_a_thread_ends_is_counted() {
         let thread = std::thread::spawn(move || {
             // Destroyed after whatever the first look-up makes, or before.
             if before {
-                LAST.set(Some(Last(family.clone(), sender.clone())));
+                LAST.set(Some(Last { family: family.clone(), _alive: sender.clone() }));
             }
             family.with(["work"]).inc();
-            LAST.set(Some(Last(family, sender)));
+            LAST.set(Some(Last { family, _alive: sender }));
         });
         thread.join().unwrap();
     }
