@@ -84,5 +84,7 @@ pub use {
         here::{LocalCounter, LocalFloatCounter, LocalHistogram, LocalUpDownCounter},
         histogram::Histogram,
     },
-    registry::{Family, Labelled, Metric, MetricBuilder, Recording, Registry, RegistryBuilder, Unlabelled, global},
+    registry::{
+        Family, Labelled, LazyCounter, Metric, MetricBuilder, Recording, Registry, RegistryBuilder, Unlabelled, global,
+    },
 };

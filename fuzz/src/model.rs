@@ -235,9 +235,11 @@ impl Model {
         }
         let names = description.exposed(&base);
         // By the own name a snapshot is asked, and the engine's metrics have no namespace.
-        let own = names.iter().chain([&description.name]).any(|name| name.starts_with("tach_"));
-        // `x_total_total` and a bare `_total` are names that OpenMetrics has no family for.
-        if own || description.is_counter() && (base.is_empty() || base.ends_with("_total")) {
+        let is_own = |name: &String| name.starts_with("tach_") || name.starts_with("tach.");
+        let own = names.iter().chain([&description.name]).any(is_own);
+        // For `x_total_total` and a bare `_total` OpenMetrics has no family.
+        let wordless = base.ends_with("_total") || base.chars().all(|c| c == '_');
+        if own || description.is_counter() && wordless {
             return Verdict::Refused;
         }
         let mut verdict = Verdict::New;

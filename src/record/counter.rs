@@ -2,7 +2,7 @@
 
 use super::cold::{Route, route};
 use super::local;
-use super::scalar::Scalar;
+use super::scalar::{Mirror, Scalar};
 use super::shard::OFF;
 use std::sync::Arc;
 
@@ -41,6 +41,15 @@ fn add(core: &Scalar, n: u64) {
         None if offset == OFF => {}
         None => add_cold(core, n),
     }
+}
+
+/// Adds `n` by a copy of a counter's slot, whose handle its owner keeps. False where that finds no cell.
+#[inline(always)]
+pub(crate) fn add_by(mirror: &Mirror, n: u64) -> bool {
+    let offset = mirror.get();
+    let Some(base) = local::reach(offset) else { return false };
+    mirror.add_at(base, offset, n);
+    true
 }
 
 /// A total of events that only grows, exposed with the suffix `_total`.

@@ -3,6 +3,8 @@
 use super::region::Base;
 use super::shard::{OFF, Regions, SHARED};
 use super::space::{Place, Space};
+#[cfg(not(tach_loom))]
+use crate::sync::Mutex;
 use crate::sync::{Arc, AtomicU32, Ordering};
 
 /// The offset that a metric records to: its place's, or [`OFF`], or [`SHARED`].
@@ -13,13 +15,47 @@ use crate::sync::{Arc, AtomicU32, Ordering};
 pub(crate) struct Slot {
     now: AtomicU32,
     on: u32,
+    /// Copies of `now` in statics. Locked to change `now` too, so that none misses a change.
+    #[cfg(not(tach_loom))]
+    mirrors: Mutex<Vec<&'static Mirror>>,
+}
+
+/// A copy of a [`Slot`] inside a static. [`OFF`] until there is a slot to follow.
+#[cfg(not(tach_loom))]
+#[derive(Debug)]
+pub(crate) struct Mirror(AtomicU32);
+
+#[cfg(not(tach_loom))]
+impl Mirror {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU32::new(OFF))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> u32 {
+        // Relaxed: see the type of what it copies.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// As [`Scalar::add_at`].
+    #[inline(always)]
+    pub(crate) fn add_at(&self, base: Base, offset: u32, n: u64) {
+        #[allow(unsafe_code)]
+        // SAFETY: as there. Only what a region is long enough for matters, and not whose cell it is.
+        unsafe { base.cell(offset) }.add(n);
+    }
 }
 
 impl Slot {
     /// `sync`: record to the shared region always.
     pub(crate) fn new(place: &Place, sync: bool, enabled: bool) -> Self {
         let on = if sync { SHARED } else { place.front };
-        Self { now: AtomicU32::new(if enabled { on } else { OFF }), on }
+        Self {
+            now: AtomicU32::new(if enabled { on } else { OFF }),
+            on,
+            #[cfg(not(tach_loom))]
+            mirrors: Mutex::new(Vec::new()),
+        }
     }
 
     #[inline(always)]
@@ -34,8 +70,22 @@ impl Slot {
     }
 
     pub(crate) fn switch(&self, enabled: bool) {
+        let now = if enabled { self.on } else { OFF };
+        #[cfg(not(tach_loom))]
+        let mirrors = self.mirrors.lock();
+        // Relaxed, both: see the type.
+        self.now.store(now, Ordering::Relaxed);
+        #[cfg(not(tach_loom))]
+        mirrors.iter().for_each(|mirror| mirror.0.store(now, Ordering::Relaxed));
+    }
+
+    /// Makes `mirror` say what this slot says, from now on.
+    #[cfg(not(tach_loom))]
+    pub(crate) fn mirror(&self, mirror: &'static Mirror) {
+        let mut mirrors = self.mirrors.lock();
         // Relaxed: see the type.
-        self.now.store(if enabled { self.on } else { OFF }, Ordering::Relaxed);
+        mirror.0.store(self.get(), Ordering::Relaxed);
+        mirrors.push(mirror);
     }
 }
 

@@ -8,6 +8,7 @@ mod builder;
 mod config;
 mod entry;
 mod family;
+mod lazy;
 mod metric;
 mod own;
 
@@ -16,6 +17,7 @@ pub use config::{Recording, RegistryBuilder};
 pub(crate) use entry::Series;
 use entry::{Changes, Entry};
 pub use family::Family;
+pub use lazy::LazyCounter;
 pub(crate) use metric::Core;
 pub use metric::Metric;
 pub(crate) use own::{Met, Own};
