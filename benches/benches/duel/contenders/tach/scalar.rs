@@ -2,12 +2,14 @@
 
 use std::sync::LazyLock;
 
-use tach::{Counter, Registry};
+use tach::{Counter, LazyCounter, Registry};
 
 use crate::contender::{Contender, Work, repeat};
 
 static TOKENS: LazyLock<Counter> =
     LazyLock::new(|| tach::global().counter("tokens").build().expect("the only metric of this name"));
+
+static LAZY_TOKENS: LazyCounter = LazyCounter::new(|registry| registry.counter("lazy_tokens").build());
 
 pub(crate) fn counter() -> Vec<Contender> {
     let registry = Registry::new();
@@ -19,7 +21,8 @@ pub(crate) fn counter() -> Vec<Contender> {
             repeat(work, &tokens, |tokens| tokens.inc())
         })
         .reference(),
-        Contender::new("tach Counter, static", |work| repeat(work, &(), |()| TOKENS.inc())),
+        Contender::new("tach LazyCounter, static", |work| repeat(work, &(), |()| LAZY_TOKENS.inc())),
+        Contender::new("tach Counter in a LazyLock", |work| repeat(work, &(), |()| TOKENS.inc())),
         Contender::new("tach Counter::local", move |work| {
             let mut local = for_local.local();
             repeat(work, &(), move |()| local.inc())
