@@ -85,8 +85,8 @@ impl Histogram {
         record(&self.core, value, 1);
     }
 
-    /// Records one value, in ticks, `n` times. Costs what [`Histogram::record`] costs. `n` may be zero; one bucket of one thread
-    /// counts to 2^63.
+    /// Records one value, in ticks, `n` times. Costs what [`Histogram::record`] costs. `n` may be zero; one bucket of
+    /// one thread counts to 2^63.
     #[inline]
     pub fn record_n(&self, value: u64, n: u64) {
         if n > 0 {

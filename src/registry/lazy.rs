@@ -29,7 +29,8 @@ impl LazyCounter {
         Self { mirror: Mirror::new(), counter: OnceCell::new(), build }
     }
 
-    /// Adds one, as [`Counter::inc`] does. Where the counter cannot be built, does nothing: [`LazyCounter::get`] says why.
+    /// Adds one, as [`Counter::inc`] does. Where the counter cannot be built, does nothing: [`LazyCounter::get`] says
+    /// why.
     #[inline]
     pub fn inc(&'static self) {
         self.add(1);
@@ -51,7 +52,8 @@ impl LazyCounter {
         }
     }
 
-    /// The counter, built now if it is not yet: from then on it is exposed, at zero. Worth a call where a program starts.
+    /// The counter, built now if it is not yet: from then on it is exposed, at zero. Worth a call where a program
+    /// starts.
     ///
     /// # Errors
     ///
