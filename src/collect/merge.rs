@@ -136,7 +136,7 @@ impl Cells<'_> {
 
     fn histogram(&self, core: &Hdr, met: &mut Met, scratch: &mut Scratch) -> HistogramSnapshot {
         let mut merged = HistogramSnapshot::empty(Arc::clone(core.grid()));
-        for (base, _) in core.place().extent.copies(self.regions) {
+        for base in core.place().extent.copies(self.regions) {
             let part = read(core, base, &mut scratch.cells);
             met.retries += u64::from(part.retries);
             met.inexact += u64::from(!part.exact);

@@ -197,7 +197,7 @@ impl Histogram {
     #[must_use]
     pub fn read(&self) -> Vec<Reading> {
         let regions = self.process.0.regions();
-        self.core.place().extent.copies(&regions).map(|(base, _)| self.read_copy(base)).collect()
+        self.core.place().extent.copies(&regions).map(|base| self.read_copy(base)).collect()
     }
 
     fn read_copy(&self, base: Base) -> Reading {

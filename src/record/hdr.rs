@@ -256,7 +256,7 @@ impl Hdr {
     #[cfg(not(tach_loom))]
     pub(crate) fn clamped_in_all(&self) -> u64 {
         let regions = super::local::shards().map(|shards| shards.regions()).unwrap_or_default();
-        self.place().extent.copies(&regions).map(|(base, _)| self.clamped(base)).sum()
+        self.place().extent.copies(&regions).map(|base| self.clamped(base)).sum()
     }
 
     /// Buckets of a copy, to be read after the sum, with [`SPLIT`] in some. None where the range is empty.

@@ -155,7 +155,7 @@ impl Scalar {
         let place = self.place();
         #[allow(unsafe_code)]
         // SAFETY: `copies` gives regions that reach the end of the extent in which the place lies.
-        place.extent.copies(regions).map(|(base, _)| unsafe { base.cell(place.front) }.get())
+        place.extent.copies(regions).map(|base| unsafe { base.cell(place.front) }.get())
     }
 }
 

@@ -201,12 +201,12 @@ pub(crate) struct Regions {
 }
 
 impl Regions {
-    /// Where cells with this reach that end at `end` can have been written: the shared region first, with `true`, then
-    /// the shards' by index.
-    pub(crate) fn copies(&self, end: u32, reach: u32) -> impl Iterator<Item = (Base, bool)> + '_ {
+    /// Where cells with this reach that end at `end` can have been written: the shared region first, then the shards' by
+    /// index.
+    pub(crate) fn copies(&self, end: u32, reach: u32) -> impl Iterator<Item = Base> + '_ {
         let owned = self.owned.iter().take(reach as usize).filter(move |region| end <= region.len());
-        let shared = self.shared.iter().map(|region| (region.base(), true));
-        shared.chain(owned.map(|region| (region.base(), false)))
+        let shared = self.shared.iter().map(|region| region.base());
+        shared.chain(owned.map(|region| region.base()))
     }
 
     /// How many shards write cells with this reach.

@@ -46,8 +46,8 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// Every copy of the extent: the shared one first, with `true`.
-    pub(crate) fn copies<'a>(&self, regions: &'a Regions) -> impl Iterator<Item = (Base, bool)> + use<'a> {
+    /// Every copy of the extent: the shared one first.
+    pub(crate) fn copies<'a>(&self, regions: &'a Regions) -> impl Iterator<Item = Base> + use<'a> {
         regions.copies(self.end, self.reach)
     }
 }
@@ -181,7 +181,7 @@ impl Space {
     pub(crate) fn give_back(&self, place: Place) {
         // Edge PLACE-REUSE. (The mutation hands the cells out uncleared.)
         if !cfg!(tach_mutate = "place-reuse") {
-            for (base, _) in place.extent.copies(&place.extent.shards.regions()) {
+            for base in place.extent.copies(&place.extent.shards.regions()) {
                 place.clear(base);
             }
         }
@@ -222,7 +222,7 @@ impl Space {
 impl Front {
     fn read(extent: &Extent, len: u32, regions: &Regions) -> Self {
         let mut totals = vec![0_u64; len as usize];
-        let bases: Vec<Base> = extent.copies(regions).map(|(base, _)| base).collect();
+        let bases: Vec<Base> = extent.copies(regions).collect();
         // Several regions at a time, so that a total is loaded and stored once for all of them.
         let (fours, rest) = bases.as_chunks::<4>();
         for four in fours {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(crate) struct Entry {
     pub(crate) desc: Arc<Descriptor>,
     /// The series: who adds or removes one locks this, and so does a collection, only for as long as it takes to clone
-    /// two reference counts.
+    /// reference counts, or after a change those of all series.
     pub(super) roster: Mutex<Roster>,
     /// The handle or family that was built, given again to whoever builds the same.
     pub(super) handle: OnceCell<Box<dyn Any + Send + Sync>>,
