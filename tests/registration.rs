@@ -134,7 +134,7 @@ fn bad_buckets_are_refused() {
     let below = registry.histogram("h").max(5.0).buckets([10.0]).build();
     assert_eq!(kind(below, &["10", "5", "raise"]), ErrorKind::Buckets);
     // A last +Inf is what every histogram has; bounds beyond the default maximum raise it.
-    build(&[0.0, 1.5, f64::INFINITY]).unwrap();
+    build(&[-0.0, 1.5, f64::INFINITY]).unwrap();
     let long = registry.histogram("long").unit(Unit::Seconds).buckets([7680.0]).build().unwrap();
     long.record(7_000_000_000_000);
     assert_eq!(registry.snapshot().histogram("long", &[]).unwrap().clamped(), 0);

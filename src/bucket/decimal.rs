@@ -14,8 +14,8 @@ impl Decimal {
     /// The shortest decimal that reads back as `value`, which must be finite and not negative.
     pub(crate) fn of(value: f64) -> Self {
         assert!(value.is_finite() && value >= 0.0, "bounds, ticks and maxima are checked before");
-        // `{:e}` prints the shortest digits: `2.5e-2`.
-        let text = format!("{value:e}");
+        // `{:e}` prints the shortest digits: `2.5e-2`; and a sign before minus zero, which adding zero takes away.
+        let text = format!("{:e}", value + 0.0);
         let (mantissa, exponent) = text.split_once('e').expect("{:e} always prints an exponent");
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let digits = format!("{whole}{fraction}").parse().expect("17 digits at most");
@@ -56,6 +56,7 @@ mod tests {
         assert_eq!(ticks(0.1, 0.3), Some(0));
         assert_eq!(ticks(1.5, 1.0), Some(1));
         assert_eq!(ticks(0.0, 1e-300), Some(0));
+        assert_eq!(ticks(-0.0, 1.0), Some(0));
         assert_eq!(ticks(7.0, 2.5), Some(2));
         assert_eq!(ticks(1e300, 1.0), None);
         assert_eq!(ticks(1e-300, 1.0), Some(0));

@@ -191,7 +191,8 @@ impl<M: Metric, L> MetricBuilder<M, L> {
             }
             // A bound of less than a tick holds the zeros only.
             match Decimal::of(value).divided_by(Decimal::of(tick)) {
-                Some(ticks) if ticks < MAX_TICKS => bounds.push(Bound { value, ticks }),
+                // Adding zero makes minus zero zero, which is how it is printed then.
+                Some(ticks) if ticks < MAX_TICKS => bounds.push(Bound { value: value + 0.0, ticks }),
                 _ => {
                     return Err(wrong(format!(
                         "bucket bound {value} is beyond 2^62 ticks of {tick}: choose a larger tick"
