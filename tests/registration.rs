@@ -56,6 +56,9 @@ fn names_that_share_a_sample_name_collide() {
     assert_eq!(kind(registry.counter("tokens_total").build(), &["tokens_total", "\"tokens\""]), ErrorKind::Conflict);
     registry.gauge("a_count").build().unwrap();
     assert_eq!(kind(registry.histogram("a").build(), &["a_count"]), ErrorKind::Conflict);
+    // Only what is exposed counts, and a unit makes it another name.
+    registry.counter("b").build().unwrap();
+    registry.counter("b_total").unit(Unit::Milliseconds).build().unwrap();
     // What failed has claimed nothing.
     registry.gauge("a_sum").build().unwrap();
     assert_eq!(kind(registry.counter("tach_x").build(), &["tach_"]), ErrorKind::Conflict);

@@ -302,11 +302,11 @@ impl Registry {
             let text = format!("{}: a counter's name gets the suffix _total once: leave it out", desc.name);
             return Err(Error::new(ErrorKind::Name, text));
         }
-        for name in names.iter().chain([&desc.name]) {
-            if name.starts_with("tach_") || name.starts_with("tach.") {
-                let text = format!("{}: names that begin with tach_ are those of the engine's own metrics", desc.name);
-                return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another")));
-            }
+        if names.iter().chain([&desc.name]).any(|name| name.starts_with("tach_") || name.starts_with("tach.")) {
+            let text = format!("{}: names that begin with tach_ are those of the engine's own metrics", desc.name);
+            return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another")));
+        }
+        for name in &names {
             if let Some(owner) = state.exposed.get(name) {
                 return Err(conflict(&desc.name, owner, &format!("both would be exposed as {name}")));
             }

@@ -2,8 +2,7 @@
 //!
 //! All workers walk through each step together:
 //!
-//! 1. *compute*: each takes scheduled slots, one after the other, and runs the model for one token: a whole prompt for
-//! a
+//! 1. *compute*: each takes scheduled slots, one after the other, and runs the model for one token: a whole prompt for a
 //!    new request, the newest token for the others. A new request's prompt therefore delays the tokens of its
 //!    neighbours, as in a real server without chunked prefill, and the tail of the inter-token latency shows it;
 //! 2. *meet*: the last to finish reads the clock, once for the step;
