@@ -12,6 +12,7 @@ pub(crate) fn histogram() -> Vec<Contender> {
     let bounded = build("bounded").buckets(LADDER).build().expect("valid description");
     let (many, many_bounded, held) = (plain.clone(), bounded.clone(), plain.clone());
     let (local, local_bounded) = (plain.clone(), bounded.clone());
+    let (in_register, in_register_bounded) = (plain.clone(), bounded.clone());
     vec![
         Contender::new("tach Histogram", move |work| {
             let _alive = &registry;
@@ -28,6 +29,14 @@ pub(crate) fn histogram() -> Vec<Contender> {
         }),
         Contender::new("tach Histogram, 20 bounds, record_n", move |work| {
             nanos(work, &many_bounded, |many_bounded, value| many_bounded.record_n(value, 4))
+        }),
+        Contender::new("tach Histogram, handle in a register", move |work| {
+            let held = &in_register;
+            nanos(work, &(), move |(), value| held.record(value))
+        }),
+        Contender::new("tach Histogram, 20 bounds, handle in a register", move |work| {
+            let held = &in_register_bounded;
+            nanos(work, &(), move |(), value| held.record(value))
         }),
         Contender::new("tach Histogram::local", move |work| through_local(work, &local)),
         Contender::new("tach Histogram::local, 20 bounds", move |work| through_local(work, &local_bounded)),

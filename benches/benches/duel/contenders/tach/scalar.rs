@@ -14,13 +14,17 @@ static LAZY_TOKENS: LazyCounter = LazyCounter::new(|registry| registry.counter("
 pub(crate) fn counter() -> Vec<Contender> {
     let registry = Registry::new();
     let tokens = registry.counter("tokens").build().expect("valid name");
-    let for_local = tokens.clone();
+    let (for_local, in_register) = (tokens.clone(), tokens.clone());
     vec![
         Contender::new("tach Counter, held handle", move |work| {
             let _alive = &registry;
             repeat(work, &tokens, |tokens| tokens.inc())
         })
         .reference(),
+        Contender::new("tach Counter, handle in a register", move |work| {
+            let tokens = &in_register;
+            repeat(work, &(), move |()| tokens.inc())
+        }),
         Contender::new("tach LazyCounter, static", |work| repeat(work, &(), |()| LAZY_TOKENS.inc())),
         Contender::new("tach Counter in a LazyLock", |work| repeat(work, &(), |()| TOKENS.inc())),
         Contender::new("tach Counter::local", move |work| {
