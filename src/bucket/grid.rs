@@ -23,6 +23,14 @@ impl Scale {
         self.tick
     }
 
+    /// A value in the exposed unit to the nearest tick; `None` for NaN and negative ones. Saturates.
+    #[inline]
+    pub(crate) fn ticks(self, value: f64) -> Option<u64> {
+        let ticks = self.per_unit.map_or_else(|| value / self.tick, |per_unit| value * per_unit);
+        // `as` saturates, and rounds down what is not negative.
+        (value >= 0.0).then_some((ticks + 0.5) as u64)
+    }
+
     /// Ticks in the exposed unit.
     pub(crate) fn exposed(self, ticks: u128) -> f64 {
         match self.per_unit {
@@ -226,5 +234,10 @@ mod tests {
         assert_eq!(Scale::new(1e-6).exposed(1_100_000), 1.1);
         assert_eq!(Scale::new(0.5).exposed(3), 1.5);
         assert_eq!(Scale::new(4.0).exposed(3), 12.0);
+        assert_eq!(Scale::new(1e-3).ticks(0.399), Some(399));
+        assert_eq!(Scale::new(4.0).ticks(13.9), Some(3));
+        assert_eq!(Scale::new(1.0).ticks(f64::INFINITY), Some(u64::MAX));
+        assert_eq!(Scale::new(1.0).ticks(-0.0), Some(0));
+        assert_eq!((Scale::new(1.0).ticks(f64::NAN), Scale::new(1.0).ticks(-1.0)), (None, None));
     }
 }
