@@ -105,7 +105,7 @@ impl Histogram {
     /// Records a value in the exposed unit, rounded to the nearest tick. NaN and negative values are ignored.
     #[inline]
     pub fn record_value(&self, value: f64) {
-        if let Some(ticks) = self.core.grid().scale().ticks(value) {
+        if let Some(ticks) = self.core.grid().ladder().scale().nearest(value) {
             self.record(ticks);
         }
     }

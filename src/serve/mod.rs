@@ -24,7 +24,7 @@ mod timer;
 
 pub use catalogue::{
     BatchType, CacheTier, ChatEncoder, Component, Finish, Grammar, Instrument, Kind, Label, Ladder, MediaKind,
-    MediaRejection, MediaSource, Objective, Origin, Refusal, ResponseError, ResponseFormat, ToolCallError, ToolChoice,
+    MediaRejection, MediaSource, Objective, Origin, Refusal, ResponseError, ResponseFormat, SleepState, ToolCallError, ToolChoice,
     Turn, catalogue,
 };
 pub use metrics::{METRICS, Metrics};

@@ -198,6 +198,17 @@ pub enum Objective {
     E2e,
 }
 
+/// Whether an engine is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+pub enum SleepState {
+    /// It is.
+    Awake,
+    /// It sleeps, and its weights are in the host's memory.
+    WeightsOffloaded,
+    /// It sleeps, and nothing is kept.
+    DiscardAll,
+}
+
 /// Why a late-bound measurement was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
 pub enum Refusal {
@@ -237,5 +248,6 @@ label_sets! {
     ByEncoder { outcome: ChatEncoder }
     ByFinish { finished_reason: Finish }
     ByObjective { objective: Objective }
+    BySleepState { sleep_state: SleepState }
     ByRefusal { reason: Refusal }
 }

@@ -12,6 +12,10 @@ instruments! {
         "Blocks copied from the host tier to the device; now cache.h2d_bytes_copied.";
     cache_d2h_blocks_copied: Count "cache.d2h_blocks_copied" BLOCKS NO Detailed,
         "Blocks copied from the device to the host tier; now cache.d2h_bytes_copied.";
+    cache_disk_blocks_read: Count "cache.disk_blocks_read" BLOCKS NO Detailed,
+        "Blocks read from the disk tier; now cache.disk_bytes_read.";
+    cache_disk_blocks_written: Count "cache.disk_blocks_written" BLOCKS NO Detailed,
+        "Blocks written to the disk tier; now cache.disk_bytes_written.";
     num_input_characters: Count "num_input_characters" NONE NO Basic,
         "Characters of requests' input.";
 }

@@ -1,6 +1,6 @@
 //! What the timers know besides, and what other servers' names need.
 
-use super::labels::{Finish, Objective, Refusal};
+use super::labels::{Finish, Objective, Refusal, SleepState};
 use super::rows::{handle, instruments, method, metric, series, start};
 
 instruments! {
@@ -32,6 +32,29 @@ instruments! {
         "Requests that have a place in a batch.";
     kv_usage: Value "kv_usage" RATIO NO Basic,
         "Share of the device's KV cache in use, 0 to 1.";
+    kv_tokens: Value "kv_tokens" TOKENS NO Basic,
+        "Tokens held by the device's KV cache.";
+    kv_tokens_capacity: Value "kv_tokens_capacity" TOKENS NO Basic,
+        "Tokens that the device's KV cache can hold.";
+    kv_block_size: Value "kv_block_size" TOKENS NO Basic,
+        "Tokens that a block of the KV cache holds.";
+    cache_hit_ratio: Value "cache_hit_ratio" RATIO NO Basic,
+        "Share of the last prefill's prompt tokens that were cached, 0 to 1.";
+    prefill_computed_tokens: Size "request_prefill_computed_tokens" TOKENS CNT Basic,
+        "Prompt tokens of a request that had to be computed.";
+    reqs_deferred: Value "num_requests_deferred" NONE NO Basic,
+        "Requests that wait for something other than room in a batch.";
+    spec_decode_drafts: Count "spec_decode.num_drafts" NONE NO Basic,
+        "Drafts that were verified.";
+    spec_decode_draft_tokens: Count "spec_decode.num_draft_tokens" TOKENS NO Basic,
+        "Tokens of the drafts that were verified.";
+    spec_decode_accepted_tokens: Count "spec_decode.num_accepted_tokens" TOKENS NO Basic,
+        "Draft tokens that were accepted.";
+    spec_decode_accepted_tokens_per_pos: Count "spec_decode.num_accepted_tokens_per_pos" NONE NO Basic
+        open { position: u16 },
+        "Draft tokens that were accepted, by position in the draft.";
+    engine_sleep_state: Value "engine_sleep_state" NONE NO Basic by BySleepState { sleep_state: SleepState },
+        "1 for the state that the engine is in, 0 for the others.";
     iteration_tokens: Size "iteration_tokens" TOKENS CNT Basic,
         "Prompt and output tokens of a step.";
     generation_throughput: Value "generation_throughput" TOKENS_PER_SECOND NO Basic,
