@@ -70,9 +70,8 @@ impl<'a> StepTimer<'a> {
     }
 }
 
-/// What a scheduler knows of a step.
+/// What a scheduler knows of a step. Begin with [`StepStats::new`], as there may come to be more.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub struct StepStats {
     /// What the batch did.
     pub batch_type: BatchType,
