@@ -159,7 +159,7 @@ impl Step<'_> {
         let times = std::mem::take(&mut self.times);
         if times > 0 {
             live.requests.itl.record_n(self.gap, times);
-            live.more.itl_per_token.record_n(per_token(self.gap, self.n), times * self.n);
+            live.needed.itl_per_token.record_n(per_token(self.gap, self.n), times * self.n);
         }
     }
 
