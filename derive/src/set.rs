@@ -26,6 +26,9 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
         .iter()
         .zip(&texts)
         .map(|(Field { ty, .. }, Text { text, .. })| quote_spanned!(ty.span()=> ::tach::Label::of::<#ty>(#text)));
+    let domain = |ty: &Type| quote_spanned!(ty.span()=> <#ty as ::tach::LabelValue>::Domain);
+    let domains = fields.named.iter().map(|field| domain(&field.ty));
+    let domain = domains.reduce(|all, domain| quote!(<#all as ::tach::Domain>::And<#domain>));
     Ok(quote! {
         #[automatically_derived]
         impl #impl_generics ::tach::LabelSet for #name #type_generics
@@ -34,6 +37,8 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
             #(#bounds,)*
         {
             type At<'__at> = #name #elsewhere;
+
+            type Domain = #domain;
 
             const LABELS: &'static [::tach::Label] = &[#(#labels),*];
 
