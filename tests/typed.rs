@@ -3,6 +3,7 @@
 
 use std::borrow::{Borrow, Cow};
 use std::marker::PhantomData;
+use std::sync::Arc;
 use tach::{
     Closed, Counter, Domain, ErrorKind, Family, Gauge, Histogram, Label, LabelSet, LabelText, LabelValue, Level, Open,
     Recording, Registry, TypedFamily, UpDownCounter,
@@ -318,6 +319,7 @@ struct ByHand<D>(&'static [&'static str], PhantomData<D>);
 impl<D: Domain> LabelSet for ByHand<D> {
     type At<'a> = Self;
     type Domain = D;
+    type Array<M: Send + Sync + 'static> = Arc<[M]>;
     const LABELS: &'static [Label] = &[Label::of::<bool>("l")];
 
     fn index(&self) -> usize {
@@ -379,11 +381,13 @@ fn names_and_values_by_hand_are_checked_when_built() {
     impl<const CASE: usize> LabelSet for Set<CASE> {
         type At<'a> = Self;
         type Domain = Closed;
+        type Array<M: Send + Sync + 'static> = Arc<[M; 1]>;
         const LABELS: &'static [Label] = &[match CASE {
             0 => Label::of::<Values<0>>("l"),
             1 => Label::of::<Values<1>>("l"),
             2 => Label::of::<Values<2>>("l"),
-            _ => Label::of::<bool>("__l"),
+            3 => Label::of::<bool>("__l"),
+            _ => Label::of::<bool>("l"),
         }];
 
         fn index(&self) -> usize {
@@ -403,6 +407,7 @@ fn names_and_values_by_hand_are_checked_when_built() {
     refused::<1>("reserved");
     refused::<2>("no values");
     refused::<3>("two underscores");
+    refused::<4>("another length than its 2 series");
     let error =
         Registry::builder().const_label("cached", "x").build().unwrap().gauge("g").label_set::<Labels>().build();
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);

@@ -3,6 +3,7 @@
 use super::domain::{Closed, Domain, Open};
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// A type whose values are label values: `#[derive(tach::LabelValue)]` for an enum without fields.
@@ -114,6 +115,10 @@ pub trait LabelSet {
 
     /// [`Closed`] if all labels are, otherwise [`Open`].
     type Domain: Domain;
+
+    /// How a family keeps the series of a closed set: `Arc<[M; N]>` where their number can be said, so that a look-up
+    /// does not have to read it, and otherwise `Arc<[M]>`.
+    type Array<M: Send + Sync + 'static>: Deref<Target: AsRef<[M]>> + TryFrom<Arc<[M]>> + Clone + Send + Sync;
 
     /// The labels, in the order in which the values are given.
     const LABELS: &'static [Label];

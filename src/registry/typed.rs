@@ -7,7 +7,6 @@ use crate::describe::{Domain, Label, LabelSet, LabelValues, Open};
 use crate::error::{Error, ErrorKind};
 use crate::record::space::NoPlace;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// A set of series with the same name, one for each value of the [`LabelSet`] `L`.
@@ -20,24 +19,23 @@ use std::sync::Arc;
 /// A handle, as [`Counter`](crate::Counter) is. Made by
 /// [`MetricBuilder::label_set`](crate::MetricBuilder::label_set). A type with a lifetime stands here with `'static`, as
 /// in `TypedFamily<Counter, Labels<'static>>`, whatever the label sets live for that it is asked for.
-pub struct TypedFamily<M, L> {
+pub struct TypedFamily<M: Metric, L: LabelSet> {
     /// The series of a closed set, in the order of their numbers; of an open one none. Here and not behind the table's
     /// pointer, as each look-up reads it.
-    closed: Arc<[M]>,
+    closed: L::Array<M>,
     /// The series of an open set, and those for what finds no room.
     table: Arc<Table<M, LabelValues>>,
-    labels: PhantomData<fn(L)>,
 }
 
-impl<M, L> Clone for TypedFamily<M, L> {
+impl<M: Metric, L: LabelSet> Clone for TypedFamily<M, L> {
     fn clone(&self) -> Self {
-        Self { closed: Arc::clone(&self.closed), table: Arc::clone(&self.table), labels: PhantomData }
+        Self { closed: self.closed.clone(), table: Arc::clone(&self.table) }
     }
 }
 
-impl<M, L> fmt::Debug for TypedFamily<M, L> {
+impl<M: Metric, L: LabelSet> fmt::Debug for TypedFamily<M, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let len = self.closed.len() + self.table.len();
+        let len = self.series().len() + self.table.len();
         f.debug_struct("TypedFamily").field("len", &len).finish_non_exhaustive()
     }
 }
@@ -46,7 +44,7 @@ impl<M: Metric, L: LabelSet> TypedFamily<M, L> {
     /// The family of `entry`, with all series of a closed set.
     pub(super) fn new(entry: &Arc<Entry>, site: &Arc<Site>) -> Result<Self, NoPlace> {
         let table = Arc::new(Table::new(entry, site)?);
-        let combinations = if L::Domain::IS_CLOSED { Label::combinations(L::LABELS) } else { 0 };
+        let combinations = fixed::<L>();
         let mut closed = Vec::with_capacity(combinations);
         let mut roster = entry.roster.lock();
         for index in 0..combinations {
@@ -55,7 +53,14 @@ impl<M: Metric, L: LabelSet> TypedFamily<M, L> {
             closed.push(metric);
             roster.insert(combination(L::LABELS, index), core);
         }
-        Ok(Self { closed: closed.into(), table, labels: PhantomData })
+        drop(roster);
+        let closed = Arc::<[M]>::from(closed).try_into();
+        Ok(Self { closed: closed.unwrap_or_else(|_| unreachable!("`check_set` has tried it")), table })
+    }
+
+    #[inline(always)]
+    fn series(&self) -> &[M] {
+        self.closed.as_ref()
     }
 
     /// The series with these labels; made now if the set is open and the series new.
@@ -67,7 +72,7 @@ impl<M: Metric, L: LabelSet> TypedFamily<M, L> {
     #[must_use]
     pub fn with(&self, labels: L::At<'_>) -> <L::Domain as Domain>::Series<'_, M> {
         // Beyond the series only where an implementation by hand gives a number that is none.
-        let closed = || self.closed.get(labels.index()).unwrap_or_else(|| self.table.overflow());
+        let closed = || self.series().get(labels.index()).unwrap_or_else(|| self.table.overflow());
         L::Domain::choose(closed, || labels.texts(|texts| self.table.with(texts)))
     }
 }
@@ -78,6 +83,11 @@ impl<M: Metric, L: LabelSet<Domain = Open>> TypedFamily<M, L> {
     pub fn remove(&self, labels: L::At<'_>) -> bool {
         labels.texts(|texts| self.table.remove(texts))
     }
+}
+
+/// How many series there are from the beginning: those of a closed set.
+fn fixed<L: LabelSet>() -> usize {
+    if L::Domain::IS_CLOSED { Label::combinations(L::LABELS) } else { 0 }
 }
 
 /// The label values of a closed set's combination `index`: its digits, the last label's the least significant.
@@ -93,11 +103,8 @@ fn combination(labels: &[Label], mut index: usize) -> LabelValues {
 
 /// Checks what the derive has checked, for a label set implemented by hand; and that a closed one is not too large.
 pub(super) fn check_set<L: LabelSet>(metric: &str, limit: usize) -> Result<(), Error> {
-    if !L::Domain::IS_CLOSED {
-        return Ok(());
-    }
     let wrong = |text: String| Err(Error::new(ErrorKind::Name, format!("{metric}: {text}")));
-    for Label { name, values } in L::LABELS {
+    for Label { name, values } in L::LABELS.iter().filter(|_| L::Domain::IS_CLOSED) {
         if values.is_empty() {
             return wrong(format!("label {name:?} of a closed set has no values: add one, or make the set open"));
         }
@@ -114,9 +121,13 @@ pub(super) fn check_set<L: LabelSet>(metric: &str, limit: usize) -> Result<(), E
             }
         }
     }
-    let combinations = Label::combinations(L::LABELS);
+    let combinations = fixed::<L>();
     if combinations <= limit {
-        return Ok(());
+        // Nothing is allocated for elements of no size.
+        return match L::Array::try_from(Arc::from(vec![(); combinations])) {
+            Ok(_) => Ok(()),
+            Err(_) => wrong(format!("its label set's Array has another length than its {combinations} series")),
+        };
     }
     let parts: Vec<_> = L::LABELS.iter().map(|label| format!("{} {}", label.values.len(), label.name)).collect();
     let text = format!(

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use tach::{Counter, Family, Registry, TypedFamily};
 
-use crate::contender::{Contender, Work, cycle};
+use crate::contender::{Contender, Work, cycle, repeat};
 use crate::values::{SETS, label_sets};
 
 #[derive(Clone, Copy, tach::LabelValue)]
@@ -76,16 +76,33 @@ fn closed_sets() -> &'static [Closed; SETS] {
     &ALL
 }
 
-/// A typed family of closed labels: 64 series in turn.
-pub(crate) fn closed(name: &'static str) -> Contender {
+fn family() -> (Registry, TypedFamily<Counter, Closed>) {
     let registry = Registry::new();
-    let requests: TypedFamily<Counter, Closed> =
-        registry.counter("requests").label_set::<Closed>().build().expect("valid description");
+    let requests = registry.counter("requests").label_set::<Closed>().build().expect("valid description");
+    (registry, requests)
+}
+
+/// Closed labels that stand in the source: one of 64 series.
+pub(crate) fn constant() -> Contender {
+    let (registry, requests) = family();
+    let run = move |work: &Work<'_>| {
+        let _alive = &registry;
+        let count = |requests: &TypedFamily<Counter, Closed>| {
+            requests.with(Closed { class: Class::Success, route: Route::Chat }).inc()
+        };
+        repeat(work, &requests, count)
+    };
+    Contender::new("tach counter by typed labels (dense)", run).note("labels that stand in the source")
+}
+
+/// Closed labels that are known at run time only.
+pub(crate) fn closed(name: &'static str) -> Contender {
+    let (registry, requests) = family();
     let run = move |work: &Work<'_>| {
         let _alive = &registry;
         cycle(work, &requests, closed_sets(), |requests, set| requests.with(*set).inc())
     };
-    Contender::new(name, run).note("64 series of two enums in turn, with a table load")
+    Contender::new(name, run).note("64 label sets in turn, with a table load")
 }
 
 fn open() -> Contender {
