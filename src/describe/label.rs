@@ -154,7 +154,7 @@ impl Label {
     /// All values that it can have; `None` where these are not known beforehand.
     #[must_use]
     pub const fn values(&self) -> Option<&'static [&'static str]> {
-        self.values
+        if self.values.is_empty() { None } else { Some(self.values) }
     }
 
     /// [`LabelSet::index`], digit by digit: the number whose digits are those of `before`, then `value`'s index.

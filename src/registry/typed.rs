@@ -75,6 +75,12 @@ impl<M: Metric, L: LabelSet> TypedFamily<M, L> {
         let closed = || self.series().get(labels.index()).unwrap_or_else(|| self.table.overflow());
         L::Domain::choose(closed, || labels.texts(|texts| self.table.with(texts)))
     }
+
+    /// The series of a closed set with this number, as [`LabelSet::index`] gives it; `None` where there is none.
+    #[cfg(feature = "serve")]
+    pub(crate) fn at(&self, index: usize) -> Option<&M> {
+        self.series().get(index)
+    }
 }
 
 impl<M: Metric, L: LabelSet<Domain = Open>> TypedFamily<M, L> {
