@@ -228,9 +228,7 @@ fn threads_that_record_at_once_lose_nothing() {
             }
         }
         let codes: Vec<String> = (0..50).map(|code: u16| code.to_string()).collect();
-        let each = |method| {
-            codes.iter().filter_map(move |code| Some([("method", method), ("path", "/"), ("code", code.as_str())]))
-        };
+        let each = |method| codes.iter().map(move |code| [("method", method), ("path", "/"), ("code", code.as_str())]);
         let total: u64 = ["get", "PUT!", "http_connect"]
             .into_iter()
             .flat_map(each)
@@ -287,6 +285,29 @@ fn raw_identifiers_generics_and_shadowed_names_do_no_harm() {
     family.with(shadowed::Shadow { r#type: shadowed::Kind::r#Sync, then: true, index: &index }).inc();
     assert_eq!(get(&registry, "f", &[("type", "sync"), ("then", "true"), ("index", "async")]), Some(1));
     assert_eq!(get(&registry, "f", &[("type", "async"), ("then", "false"), ("index", "async")]), Some(0));
+}
+
+#[test]
+fn a_set_is_closed_only_if_all_of_it_is() {
+    #[derive(LabelSet)]
+    struct Mixed<A, B> {
+        a: A,
+        fixed: bool,
+        b: B,
+    }
+    let registry = Registry::new();
+    let first = registry.counter("first").label_set::<Mixed<u8, bool>>().build().unwrap();
+    let last = registry.counter("last").label_set::<Mixed<bool, String>>().build().unwrap();
+    let both = registry.counter("both").label_set::<Mixed<bool, bool>>().build().unwrap();
+    first.with(Mixed { a: 1, fixed: true, b: true }).inc();
+    last.with(Mixed { a: true, fixed: true, b: "x".to_owned() }).inc();
+    both.with(Mixed { a: true, fixed: false, b: true }).inc();
+    let text = tach::text::render(&registry.snapshot());
+    let lines = |start: &str| text.lines().filter(|line| line.starts_with(start)).collect::<Vec<_>>();
+    assert_eq!(lines("first_total{"), ["first_total{a=\"1\",fixed=\"true\",b=\"true\"} 1"]);
+    assert_eq!(lines("last_total{"), ["last_total{a=\"true\",fixed=\"true\",b=\"x\"} 1"]);
+    assert_eq!(lines("both_total{").len(), 8);
+    assert!(text.contains("both_total{a=\"true\",fixed=\"false\",b=\"true\"} 1"), "{text}");
 }
 
 #[test]
