@@ -341,14 +341,15 @@ impl<D: Domain> LabelSet for ByHand<D> {
     type At<'a> = Self;
     type Domain = D;
     type Array<M: Send + Sync + 'static> = Arc<[M]>;
+    type Row<Text: Send + Sync> = Vec<Text>;
     const LABELS: &'static [Label] = &[Label::of::<bool>("l")];
 
     fn index(&self) -> usize {
         7
     }
 
-    fn texts<R>(&self, then: impl FnOnce(&[&str]) -> R) -> R {
-        then(self.0)
+    fn texts<R>(&self, then: impl FnOnce(Vec<&str>) -> R) -> R {
+        then(self.0.to_vec())
     }
 }
 
@@ -403,6 +404,7 @@ fn names_and_values_by_hand_are_checked_when_built() {
         type At<'a> = Self;
         type Domain = Closed;
         type Array<M: Send + Sync + 'static> = Arc<[M; 1]>;
+        type Row<Text: Send + Sync> = [Text; 1];
         const LABELS: &'static [Label] = &[match CASE {
             0 => Label::of::<Values<0>>("l"),
             1 => Label::of::<Values<1>>("l"),
@@ -415,8 +417,8 @@ fn names_and_values_by_hand_are_checked_when_built() {
             0
         }
 
-        fn texts<R>(&self, then: impl FnOnce(&[&str]) -> R) -> R {
-            then(&[""])
+        fn texts<R>(&self, then: impl FnOnce([&str; 1]) -> R) -> R {
+            then([""])
         }
     }
     fn refused<const CASE: usize>(expected: &str) {

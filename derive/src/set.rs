@@ -27,6 +27,7 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
         .zip(&texts)
         .map(|(Field { ty, .. }, Text { text, .. })| quote_spanned!(ty.span()=> ::tach::Label::of::<#ty>(#text)));
     let domain = domain(&input.generics, fields);
+    let count = texts.len();
     let array = array(&input.generics, fields);
     Ok(quote! {
         #[automatically_derived]
@@ -41,6 +42,8 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
 
             type Array<__M: ::core::marker::Send + ::core::marker::Sync + 'static> = ::std::sync::Arc<#array>;
 
+            type Row<__Text: ::core::marker::Send + ::core::marker::Sync> = [__Text; #count];
+
             const LABELS: &'static [::tach::Label] = &[#(#labels),*];
 
             #[inline]
@@ -51,8 +54,11 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
             }
 
             #[inline]
-            fn texts<__Then>(&self, then: impl ::core::ops::FnOnce(&[&::core::primitive::str]) -> __Then) -> __Then {
-                then(&[#(::tach::LabelValue::text(&self.#idents, &mut ::tach::LabelText::new())),*])
+            fn texts<__Then>(
+                &self,
+                then: impl ::core::ops::FnOnce([&::core::primitive::str; #count]) -> __Then,
+            ) -> __Then {
+                then([#(::tach::LabelValue::text(&self.#idents, &mut ::tach::LabelText::new())),*])
             }
         }
     })

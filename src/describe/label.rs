@@ -120,6 +120,9 @@ pub trait LabelSet {
     /// does not have to read it, and otherwise `Arc<[M]>`.
     type Array<M: Send + Sync + 'static>: Deref<Target: AsRef<[M]>> + TryFrom<Arc<[M]>> + Clone + Send + Sync;
 
+    /// One text for each label: `[Text; N]` with the number of [`LabelSet::LABELS`].
+    type Row<Text: Send + Sync>: AsRef<[Text]> + TryFrom<Vec<Text>> + Send + Sync;
+
     /// The labels, in the order in which the values are given.
     const LABELS: &'static [Label];
 
@@ -127,8 +130,8 @@ pub trait LabelSet {
     /// label the most significant. Never asked of an open set. A number that is none goes to the overflow series.
     fn index(&self) -> usize;
 
-    /// Calls `then` with the text of each value, as many as there are [`LabelSet::LABELS`].
-    fn texts<R>(&self, then: impl FnOnce(&[&str]) -> R) -> R;
+    /// Calls `then` with the text of each value, in the order of the labels.
+    fn texts<R>(&self, then: impl FnOnce(Self::Row<&str>) -> R) -> R;
 }
 
 /// The name of a label, and what is known of its values.
