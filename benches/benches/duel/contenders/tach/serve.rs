@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use tach::Registry;
-use tach::serve::{
-    BatchType, Clock, Identity, Metrics, Objectives, Profile, Profiles, RequestTimer, Stamp, StepTimer,
-};
+use tach::serve::{BatchType, Clock, Identity, Metrics, Objectives, Profile, Profiles, RequestTimer, Stamp, StepTimer};
 
 use crate::contender::{Contender, nanos, repeat};
 
