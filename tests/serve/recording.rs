@@ -4,7 +4,7 @@ use crate::page::scrape;
 use crate::{settings, turn};
 use std::collections::BTreeMap;
 use tach::Recording;
-use tach::serve::{Kind, METRICS, Measurement, MetricClient, catalogue};
+use tach::serve::{Kind, METRICS, Measurement, MetricClient, Origin, catalogue};
 
 /// A sequence of numbers that is the same in each run.
 struct Numbers(u64);
@@ -101,7 +101,8 @@ fn sync_and_sharded_give_the_same_page_whichever_threads_recorded() {
     // And it is the right one: what was sent is what is there, summed over labels.
     let page = crate::page::Page(one);
     let names: Vec<_> = page.samples().map(|(series, _)| series.split('{').next().unwrap().to_owned()).collect();
-    for row in catalogue().filter(|row| row.kind != Kind::Value && row.origin != tach::serve::Origin::Gone) {
+    for row in catalogue().filter(|row| row.kind != Kind::Value && matches!(row.origin, Origin::MaxServe | Origin::Own))
+    {
         let (count, sum) = expected[row.name];
         let base = format!("maxserve_{}", row.name.replace('.', "_"));
         let exposed = |suffix: &str| {
