@@ -62,6 +62,8 @@ mod expose;
 mod record;
 #[cfg(not(tach_loom))]
 mod registry;
+#[cfg(all(feature = "serve", not(tach_loom)))]
+pub mod serve;
 mod sync;
 
 #[cfg(tach_loom)]
@@ -75,7 +77,7 @@ pub use expose::http::{Exporter, ExporterBuilder};
 #[cfg(not(tach_loom))]
 pub use {
     collect::{Collector, HistogramSnapshot, Snapshot},
-    describe::{Level, Unit},
+    describe::{Level, STATIC_MAX_LEVEL, Unit},
     error::{Error, ErrorKind},
     expose::text,
     record::{

@@ -52,9 +52,14 @@ impl<'a> Arbitrary<'a> for Input {
             let whole = (u.arbitrary::<u64>()? >> u.int_in_range(10..=63)?) % WHOLE_END;
             bounds.push(whole as f64 + if u.ratio(1, 4)? { 0.5 } else { 0.0 });
         }
-        bounds.retain(|bound| *bound <= max);
         bounds.sort_by(f64::total_cmp);
         bounds.dedup();
+        // The last bound is the maximum, or a maximum drops the bounds above it.
+        let max = match bounds.last() {
+            Some(last) if u.ratio(1, 4)? => last.max(1.0),
+            _ => max,
+        };
+        bounds.retain(|bound| *bound <= max);
         let before = values(u, &bounds)?;
         let after = values(u, &bounds)?;
         let quantile = |u: &mut Unstructured| Ok(f64::from(u.arbitrary::<u32>()?) / f64::from(u32::MAX));
@@ -79,8 +84,9 @@ pub fn run(data: &[u8]) {
         Ok(histogram) => histogram,
         Err(error) => return assert!(ticks >= 1 << 62, "{input:?}: {error}"),
     };
-    let raised = input.bounds.last().map_or(0, |last| *last as u64 + 1);
-    let max = u64::try_from(ticks).expect("a maximum that was taken").max(raised);
+    let limit = u64::try_from(ticks).expect("a maximum that was taken");
+    // What is clamped stays above every bound.
+    let max = limit.max(input.bounds.last().map_or(0, |last| *last as u64 + 1));
 
     input.before.iter().for_each(|(value, times)| histogram.record_n(*value, *times));
     let first = registry.snapshot();
@@ -98,7 +104,7 @@ pub fn run(data: &[u8]) {
         check(&input, max, &values, &seen);
         check_extremes(&values, &seen);
         if !raw.is_empty() {
-            let above = raw.iter().filter(|(value, _)| *value > max).map(|(_, times)| *times).sum::<u64>();
+            let above = raw.iter().filter(|(value, _)| *value > limit).map(|(_, times)| *times).sum::<u64>();
             assert_eq!(seen.clamped(), above);
         }
     }

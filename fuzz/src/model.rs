@@ -118,7 +118,7 @@ impl Description {
 
     /// The largest value in ticks that is not clamped, where the tick is a power of ten.
     #[must_use]
-    pub fn max_ticks(&self, power: i32) -> u128 {
+    pub fn limit(&self, power: i32) -> u128 {
         let default = match self.unit {
             Unit::Seconds => 3_600.0,
             Unit::Milliseconds => 3_600_000.0,
@@ -128,14 +128,24 @@ impl Description {
             _ => (1_u64 << 32) as f64,
         };
         let max = in_powers(self.max.unwrap_or(default), power).max(1);
-        max.max(self.bounds().last().map_or(0, |&last| in_powers(last, power) + 1))
+        max.max(self.last_ticks(power).unwrap_or(0))
+    }
+
+    /// What a larger value is recorded as: the limit, or one more to stay above every bound.
+    #[must_use]
+    pub fn clamped(&self, power: i32) -> u128 {
+        self.limit(power).max(self.last_ticks(power).map_or(0, |last| last + 1))
+    }
+
+    fn last_ticks(&self, power: i32) -> Option<u128> {
+        self.bounds().last().map(|&last| in_powers(last, power))
     }
 
     /// Whether `other` describes the same metric. Histograms whose ticks are no powers of ten may differ all the same.
     #[must_use]
     pub fn is_the_same(&self, other: &Self) -> bool {
         let scale = |d: &Self| match d.tick_power() {
-            Some(power) => (power, d.max_ticks(power), None),
+            Some(power) => (power, d.limit(power), None),
             None => (0, 0, d.tick),
         };
         let plain = |d: &Self| (d.kind, d.name.clone(), d.help.clone(), d.unit, d.level, d.labels.clone());

@@ -258,6 +258,9 @@ impl<'a> Arbitrary<'a> for Description {
             if u.ratio(3, 4)? {
                 description.buckets.sort_by(f64::total_cmp);
             }
+            if !u.ratio(7, 8)? {
+                description.max = description.buckets.last().copied();
+            }
         }
         Ok(description)
     }

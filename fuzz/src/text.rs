@@ -303,8 +303,9 @@ impl Counted {
     fn of(description: &Description, recorded: &[(u64, u64)]) -> Self {
         let count = recorded.iter().map(|(_, times)| times).sum();
         let exact = description.tick_power().map(|power| {
-            let max = description.max_ticks(power);
-            let clamp = |ticks: u64| u128::from(ticks).min(max) as u64;
+            let limit = description.limit(power);
+            let is_above = |ticks: u64| u128::from(ticks) > limit;
+            let clamp = |ticks: u64| if is_above(ticks) { description.clamped(power) as u64 } else { ticks };
             let below = |bound: f64| {
                 let bound = in_powers(bound, power);
                 recorded.iter().filter(|(ticks, _)| u128::from(clamp(*ticks)) <= bound).map(|(_, times)| times).sum()
@@ -316,7 +317,7 @@ impl Counted {
             Exact {
                 buckets: description.bounds().iter().map(|&bound| below(bound)).collect(),
                 sum: if power < 0 { ticks / scale } else { ticks * scale },
-                clamped: recorded.iter().filter(|(ticks, _)| u128::from(*ticks) > max).map(|(_, times)| times).sum(),
+                clamped: recorded.iter().filter(|(ticks, _)| is_above(*ticks)).map(|(_, times)| times).sum(),
             }
         });
         Self { count, exact }

@@ -23,6 +23,16 @@ impl Decimal {
         Self { digits, exponent: exponent - fraction.len() as i32 }
     }
 
+    /// `self · 10^power`.
+    pub(crate) fn shifted(self, power: i32) -> Self {
+        Self { digits: self.digits, exponent: self.exponent.saturating_add(power) }
+    }
+
+    /// The nearest float; infinite beyond the largest.
+    pub(crate) fn value(self) -> f64 {
+        format!("{}e{}", self.digits, self.exponent).parse().expect("digits and an exponent are a float")
+    }
+
     /// `self / unit`, rounded down; `None` beyond `u64`, or when `unit` is zero.
     pub(crate) fn divided_by(self, unit: Self) -> Option<u64> {
         let shift = self.exponent - unit.exponent;
@@ -61,5 +71,12 @@ mod tests {
         assert_eq!(ticks(1e300, 1.0), None);
         assert_eq!(ticks(1e-300, 1.0), Some(0));
         assert_eq!(ticks(1.0, 0.0), None);
+    }
+
+    #[test]
+    fn the_point_is_moved_as_on_paper() {
+        let moved = |value: f64, power| Decimal::of(value).shifted(power).value();
+        assert_eq!((moved(300.0, -3), moved(0.3, 3), moved(1e-6, -3)), (0.3, 300.0, 1e-9));
+        assert_eq!((moved(12.3, -2), moved(0.0, 5), moved(1.0, 400)), (0.123, 0.0, f64::INFINITY));
     }
 }

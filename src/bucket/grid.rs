@@ -1,45 +1,7 @@
-//! A histogram's whole grid: the layout, the declared bounds, and the scale from ticks to the exposed unit.
+//! A histogram's whole grid: the layout, where its cells are split, and how it is exposed unless a view says otherwise.
 
 use super::split::Split;
-use super::{Decimal, Layout, Splits};
-
-/// How many of the exposed unit one tick is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Scale {
-    tick: f64,
-    /// `1 / tick` where that is a whole number: dividing by it gives 0.025 for 25,000,000 ns, multiplying by 1e-9 need
-    /// not.
-    per_unit: Option<f64>,
-}
-
-impl Scale {
-    pub(crate) fn new(tick: f64) -> Self {
-        let per_unit = Decimal::of(1.0).divided_by(Decimal::of(tick));
-        let exact = per_unit.filter(|n| *n > 0 && *n < 1 << 53 && 1.0 / *n as f64 == tick);
-        Self { tick, per_unit: exact.map(|n| n as f64) }
-    }
-
-    pub(crate) fn tick(self) -> f64 {
-        self.tick
-    }
-
-    /// Ticks in the exposed unit.
-    pub(crate) fn exposed(self, ticks: u128) -> f64 {
-        match self.per_unit {
-            Some(per_unit) => ticks as f64 / per_unit,
-            None => ticks as f64 * self.tick,
-        }
-    }
-}
-
-/// One declared `le` bound.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Bound {
-    /// In the exposed unit, as declared.
-    pub(crate) value: f64,
-    /// The largest tick that does not exceed it.
-    pub(crate) ticks: u64,
-}
+use super::{Bound, Ladder, Layout, Scale, Splits};
 
 /// What every copy of one histogram agrees on.
 #[derive(Debug)]
@@ -48,31 +10,32 @@ pub(crate) struct Grid {
     /// The largest value that is not clamped, in ticks. Larger ones are recorded as the layout's largest.
     limit: u64,
     digits: u8,
-    scale: Scale,
-    bounds: Box<[Bound]>,
     splits: Splits,
-    /// Of each bound, the last place in the order of values that it includes.
-    last_places: Box<[u32]>,
+    /// How it is exposed: the declared buckets.
+    ladder: Ladder,
+    /// Further bounds at which cells are split, which are not exposed.
+    exact: Box<[Bound]>,
 }
 
 impl Grid {
-    /// `bounds` ascending. `limit`: the largest value that is not clamped, in ticks.
-    pub(crate) fn new(digits: u8, limit: u64, scale: Scale, bounds: Box<[Bound]>) -> Self {
-        let last = bounds.last().map_or(0, |last| last.ticks);
+    /// `limit`: the largest value that is not clamped, in ticks. `bounds` are exposed, `exact` are not; counts are exact
+    /// at both. Each ascending.
+    pub(crate) fn new(digits: u8, limit: u64, scale: Scale, bounds: Box<[Bound]>, exact: Box<[Bound]>) -> Self {
+        let mut declared: Vec<u64> = bounds.iter().chain(&exact).map(|bound| bound.ticks).collect();
+        declared.sort_unstable();
+        declared.dedup();
+        let last = declared.last().copied().unwrap_or(0);
         let limit = limit.max(last);
         // A value that is clamped must stay above every bound.
         let layout = Layout::new(digits, limit.max(last + 1));
-        let mut parts: Vec<Split> = bounds
-            .iter()
-            .map(|bound| Split { cell: layout.index(bound.ticks), above: bound.ticks })
+        let parts = declared
+            .into_iter()
+            .map(|above| Split { cell: layout.index(above), above })
             .filter(|part| part.above < layout.highest(part.cell))
             .collect();
-        parts.dedup();
-        let splits = Splits::new(parts.into(), layout.len());
-        let mut grid = Self { layout, limit, digits, scale, bounds, splits, last_places: Box::default() };
-        // A histogram has fewer than 2^17 cells, and a bound's own cell ends at the bound.
-        let last = |bound: &Bound| grid.rank_up_to(bound.ticks).expect("the cell of the bound at least") as u32;
-        grid.last_places = grid.bounds.iter().map(last).collect();
+        let splits = Splits::new(parts, layout.len());
+        let mut grid = Self { layout, limit, digits, splits, ladder: Ladder::without_bounds(scale), exact };
+        grid.ladder = Ladder::new(&grid, scale, bounds);
         grid
     }
 
@@ -89,21 +52,18 @@ impl Grid {
         self.digits
     }
 
-    pub(crate) fn scale(&self) -> Scale {
-        self.scale
+    /// How it is exposed unless a view says otherwise.
+    pub(crate) fn ladder(&self) -> &Ladder {
+        &self.ladder
     }
 
-    pub(crate) fn bounds(&self) -> &[Bound] {
-        &self.bounds
+    /// Bounds at which counts are exact and which are not exposed, ascending.
+    pub(crate) fn exact(&self) -> &[Bound] {
+        &self.exact
     }
 
     pub(crate) fn splits(&self) -> &Splits {
         &self.splits
-    }
-
-    /// Of each bound, the last place in the order of values that it includes.
-    pub(crate) fn last_places(&self) -> &[u32] {
-        &self.last_places
     }
 
     /// The upper parts of split cells, in ascending order.
@@ -124,7 +84,7 @@ impl Grid {
 
     /// The last place in the order of values that holds only values up to `ticks`; `None` when there is none.
     ///
-    /// For a declared bound it holds all of them too.
+    /// For a declared bound, exposed or not, it holds all of them too.
     pub(crate) fn rank_up_to(&self, ticks: u64) -> Option<usize> {
         if ticks >= self.layout.max() {
             return Some(self.len() - 1);
@@ -162,6 +122,22 @@ impl Grid {
         (lowest, highest)
     }
 
+    /// The place in the order of values where `value` is counted; for one above the maximum the last.
+    pub(crate) fn rank_of(&self, value: u64) -> usize {
+        let value = value.min(self.layout.max());
+        let cell = self.layout.index(value);
+        match self.splits.index(cell, value).checked_sub(self.layout.len()) {
+            Some(part) => self.rank_of_part(part),
+            None => self.rank_of_cell(cell),
+        }
+    }
+
+    /// Whether each place of this is the same place in `other`, and stands for the same values there. `other` may have
+    /// more places at its end.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.digits == other.digits && self.layout.max() <= other.layout.max() && self.parts() == other.parts()
+    }
+
     /// How many cells the layout and the upper parts take together.
     pub(crate) fn len(&self) -> usize {
         self.layout.len() + self.parts().len()
@@ -173,20 +149,11 @@ mod tests {
     use super::*;
 
     fn grid(digits: u8, bounds: &[u64]) -> Grid {
-        let bounds = bounds.iter().map(|&ticks| Bound { value: ticks as f64, ticks }).collect();
-        Grid::new(digits, 1 << 20, Scale::new(1.0), bounds)
+        Grid::new(digits, 1 << 20, Scale::new(1.0), bounds_at(bounds), Box::default())
     }
 
-    fn index(grid: &Grid, value: u64) -> usize {
-        let cell = grid.layout().index(value);
-        grid.splits().index(cell, value)
-    }
-
-    fn rank(grid: &Grid, index: usize) -> usize {
-        match index.checked_sub(grid.layout().len()) {
-            Some(part) => grid.rank_of_part(part),
-            None => grid.rank_of_cell(index),
-        }
+    fn bounds_at(bounds: &[u64]) -> Box<[Bound]> {
+        bounds.iter().map(|&ticks| Bound { value: ticks as f64, ticks }).collect()
     }
 
     #[test]
@@ -195,7 +162,7 @@ mod tests {
         let grid = grid(1, &[0, 3, 31, 1000, 1001, 1005, 1023, 1024, 70_001, 70_002, 131_071]);
         let mut last = 0;
         for value in 0..=grid.layout().max() {
-            let here = rank(&grid, index(&grid, value));
+            let here = grid.rank_of(value);
             assert!(here == last || here == last + 1, "{value}: {here} after {last}");
             last = here;
             let (lowest, highest) = grid.values(here);
@@ -208,23 +175,25 @@ mod tests {
     #[test]
     fn a_declared_bound_is_exact() {
         let grid = grid(1, &[3, 1000, 1001, 1005, 70_001]);
-        for bound in grid.bounds() {
+        for bound in grid.ladder().bounds() {
             let last = grid.rank_up_to(bound.ticks).unwrap();
             assert_eq!(grid.values(last).1, bound.ticks);
-            assert_eq!(rank(&grid, index(&grid, bound.ticks)), last);
-            assert_eq!(rank(&grid, index(&grid, bound.ticks + 1)), last + 1);
+            assert_eq!(grid.rank_of(bound.ticks), last);
+            assert_eq!(grid.rank_of(bound.ticks + 1), last + 1);
         }
         // 1003 is no bound, and shares a place with 1002 and 1004.
         assert_eq!(grid.values(grid.rank_up_to(1003).unwrap()).1, 1001);
     }
 
     #[test]
-    fn ticks_are_exposed_as_the_decimals_they_are() {
-        let scale = Scale::new(1e-9);
-        assert_eq!(scale.exposed(25_000_000), 0.025);
-        assert_eq!(scale.exposed(300_000_000), 0.3);
-        assert_eq!(Scale::new(1e-6).exposed(1_100_000), 1.1);
-        assert_eq!(Scale::new(0.5).exposed(3), 1.5);
-        assert_eq!(Scale::new(4.0).exposed(3), 12.0);
+    fn a_bound_that_is_not_exposed_is_exact_too() {
+        let exposed = bounds_at(&[3, 1000, 70_001]);
+        let grid = Grid::new(1, 1 << 10, Scale::new(1.0), exposed, bounds_at(&[1001, 1005, 70_001, 200_000]));
+        for ticks in [3, 1000, 1001, 1005, 70_001, 200_000] {
+            let last = grid.rank_up_to(ticks).unwrap();
+            assert_eq!((grid.values(last).1, grid.rank_of(ticks + 1)), (ticks, last + 1));
+        }
+        assert_eq!(grid.ladder().bounds().len(), 3);
+        assert_eq!((grid.limit(), grid.layout().max()), (200_000, 200_001));
     }
 }

@@ -1,13 +1,15 @@
 //! A histogram as a snapshot holds it: plain data to ask questions of.
 
 use super::read::Part;
-use crate::bucket::{Decimal, Grid};
+use crate::bucket::{Grid, Ladder};
 use std::sync::Arc;
 
 /// One histogram series at the moment of a [`Snapshot`](crate::Snapshot). All values are in the exposed unit.
 #[derive(Clone, Debug)]
 pub struct HistogramSnapshot {
     grid: Arc<Grid>,
+    /// How a view exposes the cells; `None`: as they were declared.
+    view: Option<Arc<Ladder>>,
     count: u64,
     /// In ticks.
     sum: u128,
@@ -16,12 +18,13 @@ pub struct HistogramSnapshot {
     clamped: u64,
     exact: bool,
     /// The buckets that are not empty: their place in the order of values, and their count.
-    cells: Vec<(u32, u64)>,
+    cells: Arc<[(u32, u64)]>,
 }
 
 impl HistogramSnapshot {
     pub(crate) fn empty(grid: Arc<Grid>) -> Self {
-        Self { grid, count: 0, sum: 0, low: u64::MAX, high: 0, clamped: 0, exact: true, cells: Vec::new() }
+        let cells = Arc::default();
+        Self { grid, view: None, count: 0, sum: 0, low: u64::MAX, high: 0, clamped: 0, exact: true, cells }
     }
 
     /// Adds what one shard holds: `part`, and `cells`, which is left for the next one to use.
@@ -34,7 +37,7 @@ impl HistogramSnapshot {
         self.exact &= part.exact;
         if self.cells.is_empty() {
             // Most histograms are recorded by one thread.
-            self.cells = cells.to_vec();
+            self.cells = cells.into();
         } else {
             if sums.is_empty() {
                 sums.add(&self.cells);
@@ -43,12 +46,54 @@ impl HistogramSnapshot {
         }
     }
 
-    /// To be called after the last shard.
+    /// To be called after the last shard, or the last [`HistogramSnapshot::absorb`].
     pub(crate) fn finish(&mut self, sums: &mut Sums) {
         if !sums.is_empty() {
-            self.cells.clear();
-            sums.take(&mut self.cells);
+            self.cells = sums.take().into();
         }
+    }
+
+    /// The same values in the cells of `grid`, of ticks of the same size, exposed as `view` says. Costs nothing where
+    /// these are its cells already.
+    pub(super) fn viewed(&self, grid: &Arc<Grid>, view: &Arc<Ladder>) -> Self {
+        let mut viewed = self.clone();
+        if !Arc::ptr_eq(&self.grid, grid) && !self.grid.is_within(grid) {
+            // By a cell's largest value: so a bound at which both grids split has the same values below it in both.
+            let place = |place: u32| grid.rank_of(self.grid.values(place as usize).1) as u32;
+            let mut cells: Vec<(u32, u64)> = Vec::with_capacity(self.cells.len());
+            for (place, count) in self.cells.iter().map(|&(from, count)| (place(from), count)) {
+                match cells.last_mut().filter(|last| last.0 == place) {
+                    Some(last) => last.1 = last.1.wrapping_add(count),
+                    None => cells.push((place, count)),
+                }
+            }
+            viewed.cells = cells.into();
+        }
+        viewed.grid = Arc::clone(grid);
+        viewed.view = Some(Arc::clone(view));
+        viewed
+    }
+
+    /// Adds the values of `other`, which is viewed alike.
+    pub(super) fn absorb(&mut self, other: &Self, sums: &mut Sums) {
+        self.count = self.count.wrapping_add(other.count);
+        self.sum += other.sum;
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
+        self.clamped = self.clamped.wrapping_add(other.clamped);
+        self.exact &= other.exact;
+        if sums.is_empty() {
+            sums.add(&self.cells);
+        }
+        sums.add(&other.cells);
+    }
+
+    pub(super) fn grid(&self) -> &Arc<Grid> {
+        &self.grid
+    }
+
+    pub(super) fn ladder(&self) -> &Ladder {
+        self.view.as_deref().unwrap_or_else(|| self.grid.ladder())
     }
 
     /// How many values were recorded.
@@ -60,7 +105,7 @@ impl HistogramSnapshot {
     /// The sum of the values.
     #[must_use]
     pub fn sum(&self) -> f64 {
-        self.grid.scale().exposed(self.sum)
+        self.ladder().scale().exposed(self.sum)
     }
 
     /// The mean of the values; NaN when there are none.
@@ -111,7 +156,7 @@ impl HistogramSnapshot {
         }
         let rank = ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).clamp(1, self.count);
         let mut seen = 0;
-        for &(place, count) in &self.cells {
+        for &(place, count) in &*self.cells {
             seen += count;
             if seen >= rank {
                 let highest = self.grid.values(place as usize).1;
@@ -121,8 +166,9 @@ impl HistogramSnapshot {
         self.max()
     }
 
-    /// How many values do not exceed `bound`. Exact where `bound` was declared as a bucket; elsewhere the count up to
-    /// the last bucket that lies below it wholly.
+    /// How many values do not exceed `bound`. Exact where `bound` was declared as a bucket or by
+    /// [`exact_at`](crate::MetricBuilder::exact_at); elsewhere the count up to the last bucket that lies below it
+    /// wholly.
     #[must_use]
     pub fn bucket_count_le(&self, bound: f64) -> u64 {
         if bound.is_nan() || bound < 0.0 {
@@ -131,7 +177,7 @@ impl HistogramSnapshot {
         if bound.is_infinite() {
             return self.count;
         }
-        let ticks = Decimal::of(bound).divided_by(Decimal::of(self.grid.scale().tick())).unwrap_or(u64::MAX);
+        let ticks = self.ladder().scale().ticks(bound).unwrap_or(u64::MAX);
         let Some(last) = self.grid.rank_up_to(ticks) else { return 0 };
         self.cells.iter().take_while(|(place, _)| *place as usize <= last).map(|(_, count)| count).sum()
     }
@@ -141,7 +187,7 @@ impl HistogramSnapshot {
     pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
         let mut cells = self.cells.iter().peekable();
         let mut seen = 0;
-        self.grid.bounds().iter().zip(self.grid.last_places()).map(move |(bound, &last)| {
+        self.ladder().bounds().iter().zip(self.ladder().last_places()).map(move |(bound, &last)| {
             while let Some((_, count)) = cells.next_if(|(place, _)| *place <= last) {
                 seen += count;
             }
@@ -159,7 +205,7 @@ impl HistogramSnapshot {
         let high = self.grid.layout().max().max(2);
         let mut hdr = hdrhistogram::Histogram::new_with_bounds(1, high, self.grid.digits())
             .expect("1 to 3 digits and a maximum from 2 to 2^62 are within the crate's range");
-        for &(place, count) in &self.cells {
+        for &(place, count) in &*self.cells {
             let value = self.grid.values(place as usize).0;
             hdr.record_n(value, count).expect("no value exceeds the maximum");
         }
@@ -179,18 +225,19 @@ impl HistogramSnapshot {
         });
         Self {
             grid: Arc::clone(&self.grid),
+            view: self.view.clone(),
             count: cells.iter().map(|(_, count)| count).sum(),
             sum: self.sum.saturating_sub(earlier.sum),
             low,
             high,
             clamped: self.clamped.saturating_sub(earlier.clamped),
             exact: self.exact && earlier.exact,
-            cells,
+            cells: cells.into(),
         }
     }
 
     fn exposed(&self, ticks: u64) -> f64 {
-        self.grid.scale().exposed(u128::from(ticks))
+        self.ladder().scale().exposed(u128::from(ticks))
     }
 }
 
@@ -221,13 +268,14 @@ impl Sums {
         }
     }
 
-    /// Appends the counts that are not zero, and begins anew.
-    fn take(&mut self, cells: &mut Vec<(u32, u64)>) {
+    /// The counts that are not zero; begins anew.
+    fn take(&mut self) -> Vec<(u32, u64)> {
         let counts = &mut self.counts[self.first..self.end];
         // A histogram has fewer than 2^17 cells.
-        cells.extend((self.first as u32..).zip(counts.iter().copied()).filter(|(_, count)| *count != 0));
+        let cells = (self.first as u32..).zip(counts.iter().copied()).filter(|(_, count)| *count != 0).collect();
         counts.fill(0);
         (self.first, self.end) = (0, 0);
+        cells
     }
 }
 

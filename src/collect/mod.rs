@@ -12,6 +12,11 @@ pub mod model;
 pub(crate) mod read;
 #[cfg(not(tach_loom))]
 mod snapshot;
+#[cfg(not(tach_loom))]
+#[cfg_attr(not(test), allow(dead_code, reason = "for name profiles"))]
+pub(crate) mod view;
+#[cfg(all(test, not(tach_loom)))]
+mod view_tests;
 
 #[cfg(not(tach_loom))]
 pub(crate) use snapshot::{FamilySnapshot, Values};

@@ -128,7 +128,7 @@ impl Registry {
     #[must_use]
     pub fn histogram(&self, max: u64) -> Histogram {
         assert!(max < 32);
-        let grid = Shared::new(Grid::new(1, max, Scale::new(1.0), Box::default()));
+        let grid = Shared::new(Grid::new(1, max, Scale::new(1.0), Box::default(), Box::default()));
         let place = self.space.place(Hdr::shape(&grid), false).expect("a model has memory");
         let core = Arc::new(Hdr::new(grid, place, Arc::clone(&self.space), false, true));
         Histogram { process: self.process.clone(), core }

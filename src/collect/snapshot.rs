@@ -23,8 +23,8 @@ pub(crate) struct Data {
     pub(crate) families: Vec<FamilySnapshot>,
 }
 
-/// All series of one metric.
-#[derive(Debug)]
+/// All series of one metric. A clone shares the labels and the histograms' cells.
+#[derive(Clone, Debug)]
 pub(crate) struct FamilySnapshot {
     pub(crate) desc: Arc<Descriptor>,
     pub(crate) labels: Arc<LabelSets>,
@@ -45,6 +45,13 @@ pub(crate) enum Values {
     Histogram(Vec<HistogramSnapshot>),
 }
 
+impl Values {
+    /// Those of a histogram family; none otherwise.
+    pub(crate) fn histograms(&self) -> &[HistogramSnapshot] {
+        if let Self::Histogram(histograms) = self { histograms } else { &[] }
+    }
+}
+
 impl Snapshot {
     pub(crate) fn new(data: Data) -> Self {
         Self(Arc::new(data))
@@ -52,6 +59,23 @@ impl Snapshot {
 
     pub(crate) fn families(&self) -> &[FamilySnapshot] {
         &self.0.families
+    }
+
+    /// The same moment seen otherwise: the families whose own name `keep` lets pass, and `extra`, which take the place
+    /// of those that are exposed under the same name.
+    #[allow(dead_code, reason = "for name profiles")]
+    pub(crate) fn viewed(&self, keep: impl Fn(&str) -> bool, extra: Vec<FamilySnapshot>) -> Self {
+        let mut families = extra;
+        let base = |family: &FamilySnapshot| family.desc.base.clone();
+        families.sort_by_cached_key(base);
+        families.dedup_by(|later, earlier| later.desc.base == earlier.desc.base);
+        let is_taken = |base: &str| families.binary_search_by(|extra| (*extra.desc.base).cmp(base)).is_ok();
+        let kept = self.families().iter().filter(|family| keep(&family.desc.name) && !is_taken(&family.desc.base));
+        let kept: Vec<FamilySnapshot> = kept.cloned().collect();
+        families.extend(kept);
+        families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
+        let Data { taken, time, elapsed, .. } = *self.0;
+        Self::new(Data { taken, time, elapsed, families })
     }
 
     /// When the collection began.

@@ -1,7 +1,7 @@
 //! The description of one metric.
 
 use super::{Level, Unit};
-use crate::bucket::Grid;
+use crate::bucket::{Bound, Grid};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -91,13 +91,15 @@ impl Descriptor {
 
     /// In what `other` differs, for an error; `None` when it describes the same metric.
     pub(crate) fn difference(&self, other: &Self) -> Option<String> {
-        let bounds = |d: &Self| d.grid.as_ref().map_or(Vec::new(), |g| g.bounds().iter().map(|b| b.value).collect());
+        let values = |bounds: &[Bound]| bounds.iter().map(|bound| bound.value).collect();
+        let bounds = |d: &Self| d.grid.as_ref().map_or(Vec::new(), |g| values(g.ladder().bounds()));
+        let exact = |d: &Self| d.grid.as_ref().map_or(Vec::new(), |g| values(g.exact()));
         let detail = |d: &Self| {
             d.grid.as_ref().map_or(String::new(), |g| {
-                format!("tick {}, {} digits, at most {} ticks", g.scale().tick(), g.digits(), g.limit())
+                format!("tick {}, {} digits, at most {} ticks", g.ladder().scale().tick(), g.digits(), g.limit())
             })
         };
-        let pairs: [(&str, String, String); 8] = [
+        let pairs: [(&str, String, String); 9] = [
             ("kind", self.kind.to_string(), other.kind.to_string()),
             ("help", format!("{:?}", self.help), format!("{:?}", other.help)),
             ("unit", format!("{:?}", self.unit), format!("{:?}", other.unit)),
@@ -105,6 +107,7 @@ impl Descriptor {
             ("labels", format!("{:?}", self.labels), format!("{:?}", other.labels)),
             ("limit", self.limit.to_string(), other.limit.to_string()),
             ("buckets", format!("{:?}", bounds(self)), format!("{:?}", bounds(other))),
+            ("exact bounds", format!("{:?}", exact(self)), format!("{:?}", exact(other))),
             ("resolution", detail(self), detail(other)),
         ];
         let differing = pairs.iter().find(|(_, here, there)| here != there);

@@ -69,6 +69,19 @@ impl Unit {
     }
 }
 
+/// The highest level that is compiled in: [`Level::Detailed`], or less by the features `max_level_basic` and
+/// `max_level_none`.
+///
+/// A metric above it is never switched on, whatever the registry's level, and the methods of `serve::Metrics` for such
+/// metrics are empty.
+pub const STATIC_MAX_LEVEL: Level = if cfg!(feature = "max_level_none") {
+    Level::None
+} else if cfg!(feature = "max_level_basic") {
+    Level::Basic
+} else {
+    Level::Detailed
+};
+
 /// How much is measured. A metric is recorded and exposed when its level does not exceed the registry's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {

@@ -102,6 +102,14 @@ impl Histogram {
         self.record(self.nanos.ticks(duration));
     }
 
+    /// Records a value in the exposed unit, rounded to the nearest tick. NaN and negative values are ignored.
+    #[inline]
+    pub fn record_value(&self, value: f64) {
+        if let Some(ticks) = self.core.grid().ladder().scale().nearest(value) {
+            self.record(ticks);
+        }
+    }
+
     /// A handle for this thread's innermost loop, which saves the look-up of the thread's shard.
     #[must_use]
     pub fn local(&self) -> crate::LocalHistogram {

@@ -3,7 +3,7 @@
 use super::Registry;
 use super::family::Family;
 use super::metric::{Core, Metric};
-use crate::bucket::{Bound, Decimal, Grid, MAX_TICKS, Scale};
+use crate::bucket::{Bound, Grid, MAX_TICKS, Scale};
 use crate::describe::{Descriptor, Kind, LabelValues, Level, Unit, check_label, check_metric};
 use crate::error::{Error, ErrorKind};
 use crate::record::histogram::Histogram;
@@ -31,6 +31,7 @@ struct Resolution {
     digits: u8,
     max: Option<f64>,
     buckets: Vec<f64>,
+    exact: Vec<f64>,
 }
 
 /// Describes a metric; made by [`Registry::counter`] and its siblings.
@@ -59,7 +60,7 @@ impl<M: Metric> MetricBuilder<M> {
             unit: Unit::None,
             level: Level::Basic,
             limit: LIMIT,
-            resolution: Resolution { tick: None, digits: DIGITS, max: None, buckets: Vec::new() },
+            resolution: Resolution { tick: None, digits: DIGITS, max: None, buckets: Vec::new(), exact: Vec::new() },
             labels: Unlabelled,
             metric: PhantomData,
         }
@@ -85,7 +86,7 @@ impl<M: Metric> MetricBuilder<M> {
     /// # Errors
     ///
     /// A name that no exposition format allows or that another metric's samples have; a different description under
-    /// this name; buckets that are not ascending or above the maximum; no memory.
+    /// this name; buckets that are not ascending, they or exact bounds above the maximum; no memory.
     pub fn build(self) -> Result<M, Error> {
         let desc = self.describe(Box::default())?;
         self.registry.register(desc, |entry, site| {
@@ -165,7 +166,7 @@ impl<M: Metric, L> MetricBuilder<M, L> {
     }
 
     fn grid(&self) -> Result<Grid, Error> {
-        let Resolution { tick, digits, max, buckets } = &self.resolution;
+        let Resolution { tick, digits, max, buckets, exact } = &self.resolution;
         let wrong = |text: String| Error::new(ErrorKind::Buckets, format!("{}: {text}", self.name));
         let tick = tick.unwrap_or(self.unit.tick());
         if !tick.is_finite() || tick <= 0.0 {
@@ -176,50 +177,45 @@ impl<M: Metric, L> MetricBuilder<M, L> {
         if !(1..=3).contains(digits) {
             return Err(wrong(format!("{digits} significant digits are not to be had: choose 1, 2 or 3")));
         }
-        // A last bound of +Inf is there anyway.
-        let buckets = buckets.strip_suffix(&[f64::INFINITY]).unwrap_or(buckets);
-        let mut bounds = Vec::with_capacity(buckets.len());
-        for (index, &value) in buckets.iter().enumerate() {
+        let scale = Scale::new(tick);
+        let bound = |what: &str, value: f64| {
             if !value.is_finite() || value < 0.0 {
-                return Err(wrong(format!("{value} cannot be a bucket bound: use numbers from zero up")));
-            }
-            if index > 0 && value <= buckets[index - 1] {
-                let before = buckets[index - 1];
-                return Err(wrong(format!(
-                    "bucket bound {value} follows {before}: list them in ascending order, each once"
-                )));
+                return Err(wrong(format!("{value} cannot be {what}: use numbers from zero up")));
             }
             // A bound of less than a tick holds the zeros only.
-            match Decimal::of(value).divided_by(Decimal::of(tick)) {
+            match scale.ticks(value) {
                 // Adding zero makes minus zero zero, which is how it is printed then.
-                Some(ticks) if ticks < MAX_TICKS => bounds.push(Bound { value: value + 0.0, ticks }),
-                _ => {
-                    return Err(wrong(format!(
-                        "bucket bound {value} is beyond 2^62 ticks of {tick}: choose a larger tick"
-                    )));
-                }
+                Some(ticks) if ticks < MAX_TICKS => Ok(Bound { value: value + 0.0, ticks }),
+                _ => Err(wrong(format!("{what} of {value} is beyond 2^62 ticks of {tick}: choose a larger tick"))),
             }
+        };
+        // A last bound of +Inf is there anyway.
+        let buckets = buckets.strip_suffix(&[f64::INFINITY]).unwrap_or(buckets);
+        let bounds = buckets.iter().map(|&value| bound("a bucket bound", value)).collect::<Result<Vec<_>, _>>()?;
+        if let Some([before, value]) = buckets.windows(2).find(|pair| pair[1] <= pair[0]) {
+            return Err(wrong(format!(
+                "bucket bound {value} follows {before}: list them in ascending order, each once"
+            )));
         }
-        let last = bounds.last().copied();
+        let exact = exact.iter().filter(|&&value| value != f64::INFINITY);
+        let mut exact = exact.map(|&value| bound("an exact bound", value)).collect::<Result<Vec<_>, _>>()?;
+        exact.sort_by(|a, b| a.value.total_cmp(&b.value));
+        exact.dedup();
+        exact.retain(|bound| !bounds.contains(bound));
+        let last = bounds.last().into_iter().chain(exact.last()).map(|bound| bound.value).max_by(f64::total_cmp);
         let max_ticks = match *max {
             Some(max) if max.is_finite() && max > 0.0 => {
-                if let Some(last) = last.filter(|last| last.value > max) {
-                    let bound = last.value;
-                    return Err(wrong(format!("bucket bound {bound} is above the maximum {max}: raise the maximum")));
+                if let Some(last) = last.filter(|last| *last > max) {
+                    return Err(wrong(format!("the bound {last} is above the maximum {max}: raise the maximum")));
                 }
-                let ticks =
-                    Decimal::of(max).divided_by(Decimal::of(tick)).filter(|ticks| (1..=MAX_TICKS).contains(ticks));
-                ticks.ok_or_else(|| {
+                scale.ticks(max).filter(|ticks| (1..=MAX_TICKS).contains(ticks)).ok_or_else(|| {
                     wrong(format!("a maximum of {max} is not 1 to 2^62 ticks of {tick}: change one of them"))
                 })?
             }
             Some(max) => return Err(wrong(format!("{max} cannot be a maximum: give a positive number of the unit"))),
-            None => {
-                let ticks = Decimal::of(self.unit.max()).divided_by(Decimal::of(tick)).unwrap_or(MAX_TICKS);
-                ticks.clamp(1, MAX_TICKS)
-            }
+            None => scale.ticks(self.unit.max()).unwrap_or(MAX_TICKS).clamp(1, MAX_TICKS),
         };
-        Ok(Grid::new(*digits, max_ticks, Scale::new(tick), bounds.into()))
+        Ok(Grid::new(*digits, max_ticks, scale, bounds.into(), exact.into()))
     }
 }
 
@@ -248,6 +244,17 @@ impl<L> MetricBuilder<Histogram, L> {
         self
     }
 
+    /// Further values, in the exposed unit, at which counts are exact although they are no buckets: a limit that is
+    /// agreed with users, the buckets of another ladder. In any order; what is given twice, or is a bucket too, counts
+    /// once, and a further call adds to them.
+    ///
+    /// The exposition stays as it is; [`bucket_count_le`](crate::HistogramSnapshot::bucket_count_le) is exact there.
+    /// Each costs a cell, and makes recording slower for values close to it (within 10^-digits), as buckets do.
+    pub fn exact_at(mut self, bounds: impl IntoIterator<Item = f64>) -> Self {
+        self.resolution.exact.extend(bounds);
+        self
+    }
+
     /// Significant decimal digits of the values, 1 to 3; 2 unless told. A quantile is off by at most 10^-digits of its
     /// value.
     ///
@@ -258,7 +265,7 @@ impl<L> MetricBuilder<Histogram, L> {
     }
 
     /// The highest trackable value, in the exposed unit; larger ones are clamped to it and counted. For
-    /// [`Unit::Seconds`] 3600 unless told, and raised to the last bucket bound.
+    /// [`Unit::Seconds`] 3600 unless told, and raised to the last bucket or exact bound.
     pub fn max(mut self, max: f64) -> Self {
         self.resolution.max = Some(max);
         self

@@ -146,7 +146,7 @@ impl sealed::Build for Histogram {
         let grid = desc.grid.as_ref().expect("a histogram is described with its grid");
         let place = site.space.place(Hdr::shape(grid), optional)?;
         let core = Arc::new(Hdr::new(Arc::clone(grid), place, Arc::clone(&site.space), site.sync, enabled));
-        let nanos = Nanos::new(grid.scale(), desc.unit.seconds());
+        let nanos = Nanos::new(grid.ladder().scale(), desc.unit.seconds());
         Ok((Self::new(Arc::clone(&core), nanos), Core::Histogram(core)))
     }
 }

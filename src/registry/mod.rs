@@ -22,7 +22,7 @@ pub(crate) use metric::Core;
 pub use metric::Metric;
 pub(crate) use own::{Met, Own};
 
-use crate::describe::{Descriptor, LabelValues, Level};
+use crate::describe::{Descriptor, LabelValues, Level, STATIC_MAX_LEVEL};
 use crate::error::{Error, ErrorKind};
 use crate::record::local;
 use crate::record::space::{NoPlace, Space};
@@ -202,7 +202,7 @@ impl Registry {
     }
 
     fn enabled(&self, desc: &Descriptor, level: Level) -> bool {
-        self.0.config.recording != Recording::Noop && desc.level <= level
+        self.0.config.recording != Recording::Noop && desc.level <= level.min(STATIC_MAX_LEVEL)
     }
 
     fn config(&self) -> &Config {

@@ -2,6 +2,8 @@
 
 use super::address;
 use super::exporter::Exporter;
+use super::scrape::Viewing;
+use crate::collect::Snapshot;
 use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
 use std::time::Duration;
@@ -48,11 +50,12 @@ impl Default for Limits {
 pub struct ExporterBuilder {
     listen: String,
     limits: Limits,
+    view: Option<Viewing>,
 }
 
 impl Default for ExporterBuilder {
     fn default() -> Self {
-        Self { listen: address::DEFAULT.to_owned(), limits: Limits::default() }
+        Self { listen: address::DEFAULT.to_owned(), limits: Limits::default(), view: None }
     }
 }
 
@@ -126,6 +129,25 @@ impl ExporterBuilder {
         self
     }
 
+    /// What is exposed of each snapshot; all of it unless told. The last call counts.
+    ///
+    /// `view` is called on the exporter's thread, `tach-exporter`, once for each page: for a collection, however many
+    /// scrapes it answers. Every connection waits meanwhile, so it must be quick. Where it panics, the scrape gets a
+    /// 500 and the next one another try.
+    ///
+    /// ```
+    /// # let (registry, earlier) = (tach::Registry::new(), tach::Registry::new().snapshot());
+    /// // Only what has happened since the start.
+    /// let exporter = tach::Exporter::builder().listen("127.0.0.1:0").view(move |now| now.since(&earlier));
+    /// let exporter = exporter.start(&registry)?;
+    /// # Ok::<(), tach::Error>(())
+    /// ```
+    #[must_use]
+    pub fn view(mut self, view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
+        self.view = Some(Viewing::new(view));
+        self
+    }
+
     /// Opens the socket and starts the threads. When this returns, connections are accepted.
     ///
     /// # Errors
@@ -150,7 +172,7 @@ impl ExporterBuilder {
             }
             *limit = FOREVER.min(*limit);
         }
-        Exporter::start(registry, &self.listen, self.limits)
+        Exporter::start(registry, &self.listen, self.limits, self.view)
     }
 }
 

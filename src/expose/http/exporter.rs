@@ -3,7 +3,7 @@
 use super::accept::Server;
 use super::address;
 use super::builder::{ExporterBuilder, Limits};
-use super::scrape::Scraper;
+use super::scrape::{Scraper, Viewing};
 use crate::collect::Collector;
 use crate::error::Error;
 use crate::expose::text;
@@ -78,7 +78,12 @@ impl Exporter {
         self.address
     }
 
-    pub(super) fn start(registry: &Registry, listen: &str, limits: Limits) -> Result<Self, Error> {
+    pub(super) fn start(
+        registry: &Registry,
+        listen: &str,
+        limits: Limits,
+        view: Option<Viewing>,
+    ) -> Result<Self, Error> {
         let (listener, address) = address::listen(listen)?;
         let collector = Arc::new(Collector::start(registry, None)?);
         let (stop, stopped) = oneshot::channel();
@@ -87,7 +92,7 @@ impl Exporter {
         let run = move || {
             // The caller waits for it.
             let ready = |result| drop(sender.send(result));
-            serve(listener, limits, scraping, stopped, ready);
+            serve(listener, limits, view, scraping, stopped, ready);
         };
         let thread = std::thread::Builder::new().name("tach-exporter".to_owned()).spawn(run);
         let thread = thread.map_err(|error| Error::system("cannot start the thread tach-exporter", error))?;
@@ -113,6 +118,7 @@ impl Drop for Exporter {
 fn serve(
     listener: TcpListener,
     limits: Limits,
+    view: Option<Viewing>,
     collector: Arc<Collector>,
     stopped: oneshot::Receiver<()>,
     ready: impl FnOnce(io::Result<()>),
@@ -128,7 +134,7 @@ fn serve(
             Ok(listener) => listener,
             Err(error) => return ready(Err(error)),
         };
-        let scraper = Scraper::new(collector, text::render_into, limits.scrapes, limits.scrape);
+        let scraper = Scraper::new(collector, text::render_into, limits.scrapes, limits.scrape).viewing(view);
         tokio::task::spawn_local(Rc::new(Server::new(limits, scraper)).run(listener));
         ready(Ok(()));
         // An error is the sender's end, which means the same.

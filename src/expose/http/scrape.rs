@@ -15,9 +15,27 @@ use tokio::time::timeout;
 /// How a snapshot is printed.
 type Render = fn(&Snapshot, &mut String);
 
+/// What is exposed of a snapshot.
+#[derive(Clone)]
+pub(super) struct Viewing(Arc<dyn Fn(&Snapshot) -> Snapshot + Send + Sync>);
+
+impl Viewing {
+    pub(super) fn new(view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
+        Self(Arc::new(view))
+    }
+}
+
+impl fmt::Debug for Viewing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Viewing").finish_non_exhaustive()
+    }
+}
+
 /// Makes pages.
 pub(super) struct Scraper {
     collector: Arc<Collector>,
+    /// `None`: all of it.
+    view: Option<Viewing>,
     render: Render,
     /// One for each scrape under way, until its response is sent: so many pages are in memory at most.
     places: Arc<Semaphore>,
@@ -35,7 +53,12 @@ impl fmt::Debug for Scraper {
 impl Scraper {
     pub(super) fn new(collector: Arc<Collector>, render: Render, scrapes: usize, limit: Duration) -> Self {
         let places = Arc::new(Semaphore::new(scrapes.min(Semaphore::MAX_PERMITS)));
-        Self { collector, render, places, limit, last: RefCell::default() }
+        Self { collector, view: None, render, places, limit, last: RefCell::default() }
+    }
+
+    /// The same with another view.
+    pub(super) fn viewing(self, view: Option<Viewing>) -> Self {
+        Self { view, ..self }
     }
 
     /// Has a page made of what is recorded by now, within the client's `patience` and the own limit.
@@ -62,7 +85,10 @@ impl Scraper {
             return Ok(Rc::clone(page));
         }
         let old = last.take().map(|(_, page)| page);
-        let render = || Page::render(old, |text| (self.render)(&snapshot, text));
+        let render = || {
+            let viewed = self.view.as_ref().map(|view| view.0(&snapshot));
+            Page::render(old, |text| (self.render)(viewed.as_ref().unwrap_or(&snapshot), text))
+        };
         let page = Rc::new(catch_unwind(AssertUnwindSafe(render)).map_err(|_| Refusal::Broken)?);
         *last = Some((snapshot, Rc::clone(&page)));
         Ok(page)

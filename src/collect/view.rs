@@ -1,0 +1,65 @@
+//! The same recordings under other names: a [`View`] makes families out of a snapshot's, in other units, with other
+//! labels and other buckets. With them [`Snapshot::viewed`] makes a snapshot again, which every renderer prints.
+//!
+//! What can be shared is: a histogram's cells stay the source's, and the label sets, with what the lines of a page
+//! begin with, are kept for as long as the sources have the same series.
+
+mod plan;
+mod table;
+
+use super::histogram::Sums;
+use super::snapshot::{FamilySnapshot, Snapshot};
+use crate::error::Error;
+use crate::sync::Mutex;
+use plan::Plan;
+#[cfg_attr(not(test), allow(unused_imports, reason = "for name profiles"))]
+pub(crate) use table::{Rule, Source, Sources, ViewFamily, ViewKind};
+
+/// A table of families to be made out of a snapshot's.
+#[derive(Debug)]
+pub(crate) struct View {
+    families: Vec<ViewFamily>,
+    /// By family, what was worked out for the last snapshot.
+    plans: Mutex<Vec<Option<Plan>>>,
+}
+
+impl View {
+    /// Checks the table as far as that goes without its sources; [`View::faults`] checks the rest.
+    ///
+    /// # Errors
+    ///
+    /// A name or label that no format allows, two families with a sample name in common, rules that are not one per
+    /// label, a ladder that is not ascending, a quotient that is no gauge, a power of ten beyond 18.
+    pub(crate) fn new(families: Vec<ViewFamily>) -> Result<Self, Error> {
+        table::check(&families)?;
+        let plans = Mutex::new(families.iter().map(|_| None).collect());
+        Ok(Self { families, plans })
+    }
+
+    /// The families, in the order of the table. Left out is one whose sources are not there, switched off or without
+    /// series; where some are there, these make it. A source that does not fit (see [`View::faults`]) adds nothing.
+    ///
+    /// A series that several make starts anew, for [`Snapshot::since`] and for whoever reads its rate, when one of them
+    /// is removed.
+    ///
+    /// Costs a search for each source among the families that moved, and copying the values; where histograms are
+    /// merged, adding up their cells.
+    pub(crate) fn apply(&self, base: &Snapshot) -> Vec<FamilySnapshot> {
+        let mut plans = self.plans.lock();
+        let mut sums = Sums::default();
+        let apply = |(family, slot): (&ViewFamily, &mut Option<Plan>)| {
+            let mut plan = slot.take();
+            if !plan.as_mut().is_some_and(|plan| plan.holds(family, base)) {
+                plan = Some(Plan::new(family, base, plan.as_ref()));
+            }
+            slot.insert(plan?).family(family, base, &mut sums)
+        };
+        self.families.iter().zip(plans.iter_mut()).filter_map(apply).collect()
+    }
+
+    /// What of the table does not fit `base`, in which every source ought to be: sources and labels that it does not
+    /// have, kinds and ticks that do not go together, bounds at which the counts of a source are not exact.
+    pub(crate) fn faults(&self, base: &Snapshot) -> Vec<String> {
+        self.families.iter().flat_map(|family| table::faults(family, base)).collect()
+    }
+}

@@ -1,0 +1,246 @@
+//! How one family of a view is made out of a snapshot, worked out once for as long as the sources have the same series.
+
+use super::super::histogram::{HistogramSnapshot, Sums};
+use super::super::snapshot::{Column, FamilySnapshot, Snapshot, Values};
+use super::table::{Rule, Source, ViewFamily, ViewKind, cells, places};
+use crate::bucket::{Grid, Ladder};
+use crate::describe::{Descriptor, Kind, LabelSets, LabelValues};
+use smallvec::smallvec;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What a family is made of, and into which of its series each series of its sources goes.
+#[derive(Debug)]
+pub(super) struct Plan {
+    desc: Arc<Descriptor>,
+    labels: Arc<LabelSets>,
+    /// `None`: it is not there.
+    sources: Vec<Option<Taken>>,
+    /// For histograms.
+    cells: Option<(Arc<Grid>, Arc<Ladder>)>,
+}
+
+/// One source as it was in the snapshot for which the plan was made.
+#[derive(Debug)]
+struct Taken {
+    /// Its place among the families, where it is found again without a search.
+    at: usize,
+    desc: Arc<Descriptor>,
+    labels: Arc<LabelSets>,
+    /// Of each of its series, the place among the view's. None at all where it does not fit.
+    targets: Vec<Option<usize>>,
+}
+
+impl Plan {
+    /// The plan for `base`. As many of the label sets as can be are the ones of `old`.
+    pub(super) fn new(family: &ViewFamily, base: &Snapshot, old: Option<&Self>) -> Self {
+        let mut mapped: Vec<Option<Vec<Option<LabelValues>>>> = Vec::new();
+        let mut sources: Vec<Option<Taken>> = Vec::new();
+        let mut found: Option<(&Arc<Grid>, &Ladder)> = None;
+        for rules in family.sources.all() {
+            let at = position(base, rules.metric, 0);
+            let source = at.map(|at| &base.families()[at]);
+            let fitting = source.filter(|source| family.has_kind(&source.desc) && has_ticks(source, found));
+            let here = fitting.and_then(cells);
+            if found.is_none_or(|(grid, _)| here.is_some_and(|(here, _)| here.layout().max() > grid.layout().max())) {
+                found = here.or(found);
+            }
+            mapped.push(fitting.and_then(|source| map(rules, source)));
+            sources.push(at.zip(source).map(|(at, source)| Taken {
+                at,
+                desc: Arc::clone(&source.desc),
+                labels: Arc::clone(&source.labels),
+                targets: Vec::new(),
+            }));
+        }
+        let sets: BTreeSet<LabelValues> = mapped.iter().flatten().flatten().flatten().cloned().collect();
+        let lasting = old.map_or_else(BTreeSet::new, |old| old.lasting(&sources));
+        let sets: Vec<_> = sets.into_iter().map(|set| lasting.get(&set).cloned().unwrap_or(set)).collect();
+        for (source, mapped) in sources.iter_mut().zip(mapped) {
+            if let (Some(source), Some(mapped)) = (source, mapped) {
+                let target = |set: Option<LabelValues>| sets.binary_search(&set?).ok();
+                source.targets = mapped.into_iter().map(target).collect();
+            }
+        }
+        let cells = found.map(|(grid, declared)| (Arc::clone(grid), Arc::new(family.ladder(grid, declared))));
+        let descs: Vec<_> = sources.iter().flatten().map(|source| &source.desc).collect();
+        let desc = Arc::new(family.describe(kind(family, &descs), &descs));
+        Self { desc, labels: Arc::new(LabelSets::new(sets)), sources, cells }
+    }
+
+    /// Whether this is the plan for `base` too; finds the sources in it.
+    pub(super) fn holds(&mut self, family: &ViewFamily, base: &Snapshot) -> bool {
+        self.sources.iter_mut().zip(family.sources.all()).all(|(taken, rules)| {
+            let at = position(base, rules.metric, taken.as_ref().map_or(0, |taken| taken.at));
+            let (Some(taken), Some(at)) = (taken.as_mut(), at) else { return taken.is_none() && at.is_none() };
+            taken.at = at;
+            let source = &base.families()[at];
+            Arc::ptr_eq(&source.labels, &taken.labels) && Arc::ptr_eq(&source.desc, &taken.desc)
+        })
+    }
+
+    /// The label sets that stand for the same series as before, and perhaps for new ones besides, where `sources` are
+    /// the ones now.
+    fn lasting(&self, sources: &[Option<Taken>]) -> BTreeSet<LabelValues> {
+        let mut lasts = vec![true; self.labels.sets.len()];
+        for (before, now) in self.sources.iter().zip(sources) {
+            let (before, now) = match (before, now) {
+                (Some(before), Some(now)) => (before, now),
+                (None, None) => continue,
+                // A metric that is switched on or off takes its totals along.
+                _ => return BTreeSet::new(),
+            };
+            for (set, target) in before.labels.sets.iter().zip(&before.targets) {
+                let is_there =
+                    || now.labels.sets.binary_search(set).is_ok_and(|at| Arc::ptr_eq(&now.labels.sets[at], set));
+                if let Some(target) = target.filter(|_| !is_there()) {
+                    lasts[target] = false;
+                }
+            }
+        }
+        let lasting = self.labels.sets.iter().zip(lasts).filter(|(_, lasts)| *lasts);
+        lasting.map(|(set, _)| Arc::clone(set)).collect()
+    }
+
+    /// The family out of `base`, for which this is the plan.
+    pub(super) fn family(&self, family: &ViewFamily, base: &Snapshot, sums: &mut Sums) -> Option<FamilySnapshot> {
+        let sides = family.sources.dividend().map(|over| self.sources.split_at(over));
+        let is_there = |side: &[Option<Taken>]| side.iter().any(Option::is_some);
+        let lacks_side = sides.is_some_and(|(over, under)| !is_there(over) || !is_there(under));
+        if self.labels.sets.is_empty() || lacks_side {
+            return None;
+        }
+        let values = match (self.desc.kind, sides) {
+            (Kind::Histogram, _) => Values::Histogram(self.histograms(base, sums)?),
+            (_, Some((over, under))) => {
+                let (over, under) = (self.floats(over, base, 0.0), self.floats(under, base, 0.0));
+                // Hits may be read a moment after the queries: no query yet is no share of them.
+                let share = |(over, under)| if under == 0.0 { 0.0 } else { over / under };
+                Values::Gauge(over.into_iter().zip(under).map(share).collect())
+            }
+            (Kind::Counter, None) => {
+                let add = |sum: u64, (values, index): (&Values, usize)| match values {
+                    Values::Counter(values) => sum.wrapping_add(values[index]),
+                    _ => sum,
+                };
+                Values::Counter(self.fold(&self.sources, base, 0, add))
+            }
+            (Kind::UpDownCounter, None) => {
+                let add = |sum: i64, (values, index): (&Values, usize)| match values {
+                    Values::UpDown(values) => sum.wrapping_add(values[index]),
+                    _ => sum,
+                };
+                Values::UpDown(self.fold(&self.sources, base, 0, add))
+            }
+            (kind, None) => {
+                // Minus zero adds nothing even to minus zero.
+                let sums = self.floats(&self.sources, base, -0.0);
+                let values = sums.into_iter().map(|sum| shift(sum, family.power)).collect();
+                if kind.is_counter() { Values::FloatCounter(values) } else { Values::Gauge(values) }
+            }
+        };
+        Some(FamilySnapshot { desc: Arc::clone(&self.desc), labels: Arc::clone(&self.labels), values })
+    }
+
+    fn floats(&self, sources: &[Option<Taken>], base: &Snapshot, zero: f64) -> Column<f64> {
+        self.fold(sources, base, zero, |sum, (values, index)| match values {
+            Values::Counter(values) => sum + values[index] as f64,
+            Values::FloatCounter(values) | Values::Gauge(values) => sum + values[index],
+            Values::UpDown(values) => sum + values[index] as f64,
+            Values::Histogram(_) => sum,
+        })
+    }
+
+    /// One value for each series: what `add` makes of `zero` and the sources' series that go there.
+    fn fold<T: Copy>(
+        &self,
+        sources: &[Option<Taken>],
+        base: &Snapshot,
+        zero: T,
+        add: impl Fn(T, (&Values, usize)) -> T,
+    ) -> Column<T> {
+        let mut sums: Column<T> = smallvec![zero; self.labels.sets.len()];
+        for source in sources.iter().flatten() {
+            let values = &base.families()[source.at].values;
+            for (index, target) in source.targets.iter().enumerate() {
+                if let Some(target) = *target {
+                    sums[target] = add(sums[target], (values, index));
+                }
+            }
+        }
+        sums
+    }
+
+    fn histograms(&self, base: &Snapshot, sums: &mut Sums) -> Option<Vec<HistogramSnapshot>> {
+        let (grid, ladder) = self.cells.as_ref()?;
+        // Most have one member.
+        let mut members: Vec<Column<HistogramSnapshot>> = vec![Column::new(); self.labels.sets.len()];
+        for source in self.sources.iter().flatten() {
+            let values = base.families()[source.at].values.histograms();
+            for (histogram, target) in values.iter().zip(&source.targets) {
+                if let Some(target) = *target {
+                    members[target].push(histogram.viewed(grid, ladder));
+                }
+            }
+        }
+        let merged = members.into_iter().filter_map(|members| {
+            let mut members = members.into_iter();
+            let mut merged = members.next()?;
+            members.for_each(|member| merged.absorb(&member, sums));
+            merged.finish(sums);
+            Some(merged)
+        });
+        Some(merged.collect())
+    }
+}
+
+/// `value · 10^power`.
+fn shift(value: f64, power: i32) -> f64 {
+    // A power of ten is a whole number, and so exact, where it has no sign.
+    let ten = 10_f64.powi(power.abs());
+    if power < 0 { value / ten } else { value * ten }
+}
+
+/// The place of a metric among the families; at `hint` it is found at once.
+fn position(base: &Snapshot, metric: &str, hint: usize) -> Option<usize> {
+    let families = base.families();
+    let is_it = |family: &FamilySnapshot| family.desc.name == metric;
+    if families.get(hint).is_some_and(is_it) { Some(hint) } else { families.iter().position(is_it) }
+}
+
+/// Whether a source has ticks of the same size as what was found before it.
+fn has_ticks(source: &FamilySnapshot, found: Option<(&Arc<Grid>, &Ladder)>) -> bool {
+    cells(source).zip(found).is_none_or(|((_, here), (_, there))| here.scale() == there.scale())
+}
+
+/// Of each series of a source its label values in the view; `None` where the source lacks a label.
+fn map(rules: &Source, source: &FamilySnapshot) -> Option<Vec<Option<LabelValues>>> {
+    let (only, places) = places(rules, &source.desc)?;
+    let map = |set: &LabelValues| -> Option<LabelValues> {
+        if only.iter().zip(rules.only).any(|(&place, (_, value))| *set[place] != **value) {
+            return None;
+        }
+        let value = |(rule, &place): (&Rule, &usize)| match rule {
+            Rule::Same(_) => Some(set[place].clone()),
+            Rule::Mapped(_, translate) => translate(&set[place]).map(Cow::into_owned).map(String::into_boxed_str),
+            Rule::Constant(value) => Some((*value).into()),
+        };
+        rules.labels.iter().zip(&places).map(value).collect()
+    };
+    Some(source.labels.sets.iter().map(map).collect())
+}
+
+/// The kind of metric that a family made of `sources` is: one of whole numbers where they all are.
+fn kind(family: &ViewFamily, sources: &[&Arc<Descriptor>]) -> Kind {
+    let fitting = || sources.iter().filter(|source| family.has_kind(source)).map(|source| source.kind);
+    let is_plain = family.power == 0 && family.sources.dividend().is_none();
+    let is_whole = |kind| matches!(kind, Kind::Counter | Kind::ObservedCounter);
+    match family.kind {
+        ViewKind::Counter if is_plain && fitting().all(is_whole) => Kind::Counter,
+        ViewKind::Counter => Kind::FloatCounter,
+        ViewKind::Gauge if is_plain && fitting().all(|kind| kind == Kind::UpDownCounter) => Kind::UpDownCounter,
+        ViewKind::Gauge => Kind::Gauge,
+        ViewKind::Histogram => Kind::Histogram,
+    }
+}

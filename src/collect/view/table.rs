@@ -1,0 +1,242 @@
+//! What a view is told: families, their sources, and how labels become labels.
+
+use super::super::snapshot::{FamilySnapshot, Snapshot};
+use crate::bucket::{Bound, Grid, Ladder, Scale};
+use crate::describe::{Descriptor, Kind, Level, Unit, check_label, check_metric};
+use crate::error::{Error, ErrorKind};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The largest power of ten between two units: far more than there is, and floats hold it exactly.
+const POWER_MAX: u32 = 18;
+
+/// What a family of a view is exposed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ViewKind {
+    /// Of counters.
+    Counter,
+    /// Of anything but histograms.
+    Gauge,
+    /// Of histograms.
+    Histogram,
+}
+
+/// A family of a view.
+#[derive(Clone, Debug)]
+pub(crate) struct ViewFamily {
+    /// As a metric's own name: exposed with `_` for `.`, with the unit's suffix unless it has it already, and, where it
+    /// is a counter, with `_total` once.
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) kind: ViewKind,
+    pub(crate) unit: Unit,
+    pub(crate) labels: &'static [&'static str],
+    /// Besides those of the registry, over which these go, and `labels` over both.
+    pub(crate) const_labels: Vec<(String, String)>,
+    /// Bucket bounds in this family's unit, ascending, without `+Inf`; `None`: those of the source, converted.
+    pub(crate) ladder: Option<Vec<f64>>,
+    /// One of the sources' unit is `10^power` of this family's: -3 from milliseconds to seconds. Without effect on a
+    /// quotient.
+    pub(crate) power: i32,
+    pub(crate) sources: Sources,
+}
+
+/// What a family of a view is made of.
+#[derive(Clone, Debug)]
+pub(crate) enum Sources {
+    /// Series that meet in one label set are added up, histograms merged.
+    Sum(Vec<Source>),
+    /// One sum divided by another, as a gauge; 0 where the divisor is. Left out where one side has no source at all.
+    Quotient { over: Vec<Source>, under: Vec<Source> },
+}
+
+impl Sources {
+    /// All of them: those of the dividend first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Source> {
+        let (first, second): (_, &[Source]) = match self {
+            Self::Sum(sources) => (sources, &[]),
+            Self::Quotient { over, under } => (over, under),
+        };
+        first.iter().chain(second)
+    }
+
+    /// How many are of the dividend; `None` where nothing is divided.
+    pub(super) fn dividend(&self) -> Option<usize> {
+        match self {
+            Self::Sum(_) => None,
+            Self::Quotient { over, .. } => Some(over.len()),
+        }
+    }
+}
+
+/// A metric of the snapshot that a view is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// Its own name.
+    pub(crate) metric: &'static str,
+    /// Only series with these label values.
+    pub(crate) only: &'static [(&'static str, &'static str)],
+    /// One for each label of the view's family. Labels that none names are dropped.
+    pub(crate) labels: Vec<Rule>,
+}
+
+/// Where a label's value comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rule {
+    /// The source's label of this name.
+    Same(&'static str),
+    /// As `Same`, then translated; series for which that gives `None` are left out.
+    Mapped(&'static str, fn(&str) -> Option<Cow<'static, str>>),
+    Constant(&'static str),
+}
+
+impl ViewFamily {
+    /// The description, as a metric of `kind`, made of `sources`.
+    pub(super) fn describe(&self, kind: Kind, sources: &[&Arc<Descriptor>]) -> Descriptor {
+        let registry = sources.first().map_or(&[][..], |source| &source.const_labels);
+        let is_free = |name: &String| {
+            !self.labels.contains(&name.as_str()) && !self.const_labels.iter().any(|(own, _)| own == name)
+        };
+        let registry = registry.iter().filter(|(name, _)| is_free(name));
+        let own = self.const_labels.iter().filter(|(name, _)| !self.labels.contains(&name.as_str()));
+        Descriptor {
+            name: self.name.to_owned(),
+            base: Descriptor::base(None, self.name, kind, self.unit),
+            help: self.help.to_owned(),
+            kind,
+            unit: self.unit,
+            level: sources.first().map_or(Level::None, |source| source.level),
+            labels: self.labels.iter().map(|&label| label.to_owned()).collect(),
+            const_labels: registry.chain(own).cloned().collect(),
+            // The engine's own have no limit, by which one tells that their label sets are made for each snapshot.
+            limit: sources.iter().map(|source| source.limit).max().unwrap_or(0),
+            grid: None,
+        }
+    }
+
+    pub(super) fn has_kind(&self, source: &Descriptor) -> bool {
+        match self.kind {
+            ViewKind::Counter => source.kind.is_counter(),
+            ViewKind::Gauge => source.kind != Kind::Histogram,
+            ViewKind::Histogram => source.kind == Kind::Histogram,
+        }
+    }
+
+    /// How this is exposed out of the cells of `grid`, which `declared` exposes.
+    pub(super) fn ladder(&self, grid: &Grid, declared: &Ladder) -> Ladder {
+        let scale = declared.scale().shifted(self.power);
+        let bounds = match &self.ladder {
+            Some(ladder) => {
+                let ticks = |value| scale.ticks(value).unwrap_or(u64::MAX);
+                ladder.iter().map(|&value| Bound { value: value + 0.0, ticks: ticks(value) }).collect()
+            }
+            None => {
+                let bounds = declared.bounds().iter();
+                bounds.map(|bound| Bound { value: Scale::shift(bound.value, self.power), ..*bound }).collect()
+            }
+        };
+        Ladder::new(grid, scale, bounds)
+    }
+}
+
+/// The cells of a histogram family, and how they are exposed; `None` for one of another kind.
+pub(super) fn cells(family: &FamilySnapshot) -> Option<(&Arc<Grid>, &Ladder)> {
+    if let Some(grid) = &family.desc.grid {
+        return Some((grid, grid.ladder()));
+    }
+    // A view's own families are exposed otherwise than their cells were declared.
+    let histogram = family.values.histograms().first()?;
+    Some((histogram.grid(), histogram.ladder()))
+}
+
+/// What the labels of a source are taken from, by their place in `source`; `None` where it lacks one that is named.
+pub(super) fn places(rules: &Source, source: &Descriptor) -> Option<(Vec<usize>, Vec<usize>)> {
+    let place = |label: &str| source.labels.iter().position(|own| own == label);
+    let of_rule = |rule: &Rule| match rule {
+        Rule::Same(label) | Rule::Mapped(label, _) => place(label),
+        // Looked at by no one.
+        Rule::Constant(_) => Some(0),
+    };
+    let only = rules.only.iter().map(|(label, _)| place(label)).collect::<Option<_>>()?;
+    Some((only, rules.labels.iter().map(of_rule).collect::<Option<_>>()?))
+}
+
+pub(super) fn check(families: &[ViewFamily]) -> Result<(), Error> {
+    let mut exposed: BTreeMap<String, &str> = BTreeMap::new();
+    for family in families {
+        let name = family.name;
+        check_metric(name)?;
+        let constant = family.const_labels.iter().map(|(label, _)| label.as_str());
+        let labels: Vec<&str> = family.labels.iter().copied().chain(constant).collect();
+        for (index, label) in labels.iter().enumerate() {
+            check_label(name, label, family.kind == ViewKind::Histogram)?;
+            if labels[..index].contains(label) {
+                let text = format!("{name}: label {label:?} is given twice: remove one of them");
+                return Err(Error::new(ErrorKind::Name, text));
+            }
+        }
+        let wrong = |text: String| Error::new(ErrorKind::Setting, format!("{name}: {text}"));
+        if let Some(source) = family.sources.all().find(|source| source.labels.len() != family.labels.len()) {
+            let (rules, labels) = (source.labels.len(), family.labels.len());
+            let metric = source.metric;
+            return Err(wrong(format!("{metric} has {rules} rules for {labels} labels: give one for each")));
+        }
+        if family.sources.dividend().is_some() && family.kind != ViewKind::Gauge {
+            return Err(wrong("a quotient may rise and fall: expose it as a gauge".to_owned()));
+        }
+        if family.power.unsigned_abs() > POWER_MAX {
+            return Err(wrong(format!("no two units are 10^{} of each other: correct the power", family.power)));
+        }
+        let ladder = family.ladder.as_deref().unwrap_or(&[]);
+        if let Some(bound) = ladder.iter().find(|bound| !bound.is_finite() || **bound < 0.0) {
+            let text = format!("{name}: {bound} cannot be a bucket bound: use numbers from zero up");
+            return Err(Error::new(ErrorKind::Buckets, text));
+        }
+        if let Some([before, bound]) = ladder.windows(2).find(|pair| pair[1] <= pair[0]) {
+            let text = format!("{name}: bucket bound {bound} follows {before}: list them in ascending order");
+            return Err(Error::new(ErrorKind::Buckets, text));
+        }
+        let kind = match family.kind {
+            ViewKind::Counter => Kind::Counter,
+            ViewKind::Gauge => Kind::Gauge,
+            ViewKind::Histogram => Kind::Histogram,
+        };
+        for sample in family.describe(kind, &[]).exposed_names() {
+            if let Some(other) = exposed.get(&sample) {
+                let text = format!("{name} and {other} would both be exposed as {sample}: rename one of them");
+                return Err(Error::new(ErrorKind::Conflict, text));
+            }
+            exposed.insert(sample, name);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn faults(family: &ViewFamily, base: &Snapshot) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut scale = None;
+    for rules in family.sources.all() {
+        let mut fault = |text: String| faults.push(format!("{}: {} {text}", family.name, rules.metric));
+        let Some(source) = base.families().iter().find(|source| source.desc.name == rules.metric) else {
+            fault("is not in the snapshot".to_owned());
+            continue;
+        };
+        if !family.has_kind(&source.desc) {
+            fault(format!("is a {}, of which no {:?} can be made", source.desc.kind, family.kind));
+            continue;
+        }
+        if places(rules, &source.desc).is_none() {
+            fault(format!("has the labels {:?}, not all that the rules name", source.desc.labels));
+        }
+        if let Some((grid, declared)) = cells(source) {
+            if *scale.get_or_insert(declared.scale()) != declared.scale() {
+                fault(format!("has ticks of {}, unlike the sources before it", declared.scale().tick()));
+            }
+            for bound in family.ladder(grid, declared).inexact(grid) {
+                fault(format!("has no exact count up to {bound} of {:?}", family.unit));
+            }
+        }
+    }
+    faults
+}

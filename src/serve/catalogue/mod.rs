@@ -1,0 +1,149 @@
+//! The catalogue: every instrument of an inference server, as data.
+//!
+//! One row says all: from it come the method of [`Metrics`](super::Metrics), the registration, the late-bound look-up,
+//! the page `docs/METRICS.md`, and the tests. The rows are in the files named after what they measure; a row reads
+//!
+//! ```text
+//! method: Kind "name" UNIT LADDER Level [by Set { label: Enum, .. } | open { label: type, .. }], "help";
+//! ```
+
+mod batch;
+mod cache;
+mod disaggregated;
+mod dkv;
+mod ladders;
+mod labels;
+mod legacy;
+mod maker;
+mod media;
+mod more;
+mod requests;
+mod rows;
+mod tools;
+mod vision;
+
+pub use ladders::Ladder;
+pub use labels::*;
+pub(crate) use maker::Maker;
+
+use crate::{Error, Level, Unit};
+
+/// What an instrument takes, and what it is exposed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Counts one at a time: a counter.
+    Event,
+    /// Adds a whole number: a counter.
+    Count,
+    /// Adds a whole number that may be negative: exposed as a gauge.
+    Delta,
+    /// Is set to a value: a gauge.
+    Value,
+    /// A distribution of times.
+    Time,
+    /// A distribution of whole numbers.
+    Size,
+    /// A distribution of fractional numbers.
+    Real,
+}
+
+/// A label of an instrument.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Its name.
+    pub name: &'static str,
+    /// All values it can have; `None` where these are not known beforehand.
+    pub values: Option<&'static [&'static str]>,
+}
+
+/// Where an instrument comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// MAX serve has it.
+    MaxServe,
+    /// MAX serve had it once.
+    Gone,
+    /// It is tach's own: what the timers know besides, and what other servers' names need.
+    Own,
+}
+
+/// One row of the catalogue.
+#[derive(Debug)]
+pub struct Instrument {
+    /// The name, without `maxserve.` before it.
+    pub name: &'static str,
+    /// The method of [`Metrics`](super::Metrics).
+    pub method: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// The unit it is exposed in.
+    pub unit: Unit,
+    /// The buckets of a distribution.
+    pub ladder: Ladder,
+    /// From which level on it is recorded.
+    pub level: Level,
+    /// Its labels, in order.
+    pub labels: &'static [Label],
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What it tells.
+    pub help: &'static str,
+}
+
+impl Instrument {
+    /// Whether it is a distribution.
+    #[must_use]
+    pub const fn is_histogram(&self) -> bool {
+        matches!(self.kind, Kind::Time | Kind::Size | Kind::Real)
+    }
+}
+
+/// The handles of all instruments.
+#[derive(Debug)]
+pub(crate) struct Instruments {
+    pub(crate) requests: requests::Requests,
+    pub(crate) batch: batch::Batch,
+    pub(crate) cache: cache::Cache,
+    pub(crate) dkv: dkv::Dkv,
+    pub(crate) disaggregated: disaggregated::Disaggregated,
+    pub(crate) vision: vision::Vision,
+    pub(crate) media: media::Media,
+    pub(crate) tools: tools::Tools,
+    pub(crate) more: more::More,
+    pub(crate) legacy: legacy::Legacy,
+}
+
+impl Instruments {
+    pub(crate) fn new(maker: &Maker<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            requests: requests::Requests::new(maker)?,
+            batch: batch::Batch::new(maker)?,
+            cache: cache::Cache::new(maker)?,
+            dkv: dkv::Dkv::new(maker)?,
+            disaggregated: disaggregated::Disaggregated::new(maker)?,
+            vision: vision::Vision::new(maker)?,
+            media: media::Media::new(maker)?,
+            tools: tools::Tools::new(maker)?,
+            more: more::More::new(maker)?,
+            legacy: legacy::Legacy::new(maker)?,
+        })
+    }
+}
+
+const GROUPS: [&[Instrument]; 10] = [
+    &requests::ROWS,
+    &batch::ROWS,
+    &cache::ROWS,
+    &dkv::ROWS,
+    &disaggregated::ROWS,
+    &vision::ROWS,
+    &media::ROWS,
+    &tools::ROWS,
+    &more::ROWS,
+    &legacy::ROWS,
+];
+
+/// Every instrument, in the order of the tables.
+pub fn catalogue() -> impl Iterator<Item = &'static Instrument> {
+    GROUPS.into_iter().flatten()
+}

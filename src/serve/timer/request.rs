@@ -1,0 +1,277 @@
+//! The life of one request.
+
+use super::{Stamp, Step};
+use crate::serve::catalogue::{ByFinish, ByTurn, Finish, Turn};
+use crate::serve::metrics::{Live, Metrics};
+
+/// Where a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It has no place in a batch.
+    Waiting,
+    /// It has a place in a batch.
+    Scheduled,
+}
+
+/// Follows one request from its arrival to its end, and records what follows from it.
+///
+/// A plain value without a thread or an allocation of its own: it may live in an async task, move between threads, and
+/// be dropped at any time, which counts as [`Finish::Abort`]. Every method reads the clock; those that end in `_at` take
+/// the caller's reading instead. What is not told is not recorded: without [`scheduled`](Self::scheduled) there is no
+/// queue time.
+///
+/// ```
+/// use tach::serve::{Finish, METRICS, RequestTimer, Turn};
+///
+/// let mut request = RequestTimer::arrived(&METRICS);
+/// request.input(512, Turn::First); // tokenized
+/// request.admitted(); // handed to the scheduler
+/// request.scheduled(); // has a place in a batch
+/// request.tokens(1); // the first: time to first token
+/// request.tokens(1); // inter-token latency
+/// request.finished(Finish::Stop);
+/// ```
+///
+/// | recorded | from | to |
+/// |---|---|---|
+/// | `input_processing_time` | arrival | [`input`](Self::input) |
+/// | `request_queue_time` | arrival | first [`scheduled`](Self::scheduled) |
+/// | `time_to_first_token` | arrival | first [`tokens`](Self::tokens) |
+/// | `itl` | output event | the next one, once per event: the gap |
+/// | `itl_per_token` | output event | the next one, divided by its tokens, once per token |
+/// | `time_per_output_token` | first token | last token, divided by the tokens after the first: the request's mean |
+/// | `request_prefill_time` | first `scheduled` | first token |
+/// | `request_decode_time` | first token | last token |
+/// | `request_inference_time` | first `scheduled` | last token |
+/// | `output_processing_time` | `input` | the end |
+/// | `request_latency` | arrival | the end |
+#[derive(Debug)]
+#[must_use = "a request that is dropped counts as aborted"]
+pub struct RequestTimer {
+    live: Option<&'static Live>,
+    arrived: Stamp,
+    input: Option<Stamp>,
+    scheduled: Option<Stamp>,
+    first: Option<Stamp>,
+    last: Stamp,
+    tokens: u64,
+    place: Place,
+    awaits_admission: bool,
+}
+
+impl RequestTimer {
+    /// A request has arrived.
+    pub fn arrived(metrics: &Metrics) -> Self {
+        let live = metrics.live();
+        Self::begin(live, live.map_or(Stamp::from_nanos(0), |live| live.clock.now()))
+    }
+
+    /// A request arrived at `now`.
+    pub fn arrived_at(metrics: &Metrics, now: Stamp) -> Self {
+        Self::begin(metrics.live(), now)
+    }
+
+    fn begin(live: Option<&'static Live>, now: Stamp) -> Self {
+        if let Some(live) = live {
+            live.requests.reqs_running.inc();
+            live.requests.reqs_awaiting_admission.inc();
+            live.more.reqs_waiting.inc();
+        }
+        Self {
+            live,
+            arrived: now,
+            input: None,
+            scheduled: None,
+            first: None,
+            last: now,
+            tokens: 0,
+            place: Place::Waiting,
+            awaits_admission: true,
+        }
+    }
+
+    /// Its input is tokenized, and has so many tokens.
+    pub fn input(&mut self, tokens: u64, turn: Turn) {
+        if let Some(live) = self.live {
+            self.input_at(tokens, turn, live.clock.now());
+        }
+    }
+
+    /// As [`input`](Self::input), at `now`.
+    pub fn input_at(&mut self, tokens: u64, turn: Turn, now: Stamp) {
+        let Some(live) = self.live else { return };
+        live.requests.input_tokens.add(tokens);
+        live.requests.input_tokens_per_request.with(ByTurn { turn }).record(tokens);
+        live.requests.input_time.record(now.since(self.arrived));
+        self.input = Some(now);
+    }
+
+    /// It is handed to the scheduler.
+    pub fn admitted(&mut self) {
+        if let Some(live) = self.live
+            && std::mem::take(&mut self.awaits_admission)
+        {
+            live.requests.reqs_awaiting_admission.dec();
+        }
+    }
+
+    /// It has a place in a batch. The first time, its queue time is over.
+    pub fn scheduled(&mut self) {
+        if let Some(live) = self.live {
+            self.scheduled_at(live.clock.now());
+        }
+    }
+
+    /// As [`scheduled`](Self::scheduled), at `now`.
+    pub fn scheduled_at(&mut self, now: Stamp) {
+        let Some(live) = self.live else { return };
+        self.admitted();
+        if self.place == Place::Waiting {
+            self.place = Place::Scheduled;
+            live.more.reqs_waiting.dec();
+            live.more.reqs_scheduled.inc();
+        }
+        if self.scheduled.is_none() {
+            self.scheduled = Some(now);
+            live.more.request_queue_time.record(now.since(self.arrived));
+        }
+    }
+
+    /// It has lost its place in a batch, and waits for another.
+    pub fn preempted(&mut self) {
+        let Some(live) = self.live else { return };
+        live.cache.preemption.inc();
+        self.leave(live);
+        live.more.reqs_waiting.inc();
+    }
+
+    /// Takes it out of the batch, or the queue.
+    fn leave(&mut self, live: &Live) {
+        match std::mem::replace(&mut self.place, Place::Waiting) {
+            Place::Waiting => live.more.reqs_waiting.dec(),
+            Place::Scheduled => live.more.reqs_scheduled.dec(),
+        }
+    }
+
+    /// An output event brought `n` tokens. None is no event.
+    #[inline]
+    pub fn tokens(&mut self, n: u64) {
+        if let Some(live) = self.live {
+            self.tokens_at(n, live.clock.now());
+        }
+    }
+
+    /// As [`tokens`](Self::tokens), at `now`.
+    #[inline]
+    pub fn tokens_at(&mut self, n: u64, now: Stamp) {
+        let Some(live) = self.live else { return };
+        if let Some(gap) = self.advance(live, n, now) {
+            live.requests.itl.record(gap);
+            live.more.itl_per_token.record_n(per_token(gap, n), n);
+        }
+        live.requests.output_tokens.add(n);
+    }
+
+    /// Notes the event. Gives the gap to the one before; none for the first.
+    #[inline]
+    pub(super) fn advance(&mut self, live: &Live, n: u64, now: Stamp) -> Option<u64> {
+        if n == 0 {
+            return None;
+        }
+        self.tokens += n;
+        let before = std::mem::replace(&mut self.last, now);
+        if self.first.is_some() {
+            return Some(now.since(before));
+        }
+        self.begin_output(live, now);
+        None
+    }
+
+    #[cold]
+    fn begin_output(&mut self, live: &Live, now: Stamp) {
+        self.first = Some(now);
+        live.requests.ttft.record(now.since(self.arrived));
+        if let Some(scheduled) = self.scheduled {
+            live.more.request_prefill_time.record(now.since(scheduled));
+        }
+    }
+
+    pub(super) fn live(&self) -> Option<&'static Live> {
+        self.live
+    }
+
+    /// The tokens that it has got so far.
+    #[must_use]
+    pub fn output_tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// It is over.
+    pub fn finished(self, reason: Finish) {
+        if let Some(live) = self.live {
+            self.finished_at(reason, live.clock.now());
+        }
+    }
+
+    /// As [`finished`](Self::finished), at `now`.
+    pub fn finished_at(mut self, reason: Finish, now: Stamp) {
+        self.end(reason, now);
+    }
+
+    fn end(&mut self, reason: Finish, now: Stamp) {
+        let Some(live) = self.live.take() else { return };
+        if std::mem::take(&mut self.awaits_admission) {
+            live.requests.reqs_awaiting_admission.dec();
+        }
+        self.leave(live);
+        live.requests.reqs_running.dec();
+        let by = ByFinish { finished_reason: reason };
+        live.more.requests_finished.with(by).inc();
+        let latency = now.since(self.arrived);
+        live.more.request_latency.with(by).record(latency);
+        if let Some(input) = self.input {
+            live.requests.output_time.record(now.since(input));
+        }
+        let Some(first) = self.first else { return };
+        live.requests.output_tokens_per_request.record(self.tokens);
+        live.more.max_num_generation_tokens.record(self.tokens);
+        let decode = self.last.since(first);
+        live.more.request_decode_time.record(decode);
+        if let Some(scheduled) = self.scheduled {
+            live.more.request_inference_time.record(self.last.since(scheduled));
+        }
+        let tpot = per_token(decode, self.tokens - 1);
+        if self.tokens > 1 {
+            live.requests.time_per_output_token.record(tpot);
+        }
+        if matches!(reason, Finish::Stop | Finish::Length) {
+            live.objectives.judge(live, first.since(self.arrived), tpot, latency);
+        }
+    }
+}
+
+/// A gap by `n` tokens, to the nearest nanosecond; zero by none.
+#[inline]
+pub(super) fn per_token(gap: u64, n: u64) -> u64 {
+    match n {
+        0 => 0,
+        1 => gap,
+        n => (gap + n / 2) / n,
+    }
+}
+
+impl Drop for RequestTimer {
+    fn drop(&mut self) {
+        if let Some(live) = self.live {
+            self.end(Finish::Abort, live.clock.now());
+        }
+    }
+}
+
+impl Step<'_> {
+    /// The request got one token in this step.
+    #[inline]
+    pub fn token(&mut self, request: &mut RequestTimer) {
+        self.tokens(request, 1);
+    }
+}
