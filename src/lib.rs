@@ -51,6 +51,9 @@
 
 #![cfg_attr(tach_loom, allow(dead_code, unused_imports, reason = "the models reach the cores only"))]
 
+// So that what the derives write names this crate from within it too.
+extern crate self as tach;
+
 mod bucket;
 mod collect;
 #[cfg(not(tach_loom))]
@@ -74,10 +77,12 @@ pub use collect::model;
 pub use expose::http;
 #[cfg(all(feature = "http", not(tach_loom)))]
 pub use expose::http::{Exporter, ExporterBuilder};
+#[cfg(all(feature = "derive", not(tach_loom)))]
+pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]
 pub use {
     collect::{Collector, HistogramSnapshot, Snapshot},
-    describe::{Level, STATIC_MAX_LEVEL, Unit},
+    describe::{Label, LabelSet, LabelText, LabelValue, Level, STATIC_MAX_LEVEL, Unit},
     error::{Error, ErrorKind},
     expose::text,
     record::{
@@ -87,6 +92,7 @@ pub use {
         histogram::Histogram,
     },
     registry::{
-        Family, Labelled, LazyCounter, Metric, MetricBuilder, Recording, Registry, RegistryBuilder, Unlabelled, global,
+        Family, Labelled, LazyCounter, Metric, MetricBuilder, Recording, Registry, RegistryBuilder, SeriesRef, Typed,
+        TypedFamily, Unlabelled, global,
     },
 };

@@ -51,6 +51,8 @@ pub(crate) struct Descriptor {
     pub(crate) unit: Unit,
     pub(crate) level: Level,
     pub(crate) labels: Box<[String]>,
+    /// The type whose values are the label sets, if there is one.
+    pub(crate) label_set: Option<&'static str>,
     /// Labels with the same value on every series of the registry.
     pub(crate) const_labels: Arc<[(String, String)]>,
     /// The most series, besides the one for overflow.
@@ -99,12 +101,14 @@ impl Descriptor {
                 format!("tick {}, {} digits, at most {} ticks", g.ladder().scale().tick(), g.digits(), g.limit())
             })
         };
-        let pairs: [(&str, String, String); 9] = [
+        let label_set = |d: &Self| d.label_set.unwrap_or("none").to_owned();
+        let pairs: [(&str, String, String); 10] = [
             ("kind", self.kind.to_string(), other.kind.to_string()),
             ("help", format!("{:?}", self.help), format!("{:?}", other.help)),
             ("unit", format!("{:?}", self.unit), format!("{:?}", other.unit)),
             ("level", format!("{:?}", self.level), format!("{:?}", other.level)),
             ("labels", format!("{:?}", self.labels), format!("{:?}", other.labels)),
+            ("label set type", label_set(self), label_set(other)),
             ("limit", self.limit.to_string(), other.limit.to_string()),
             ("buckets", format!("{:?}", bounds(self)), format!("{:?}", bounds(other))),
             ("exact bounds", format!("{:?}", exact(self)), format!("{:?}", exact(other))),

@@ -1,9 +1,11 @@
 //! What a metric is called and what it means: plain data that registering, collecting and exposing share.
 
 mod descriptor;
+mod label;
 mod name;
 
 pub(crate) use descriptor::{Descriptor, Kind, LabelSets, LabelValues, Lines};
+pub use label::{Label, LabelSet, LabelText, LabelValue};
 pub(crate) use name::{check_label, check_metric, check_namespace};
 
 /// The unit a metric is exposed in. It becomes a suffix of the exposed name unless the name has it already.

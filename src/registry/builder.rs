@@ -3,11 +3,14 @@
 use super::Registry;
 use super::family::Family;
 use super::metric::{Core, Metric};
+use super::typed::{TypedFamily, check_set};
 use crate::bucket::{Bound, Grid, MAX_TICKS, Scale};
-use crate::describe::{Descriptor, Kind, LabelValues, Level, Unit, check_label, check_metric};
+use crate::describe::{Descriptor, Kind, LabelSet, LabelValues, Level, Unit, check_label, check_metric};
 use crate::error::{Error, ErrorKind};
 use crate::record::histogram::Histogram;
 use crate::{Counter, Gauge};
+use std::any::type_name;
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -23,6 +26,15 @@ pub struct Unlabelled;
 /// `N` label names: [`MetricBuilder::build`] makes a [`Family`].
 #[derive(Debug)]
 pub struct Labelled<const N: usize>([String; N]);
+
+/// The labels of a [`LabelSet`]: [`MetricBuilder::build`] makes a [`TypedFamily`].
+pub struct Typed<L>(PhantomData<fn(L)>);
+
+impl<L> fmt::Debug for Typed<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Typed<{}>", type_name::<L>())
+    }
+}
 
 /// What is declared of a histogram.
 #[derive(Debug)]
@@ -68,6 +80,19 @@ impl<M: Metric> MetricBuilder<M> {
 
     /// Label names: the metric becomes a family with a series for each set of values.
     pub fn labels<const N: usize>(self, names: [&str; N]) -> MetricBuilder<M, Labelled<N>> {
+        self.labelled(Labelled(names.map(str::to_owned)))
+    }
+
+    /// A type whose fields are the labels: the metric becomes a family with a series for each of its values. See
+    /// [`LabelSet`] for how to make one.
+    ///
+    /// Under one name there is one family: [`MetricBuilder::labels`], or another type, conflicts with it, even if the
+    /// label names are the same.
+    pub fn label_set<L: LabelSet + 'static>(self) -> MetricBuilder<M, Typed<L>> {
+        self.labelled(Typed(PhantomData))
+    }
+
+    fn labelled<L>(self, labels: L) -> MetricBuilder<M, L> {
         MetricBuilder {
             registry: self.registry,
             name: self.name,
@@ -76,7 +101,7 @@ impl<M: Metric> MetricBuilder<M> {
             level: self.level,
             limit: self.limit,
             resolution: self.resolution,
-            labels: Labelled(names.map(str::to_owned)),
+            labels,
             metric: PhantomData,
         }
     }
@@ -113,6 +138,28 @@ impl<M: Metric, const N: usize> MetricBuilder<M, Labelled<N>> {
     pub fn build(self) -> Result<Family<M, N>, Error> {
         let desc = self.describe(self.labels.0.to_vec().into_boxed_slice())?;
         self.registry.register(desc, Family::new)
+    }
+}
+
+impl<M: Metric, L: LabelSet + 'static> MetricBuilder<M, Typed<L>> {
+    /// The most series, 2000 unless told. Label sets of an open type beyond it share one whose label values all are
+    /// `tach_overflow`; a closed type of more is an error.
+    pub fn limit(mut self, series: usize) -> Self {
+        self.limit = series;
+        self
+    }
+
+    /// Makes the family: with all series, at zero, if the label set is closed, and otherwise without any at first.
+    ///
+    /// # Errors
+    ///
+    /// As for a metric without labels, and a label name that is reserved, illegal or given twice; a closed label set with
+    /// more combinations than the limit.
+    pub fn build(self) -> Result<TypedFamily<M, L>, Error> {
+        let labels = L::LABELS.iter().map(|label| label.name.to_owned()).collect();
+        let desc = Descriptor { label_set: Some(type_name::<L>()), ..self.describe(labels)? };
+        check_set(&self.name, L::LABELS, self.limit)?;
+        self.registry.register(desc, TypedFamily::new)
     }
 }
 
@@ -159,6 +206,7 @@ impl<M: Metric, L> MetricBuilder<M, L> {
             unit: self.unit,
             level: self.level,
             labels,
+            label_set: None,
             const_labels: Arc::clone(&config.const_labels),
             limit: self.limit,
             grid: if M::KIND == Kind::Histogram { Some(Arc::new(self.grid()?)) } else { None },

@@ -8,11 +8,14 @@ mod builder;
 mod config;
 mod entry;
 mod family;
+mod key;
 mod lazy;
 mod metric;
 mod own;
+mod table;
+mod typed;
 
-pub use builder::{Labelled, MetricBuilder, Unlabelled};
+pub use builder::{Labelled, MetricBuilder, Typed, Unlabelled};
 pub use config::{Recording, RegistryBuilder};
 pub(crate) use entry::Series;
 use entry::{Changes, Entry};
@@ -21,6 +24,7 @@ pub use lazy::LazyCounter;
 pub(crate) use metric::Core;
 pub use metric::Metric;
 pub(crate) use own::{Met, Own};
+pub use typed::{SeriesRef, TypedFamily};
 
 use crate::describe::{Descriptor, LabelValues, Level, STATIC_MAX_LEVEL};
 use crate::error::{Error, ErrorKind};
@@ -250,7 +254,9 @@ impl Registry {
             let same = there.handle.get().and_then(|handle| handle.downcast_ref::<H>());
             return match (difference, same) {
                 (None, Some(handle)) => Ok(handle.clone()),
-                (difference, _) => Err(conflict(&desc.name, &there.desc.name, difference.as_deref().unwrap_or("kind"))),
+                (difference, _) => {
+                    Err(conflict(&desc.name, &there.desc.name, difference.as_deref().unwrap_or("type of handle")))
+                }
             };
         }
         self.claim_names(&mut state, &desc)?;

@@ -42,6 +42,7 @@ impl Own {
                 unit,
                 level: Level::None,
                 labels: labels.iter().map(|&label| label.to_owned()).collect(),
+                label_set: None,
                 // A constant label by the name of one of these gives way: twice in a line would fail the whole scrape.
                 const_labels: const_labels.iter().filter(|(name, _)| !labels.contains(&&**name)).cloned().collect(),
                 limit: usize::MAX,

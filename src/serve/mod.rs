@@ -23,8 +23,8 @@ mod profile;
 mod timer;
 
 pub use catalogue::{
-    BatchType, CacheTier, ChatEncoder, Component, Finish, Grammar, Instrument, Kind, Label, Ladder, MediaKind,
-    MediaRejection, MediaSource, Objective, Origin, Refusal, ResponseError, ResponseFormat, SleepState, ToolCallError, ToolChoice,
+    BatchType, CacheTier, ChatEncoder, Component, Finish, Grammar, Instrument, Kind, Ladder, MediaKind, MediaRejection,
+    MediaSource, Objective, Origin, Refusal, ResponseError, ResponseFormat, SleepState, ToolCallError, ToolChoice,
     Turn, catalogue,
 };
 pub use metrics::{METRICS, Metrics};

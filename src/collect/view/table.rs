@@ -111,6 +111,7 @@ impl ViewFamily {
             const_labels: registry.chain(own).cloned().collect(),
             // The engine's own have no limit, by which one tells that their label sets are made for each snapshot.
             limit: sources.iter().map(|source| source.limit).max().unwrap_or(0),
+            label_set: None,
             grid: None,
         }
     }

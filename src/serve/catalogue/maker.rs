@@ -3,7 +3,7 @@
 use super::Instrument;
 use crate::registry::MetricBuilder;
 use crate::serve::Profiles;
-use crate::{Counter, Error, Gauge, Histogram, Level, Recording, Registry, UpDownCounter, Unit};
+use crate::{Counter, Error, Gauge, Histogram, Recording, Registry, Unit, UpDownCounter};
 
 /// The most series of an instrument with an open label, the path of a request say.
 const OPEN_LIMIT: usize = 500;

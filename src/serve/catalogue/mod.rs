@@ -11,8 +11,8 @@ mod batch;
 mod cache;
 mod disaggregated;
 mod dkv;
-mod ladders;
 mod labels;
+mod ladders;
 mod legacy;
 mod maker;
 mod media;
@@ -22,11 +22,11 @@ mod rows;
 mod tools;
 mod vision;
 
-pub use ladders::Ladder;
 pub use labels::*;
+pub use ladders::Ladder;
 pub(crate) use maker::Maker;
 
-use crate::{Error, Level, Unit};
+use crate::{Error, Label, Level, Unit};
 
 /// What an instrument takes, and what it is exposed as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +45,6 @@ pub enum Kind {
     Size,
     /// A distribution of fractional numbers.
     Real,
-}
-
-/// A label of an instrument.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Label {
-    /// Its name.
-    pub name: &'static str,
-    /// All values it can have; `None` where these are not known beforehand.
-    pub values: Option<&'static [&'static str]>,
 }
 
 /// Where an instrument comes from.

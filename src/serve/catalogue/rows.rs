@@ -32,11 +32,8 @@ macro_rules! instruments {
                 ladder: crate::serve::catalogue::ladders::$ladder,
                 level: crate::Level::$level,
                 labels: &[
-                    $($(crate::serve::catalogue::Label {
-                        name: stringify!($label),
-                        values: <$value as crate::LabelValue>::VALUES,
-                    },)+)?
-                    $($(crate::serve::catalogue::Label { name: stringify!($open_label), values: None },)+)?
+                    $($(crate::Label::of::<$value>(stringify!($label)),)+)?
+                    $($(crate::Label::of::<$open_value>(stringify!($open_label)),)+)?
                 ],
                 origin: crate::serve::catalogue::Origin::$origin,
                 help: $help,
@@ -75,22 +72,46 @@ macro_rules! handle {
 
 /// The metric that records a kind.
 macro_rules! metric {
-    (Event) => { crate::Counter };
-    (Count) => { crate::Counter };
-    (Delta) => { crate::UpDownCounter };
-    (Value) => { crate::Gauge };
-    (Time) => { crate::Histogram };
-    (Size) => { crate::Histogram };
-    (Real) => { crate::Histogram };
+    (Event) => {
+        crate::Counter
+    };
+    (Count) => {
+        crate::Counter
+    };
+    (Delta) => {
+        crate::UpDownCounter
+    };
+    (Value) => {
+        crate::Gauge
+    };
+    (Time) => {
+        crate::Histogram
+    };
+    (Size) => {
+        crate::Histogram
+    };
+    (Real) => {
+        crate::Histogram
+    };
 }
 
 /// The builder of a row's metric.
 macro_rules! start {
-    (Event, $maker:expr, $row:expr) => { $maker.counter($row) };
-    (Count, $maker:expr, $row:expr) => { $maker.counter($row) };
-    (Delta, $maker:expr, $row:expr) => { $maker.updown_counter($row) };
-    (Value, $maker:expr, $row:expr) => { $maker.gauge($row) };
-    ($histogram:ident, $maker:expr, $row:expr) => { $maker.histogram($row) };
+    (Event, $maker:expr, $row:expr) => {
+        $maker.counter($row)
+    };
+    (Count, $maker:expr, $row:expr) => {
+        $maker.counter($row)
+    };
+    (Delta, $maker:expr, $row:expr) => {
+        $maker.updown_counter($row)
+    };
+    (Value, $maker:expr, $row:expr) => {
+        $maker.gauge($row)
+    };
+    ($histogram:ident, $maker:expr, $row:expr) => {
+        $maker.histogram($row)
+    };
 }
 
 /// The method that records a row: the value, then the labels in the order of the table.
@@ -124,7 +145,7 @@ macro_rules! series {
         $handle.with(crate::serve::catalogue::labels::$set { $($label),+ })
     };
     ($handle:expr, open { $($label:ident),+ }) => {
-        $handle.with([$(crate::LabelValue::text(&$label, &mut crate::LabelBuffer::new())),+])
+        $handle.with([$(crate::LabelValue::text(&$label, &mut crate::LabelText::new())),+])
     };
 }
 

@@ -20,7 +20,8 @@ pub struct Objectives {
 impl Objectives {
     /// Judges a request that ended well; all times in nanoseconds.
     pub(super) fn judge(&self, instruments: &Instruments, ttft: u64, tpot: u64, e2e: u64) {
-        let all = [(Objective::Ttft, self.ttft, ttft), (Objective::Tpot, self.tpot, tpot), (Objective::E2e, self.e2e, e2e)];
+        let all =
+            [(Objective::Ttft, self.ttft, ttft), (Objective::Tpot, self.tpot, tpot), (Objective::E2e, self.e2e, e2e)];
         if all.iter().all(|(_, limit, _)| limit.is_none()) {
             return;
         }

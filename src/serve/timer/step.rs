@@ -57,7 +57,16 @@ impl<'a> StepTimer<'a> {
     #[inline]
     pub fn step_at(&mut self, now: Stamp) -> Step<'_> {
         let took = now.since(std::mem::replace(&mut self.ended, now));
-        Step { live: self.metrics.live(), timer: std::marker::PhantomData, now, took, output: 0, gap: 0, n: 1, times: 0 }
+        Step {
+            live: self.metrics.live(),
+            timer: std::marker::PhantomData,
+            now,
+            took,
+            output: 0,
+            gap: 0,
+            n: 1,
+            times: 0,
+        }
     }
 }
 

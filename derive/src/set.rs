@@ -1,0 +1,116 @@
+//! `#[derive(LabelSet)]`.
+
+use crate::name::{Text, check_all, check_outer};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Data, DeriveInput, Error, Field, Fields, FieldsNamed, GenericParam, Generics, Ident, Result, Type};
+
+pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
+    let fields = fields(input)?;
+    check_outer(&input.attrs, "field")?;
+    let ident = |field: &Field| field.ident.clone().expect("named fields");
+    let idents: Vec<Ident> = fields.named.iter().map(ident).collect();
+    let text = |(field, ident): (&Field, &Ident)| Text::of(&field.attrs, ident, str::to_owned);
+    let texts = fields.named.iter().zip(&idents).map(text).collect::<Result<Vec<_>>>()?;
+    check_all(&texts, "label", Text::check_name)?;
+
+    let name = &input.ident;
+    let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
+    let predicates = where_clause.map(|clause| clause.predicates.iter());
+    let predicates = predicates.into_iter().flatten();
+    let bounds = bounds(&input.generics, fields);
+    let elsewhere = elsewhere(&input.generics);
+    let labels = fields
+        .named
+        .iter()
+        .zip(&texts)
+        .map(|(Field { ty, .. }, Text { text, .. })| quote_spanned!(ty.span()=> ::tach::Label::of::<#ty>(#text)));
+    Ok(quote! {
+        #[automatically_derived]
+        impl #impl_generics ::tach::LabelSet for #name #type_generics
+        where
+            #(#predicates,)*
+            #(#bounds,)*
+        {
+            type At<'__at> = #name #elsewhere;
+
+            const LABELS: &'static [::tach::Label] = &[#(#labels),*];
+
+            #[inline]
+            fn index(&self) -> ::core::primitive::usize {
+                let index = 0;
+                #(let index = ::tach::Label::digit(index, &self.#idents);)*
+                index
+            }
+
+            #[inline]
+            fn texts<__Then>(&self, then: impl ::core::ops::FnOnce(&[&::core::primitive::str]) -> __Then) -> __Then {
+                then(&[#(::tach::LabelValue::text(&self.#idents, &mut ::tach::LabelText::new())),*])
+            }
+        }
+    })
+}
+
+/// The fields that are to be labels.
+fn fields(input: &DeriveInput) -> Result<&FieldsNamed> {
+    let text = match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(fields) if !fields.named.is_empty() => return Ok(fields),
+            Fields::Unnamed(_) => {
+                "the fields of a label set are its labels, and need names: write struct S { label: T }"
+            }
+            Fields::Named(_) | Fields::Unit => {
+                "a label set without fields has no labels: leave label_set(..) out instead"
+            }
+        },
+        Data::Enum(_) => {
+            "LabelSet is derived for a struct, whose fields are the labels; for an enum that is one label's values derive \
+             LabelValue, and make it a field"
+        }
+        Data::Union(_) => "LabelSet is derived for a struct, whose fields are the labels; a union's cannot be read",
+    };
+    Err(Error::new_spanned(&input.ident, text))
+}
+
+/// What the implementation asks of type parameters; and of the types of fields without parameters, which makes a type
+/// that is no label value one error, and not one for each use.
+fn bounds(generics: &Generics, fields: &FieldsNamed) -> Vec<TokenStream> {
+    let parameters = generics.type_params().map(|parameter| {
+        let ident = &parameter.ident;
+        quote!(#ident: ::tach::LabelValue + 'static)
+    });
+    let plain = fields.named.iter().map(|field| &field.ty).filter(|ty| is_plain(ty, generics));
+    parameters.chain(plain.map(|ty| quote_spanned!(ty.span()=> #ty: ::tach::LabelValue))).collect()
+}
+
+/// Whether a type names neither a lifetime nor a parameter. (Of one that does, a bound would hide how it holds.)
+fn is_plain(ty: &Type, generics: &Generics) -> bool {
+    let parameters: Vec<&Ident> = generics.params.iter().filter_map(ident).collect();
+    fn plain(tokens: TokenStream, parameters: &[&Ident]) -> bool {
+        tokens.into_iter().all(|token| match token {
+            TokenTree::Group(group) => plain(group.stream(), parameters),
+            TokenTree::Ident(ident) => !parameters.contains(&&ident),
+            TokenTree::Punct(punct) => punct.as_char() != '\'',
+            TokenTree::Literal(_) => true,
+        })
+    }
+    plain(ty.to_token_stream(), &parameters)
+}
+
+fn ident(parameter: &GenericParam) -> Option<&Ident> {
+    match parameter {
+        GenericParam::Lifetime(_) => None,
+        GenericParam::Type(parameter) => Some(&parameter.ident),
+        GenericParam::Const(parameter) => Some(&parameter.ident),
+    }
+}
+
+/// The type's arguments with `'__at` for every lifetime.
+fn elsewhere(generics: &Generics) -> TokenStream {
+    let arguments = generics.params.iter().map(|parameter| match ident(parameter) {
+        Some(ident) => ident.to_token_stream(),
+        None => quote!('__at),
+    });
+    quote!(<#(#arguments),*>)
+}
