@@ -18,7 +18,10 @@
 //! ```
 
 mod catalogue;
+mod info;
 mod metrics;
+#[cfg_attr(not(test), allow(dead_code, reason = "for `start`"))]
+mod process;
 mod profile;
 mod timer;
 
@@ -27,6 +30,7 @@ pub use catalogue::{
     MediaSource, Objective, Origin, Refusal, ResponseError, ResponseFormat, SleepState, ToolCallError, ToolChoice,
     Turn, catalogue,
 };
+pub use info::CacheConfig;
 pub use metrics::{METRICS, Metrics};
 pub use profile::{Identity, Profile, Profiles};
 pub use timer::{Clock, ManualClock, Objectives, RequestTimer, Stamp, Step, StepStats, StepTimer};
