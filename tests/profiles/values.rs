@@ -95,7 +95,6 @@ fn sums_and_totals_agree_between_profiles() {
         ("maxserve_request_queue_time_milliseconds_sum", "vllm:request_queue_time_seconds_sum", 1e-3),
         ("maxserve_request_decode_time_milliseconds_sum", "vllm:request_decode_time_seconds_sum", 1e-3),
         ("maxserve_time_per_output_token_milliseconds_sum", "vllm:request_time_per_output_token_seconds_sum", 1e-3),
-        ("maxserve_itl_per_token_milliseconds_count", "sglang:inter_token_latency_seconds_count", 1.0),
         ("maxserve_num_output_tokens_total", "vllm:generation_tokens_total", 1.0),
         ("maxserve_num_input_tokens_total", "sglang:prompt_tokens_total", 1.0),
         ("maxserve_requests_finished_total", "vllm:request_success_total", 1.0),
@@ -122,7 +121,7 @@ fn parts_and_sums_are_made_of_what_they_say() {
     let _running = server.work();
     let page = server.page();
     // Of 300 prompt tokens 128 were found on the device, 64 beyond it, and 108 computed.
-    let expected: [Expected; 21] = [
+    let expected: [Expected; 22] = [
         ("vllm:prefix_cache_queries_total", &[], 300.0),
         ("vllm:prefix_cache_hits_total", &[], 128.0),
         ("vllm:gpu_prefix_cache_queries_total", &[], 300.0),
@@ -144,7 +143,8 @@ fn parts_and_sums_are_made_of_what_they_say() {
         ("gen_ai_server_request_duration_seconds_count", &[("error_type", "error")], 1.0),
         ("gen_ai_server_request_duration_seconds_count", &[("error_type", "abort")], 1.0),
         ("gen_ai_server_request_duration_seconds_count", &[], 4.0),
-        // Each had 300 tokens of input and 4 of output.
+        // Each had 300 tokens of input, and of output one, then two at once, then one.
+        ("sglang:inter_token_latency_seconds_count", &[], 12.0),
         ("gen_ai_client_token_usage_sum", &[("gen_ai_token_type", "output")], 16.0),
     ];
     for (name, labels, value) in expected {

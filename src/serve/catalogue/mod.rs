@@ -17,6 +17,7 @@ mod legacy;
 mod maker;
 mod media;
 mod more;
+mod needed;
 mod requests;
 mod rows;
 mod tools;
@@ -56,6 +57,8 @@ pub enum Origin {
     Gone,
     /// It is tach's own: what the timers know besides, and what other servers' names need.
     Own,
+    /// As `Own`, and made only where the names of a chosen profile need it.
+    Needed,
 }
 
 /// One row of the catalogue.
@@ -101,6 +104,7 @@ pub(crate) struct Instruments {
     pub(crate) media: media::Media,
     pub(crate) tools: tools::Tools,
     pub(crate) more: more::More,
+    pub(crate) needed: needed::Needed,
     pub(crate) legacy: legacy::Legacy,
 }
 
@@ -116,12 +120,13 @@ impl Instruments {
             media: media::Media::new(maker)?,
             tools: tools::Tools::new(maker)?,
             more: more::More::new(maker)?,
+            needed: needed::Needed::new(maker)?,
             legacy: legacy::Legacy::new(maker)?,
         })
     }
 }
 
-const GROUPS: [&[Instrument]; 10] = [
+const GROUPS: [&[Instrument]; 11] = [
     &requests::ROWS,
     &batch::ROWS,
     &cache::ROWS,
@@ -131,6 +136,7 @@ const GROUPS: [&[Instrument]; 10] = [
     &media::ROWS,
     &tools::ROWS,
     &more::ROWS,
+    &needed::ROWS,
     &legacy::ROWS,
 ];
 
