@@ -78,6 +78,12 @@ impl<M: Metric, L: LabelSet> TypedFamily<M, L> {
         SeriesRef(Hold::Owned(labels.texts(|texts| self.table.with(texts))))
     }
 
+    /// The series of a closed set with this number, as [`LabelSet::index`] gives it; `None` where there is none.
+    #[cfg(feature = "serve")]
+    pub(crate) fn at(&self, index: usize) -> Option<&M> {
+        self.closed.get(index)
+    }
+
     /// Removes a series from the exposition, as [`Family::remove`](crate::Family::remove) does; false when there is none
     /// with these labels. Those of a closed set stay: always false.
     pub fn remove(&self, labels: L::At<'_>) -> bool {
