@@ -4,7 +4,7 @@ use tach::HistogramSnapshot;
 
 use crate::console;
 use crate::ledger::{Expected, Ledger, Tally};
-use crate::metrics::{By, Reading};
+use crate::metrics::Reading;
 
 /// Compares and prints the verdict; `false` when anything differs.
 pub(crate) fn print(ledger: &Ledger, reading: &Reading, recording: bool) -> bool {
@@ -16,7 +16,7 @@ pub(crate) fn print(ledger: &Ledger, reading: &Reading, recording: bool) -> bool
     if differences.is_empty() {
         let rest = match absent {
             0 => String::new(),
-            absent => format!("; {absent} more metrics are not in this profile or level"),
+            absent => format!("; {absent} that it has are in no chosen profile, or above the level"),
         };
         console::out(&format!("check: ok ({compared} values equal the scheduler's own account{rest})\n"));
     } else {

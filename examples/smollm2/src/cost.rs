@@ -64,9 +64,8 @@ pub(crate) fn print(outcome: &Outcome, options: &Options, recording: bool) -> Re
 
     let (steps, ended) = (ledger.steps(), ledger.ended.iter().map(|ended| ended.count).sum::<u64>());
     // Of a request the clock is read when it is tokenized and when it gets a slot.
-    let spent = token * ledger.generated as f64
-        + (alone + clock) * steps.count as f64
-        + (request + 2.0 * clock) * ended as f64;
+    let spent =
+        token * ledger.generated as f64 + (alone + clock) * steps.count as f64 + (request + 2.0 * clock) * ended as f64;
     let tokens = ledger.generated.max(1) as f64;
     let run = Duration::from_nanos(steps.sum).as_secs_f64();
     let share = if run > 0.0 { 100.0 * spent / run } else { 0.0 };

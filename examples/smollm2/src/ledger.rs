@@ -119,6 +119,7 @@ impl Ledger {
     }
 
     /// Requests that ended for a reason.
+    #[cfg(test)]
     pub(crate) fn ended(&self, reason: Finish) -> u64 {
         self.ended[reason as usize].count
     }

@@ -3,9 +3,11 @@
 //! What is measured is tach's own vocabulary of inference servers; nothing has to be defined here. The calls are in
 //! `scheduler`.
 
+use std::net::SocketAddr;
+
 use anyhow::{Result, anyhow};
 use tach::serve::{Clock, Identity, METRICS, Metrics, Profiles, Serving, Settings, start};
-use tach::{HistogramSnapshot, Registry, Snapshot};
+use tach::{ErrorKind, HistogramSnapshot, Registry, Snapshot};
 
 use crate::cli::{Listen, Options};
 
@@ -39,13 +41,16 @@ impl Recording {
         if options.listen == Some(Listen::Off) {
             return Self::unserved(&settings);
         }
-        let serving = start(&settings).map_err(|error| {
-            let host = settings.host;
-            let next = settings.port.wrapping_add(1).max(1024);
-            anyhow!(
-                "/metrics cannot be served: {error}\n  \
-                 another port: --listen {host}:{next}, any free one: --listen {host}:0, no server: --listen none"
-            )
+        let serving = start(&settings).map_err(|error| match error.kind() {
+            ErrorKind::System => {
+                let (host, port) = (settings.host, settings.port);
+                let [next, any] = [port.wrapping_add(1).max(1024), 0].map(|port| SocketAddr::new(host, port));
+                anyhow!(
+                    "/metrics cannot be served: {error}\n  \
+                     here: --listen {next}, or any free port: --listen {any}, or no server: --listen none"
+                )
+            }
+            _ => error.into(),
         })?;
         Ok(Self { metrics: &METRICS, registry: serving.registry().clone(), serving: Some(serving) })
     }
@@ -53,8 +58,8 @@ impl Recording {
     /// Records without a server, to metrics of its own.
     pub(crate) fn unserved(settings: &Settings) -> Result<Self> {
         let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
-        let registry = Registry::builder().level(settings.level).build()?;
-        if !settings.disabled {
+        let registry = Registry::builder().recording(settings.recording).level(settings.level).build()?;
+        if !settings.disabled && settings.recording != tach::Recording::Noop {
             let profiles = Profiles::new(&settings.profiles, &settings.identity);
             metrics.attach(&registry, &profiles, settings.objectives, Clock::new())?;
         }
@@ -67,7 +72,7 @@ impl Recording {
     }
 
     /// The server's address.
-    pub(crate) fn address(&self) -> Option<std::net::SocketAddr> {
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.serving.as_ref()?.local_addr()
     }
 

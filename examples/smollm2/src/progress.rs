@@ -26,12 +26,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const RATE_OVER: Duration = Duration::from_secs(5);
 
 /// Runs `run` and shows the server's progress until it returns.
-pub(crate) fn watched<R>(
-    server: &Server,
-    recording: &Recording,
-    console: &Console,
-    run: impl FnOnce() -> R,
-) -> R {
+pub(crate) fn watched<R>(server: &Server, recording: &Recording, console: &Console, run: impl FnOnce() -> R) -> R {
     let (over, wait) = channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -59,8 +54,8 @@ fn inter_token(recording: &Recording) -> Option<(f64, f64)> {
 
 fn line(progress: &Progress, per_second: f64, limit: Option<u64>, inter_token: Option<(f64, f64)>) -> String {
     let limit = limit.map_or_else(String::new, |limit| format!("/{limit}"));
-    let inter_token = inter_token
-        .map_or_else(String::new, |(p50, p99)| format!(" | ITL p50 {} p99 {}", seconds(p50), seconds(p99)));
+    let inter_token =
+        inter_token.map_or_else(String::new, |(p50, p99)| format!(" | ITL p50 {} p99 {}", seconds(p50), seconds(p99)));
     format!(
         "{}{limit} tokens {per_second:.1}/s | {} run {} wait | KV {}{inter_token}",
         progress.tokens, progress.running, progress.waiting, progress.kv_tokens,
