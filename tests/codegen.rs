@@ -13,7 +13,17 @@ use std::process::Command;
 
 const PROGRAM: &str = r#"
 use std::hint::black_box;
-use tach::{Counter, FloatCounter, Gauge, Histogram, LocalCounter, LocalHistogram, UpDownCounter};
+use tach::{Counter, FloatCounter, Gauge, Histogram, LabelSet, LabelValue, LocalCounter, LocalHistogram};
+use tach::{TypedFamily, UpDownCounter};
+
+#[derive(LabelValue)] enum Method { Get, Put, Delete }
+#[derive(LabelValue)] enum Class { Ok, Client, Server }
+#[derive(LabelSet)] struct Labels { method: Method, cached: bool, class: Class }
+const LABELS: [Labels; 3] = [
+    Labels { method: Method::Get, cached: false, class: Class::Ok },
+    Labels { method: Method::Put, cached: true, class: Class::Client },
+    Labels { method: Method::Delete, cached: true, class: Class::Server },
+];
 
 #[unsafe(no_mangle)] #[inline(never)] fn probe_inc(c: &Counter) { c.inc() }
 #[unsafe(no_mangle)] #[inline(never)] fn probe_add(c: &Counter, n: u64) { c.add(n) }
@@ -24,6 +34,7 @@ use tach::{Counter, FloatCounter, Gauge, Histogram, LocalCounter, LocalHistogram
 #[unsafe(no_mangle)] #[inline(never)] fn probe_record(h: &Histogram, v: u64) { h.record(v) }
 #[unsafe(no_mangle)] #[inline(never)] fn probe_record_n(h: &Histogram, v: u64, n: u64) { h.record_n(v, n) }
 #[unsafe(no_mangle)] #[inline(never)] fn probe_local_record(h: &mut LocalHistogram, v: u64) { h.record(v) }
+#[unsafe(no_mangle)] #[inline(never)] fn probe_typed(f: &TypedFamily<Counter, Labels>, l: Labels) { f.with(l).inc() }
 
 fn main() {
     let registry = tach::Registry::new();
@@ -41,14 +52,18 @@ fn main() {
     probe_record(black_box(&h), 1);
     probe_record_n(black_box(&h), 1, 2);
     probe_local_record(black_box(&mut h.local()), 1);
+    let typed = registry.counter("t").label_set::<Labels>().build().unwrap();
+    LABELS.map(|labels| probe_typed(black_box(&typed), black_box(labels)));
     let snapshot = registry.snapshot();
+    let labels = [("method", "put"), ("cached", "true"), ("class", "client")];
+    assert_eq!(snapshot.counter("t", &labels), Some(1));
     assert_eq!(snapshot.counter("c", &[]), Some(4));
     assert_eq!(snapshot.histogram("h", &[]).unwrap().count(), 4);
 }
 "#;
 
-/// What a fast path may call, on the way nobody takes.
-const COLD: [&str; 4] = ["add_cold", "add_float_cold", "record_cold", "record_unusual"];
+/// What a fast path may call, on the way nobody takes. (The last: of a typed family.)
+const COLD: [&str; 5] = ["add_cold", "add_float_cold", "record_cold", "record_unusual", "8overflow"];
 
 /// Builds the program and gives its assembly.
 fn assembly() -> String {
@@ -57,7 +72,7 @@ fn assembly() -> String {
     fs::create_dir_all(dir.join("src")).unwrap();
     let manifest = format!(
         "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
-         tach = {{ path = {root:?}, default-features = false }}\n"
+         tach = {{ path = {root:?}, default-features = false, features = [\"derive\"] }}\n"
     );
     fs::write(dir.join("Cargo.toml"), manifest).unwrap();
     fs::write(dir.join("src/main.rs"), PROGRAM).unwrap();
@@ -141,6 +156,8 @@ fn fast_paths_have_no_locked_instruction_and_no_call() {
         ("probe_record", 110),
         ("probe_record_n", 110),
         ("probe_local_record", 110),
+        // No more than an index computed and checked before `probe_inc`: no hash, no reference count.
+        ("probe_typed", 40),
     ];
     for (name, instructions_max) in probes {
         let code = function(&assembly, name);

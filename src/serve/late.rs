@@ -23,9 +23,8 @@ pub struct Measurement<'a> {
 
 /// Records [`Measurement`]s. Cheap to copy.
 ///
-/// Slower than the methods of [`Metrics`], by the look-up of the name and of each attribute, some 20 to 50 ns in all;
-/// nothing waits or allocates but what a new label set takes. While the [`Metrics`] record nowhere nothing is checked
-/// either.
+/// Slower than the methods of [`Metrics`] by some 10 ns, for the look-up of the name and of the attributes. Nothing waits,
+/// and nothing is allocated but for a new label set. While the [`Metrics`] record nowhere nothing is checked either.
 ///
 /// ```
 /// use tach::serve::{METRICS, Measurement, MetricClient};

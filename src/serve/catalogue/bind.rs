@@ -65,7 +65,7 @@ pub(crate) fn closed<M: Metric + Take, L: LabelSet>(
     for (place, label) in L::LABELS.iter().enumerate() {
         let given = value(attributes, place, label.name);
         found += usize::from(given.is_some());
-        let values = label.values.unwrap_or_default();
+        let values = label.values;
         let digit = values.iter().position(|value| *value == given.unwrap_or_default());
         index = index * values.len() + digit.ok_or(Refusal::WrongAttributes)?;
     }
@@ -78,7 +78,7 @@ pub(crate) fn closed<M: Metric + Take, L: LabelSet>(
 #[inline]
 pub(crate) fn open<M: Metric + Take, const N: usize>(
     family: &Family<M, N>,
-    labels: [(&str, fn(&str) -> bool); N],
+    labels: [(&str, Accepts); N],
     kind: Kind,
     measurement: &Measurement<'_>,
 ) -> Result<(), Refusal> {
@@ -100,6 +100,9 @@ fn value<'a>(attributes: &[(&str, &'a str)], place: usize, label: &str) -> Optio
     let here = attributes.get(place).filter(|(name, _)| *name == label);
     here.or_else(|| attributes.iter().find(|(name, _)| *name == label)).map(|(_, value)| *value)
 }
+
+/// Whether a label's value is written as its type is.
+type Accepts = fn(&str) -> bool;
 
 /// The type of an open label's value.
 pub(crate) trait Accept {

@@ -126,7 +126,8 @@ pub(super) static VARIABLES: &[Variable] = &[
         name: "TACH_OBJECTIVES",
         other: None,
         default: "",
-        allowed: "ttft, tpot or e2e = a time above zero with its unit, and more after commas, as ttft=500ms,tpot=50ms,e2e=30s",
+        allowed: "ttft=TIME, tpot=TIME or e2e=TIME, and more after commas, each once, where TIME is above zero and has a \
+                  unit: ttft=500ms,tpot=50ms,e2e=30s",
         meaning: "What a request must keep to count as good: the longest time to the first token, per output token after it, \
                   and in all.",
         read: read::objectives,
