@@ -34,6 +34,27 @@ impl Tally {
     }
 }
 
+/// What a step was about.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) requests: u64,
+    /// Tokens of the prompts in it.
+    pub(crate) prompts: u64,
+    /// Tokens in the contexts of its requests.
+    pub(crate) context: u64,
+    /// Requests that ended with it.
+    pub(crate) ended: u64,
+    /// Tokens that all KV caches hold after it.
+    pub(crate) kv_tokens: u64,
+}
+
+impl Batch {
+    /// Tokens given to the model: with a prompt among them those of the prompts.
+    pub(crate) fn input(&self) -> u64 {
+        if self.prompts > 0 { self.prompts } else { self.requests }
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Ledger {
@@ -95,6 +116,18 @@ impl Ledger {
             self.first_token.add(times.first_token - times.arrived);
             self.prefill.add(times.first_token - times.scheduled);
         }
+    }
+
+    /// A step is over, and gave so many tokens.
+    pub(crate) fn step(&mut self, batch: &Batch, took: Nanos, tokens: u64) {
+        let number = usize::from(batch.prompts > 0);
+        self.step[number].add(took);
+        self.batch[number].add(batch.requests);
+        self.fed[number].add(batch.input());
+        self.context[number].add(batch.context);
+        self.terminated[number].add(batch.ended);
+        self.iteration.add(batch.prompts + tokens);
+        self.kv_tokens = batch.kv_tokens;
     }
 
     /// A request ended at `now`.

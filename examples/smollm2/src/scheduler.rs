@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Error};
 use tach::serve::{BatchType, Clock, Finish, Metrics, RequestTimer, Stamp, StepStats, StepTimer, Turn};
 
-use crate::ledger::Ledger;
+use crate::ledger::{Batch, Ledger};
 use crate::prompts::PROMPTS;
 use crate::request::{Request, Slot, Times};
 use crate::stream::Text;
@@ -44,7 +44,20 @@ pub(crate) struct Terms {
     pub(crate) kv_capacity: u64,
 }
 
-/// A complete answer.
+impl Terms {
+    /// A request got a token, its first or another.
+    fn got(&self, request: &mut Request, token: u32, now: Stamp) {
+        if request.generated.is_empty() {
+            request.times.first_token = now.nanos();
+            self.metrics.prefill_computed_tokens(request.prompt.len() as u64);
+            self.metrics.cache_misses(request.prompt.len() as u64);
+        }
+        request.times.last_token = now.nanos();
+        request.generated.push(token);
+    }
+}
+
+/// An answer, complete or not.
 pub(crate) struct Answer {
     pub(crate) id: u64,
     pub(crate) tokens: Vec<u32>,
@@ -116,79 +129,61 @@ impl Scheduler {
 
     /// The end of a step, when all its slots are computed.
     pub(crate) fn settle(&mut self, slots: &[Mutex<Slot>], interrupted: bool) {
-        let metrics = self.terms.metrics;
-        let began = self.now;
+        let (terms, began, before) = (&self.terms, self.now, self.ledger.generated);
         let mut step = self.steps.step();
         self.now = step.now();
-        let (mut batch, mut prompts, mut context, mut answered, mut kv_tokens, before) =
-            (0, 0, 0, 0, 0, self.ledger.generated);
+        let mut batch = Batch::default();
         for slot in slots {
             let mut slot = lock(slot);
             if std::mem::take(&mut slot.scheduled)
                 && let Some(mut request) = slot.active.take()
             {
-                batch += 1;
-                context += slot.stream.cached_tokens() as u64;
+                batch.requests += 1;
+                batch.context += slot.stream.cached_tokens() as u64;
                 if request.generated.is_empty() {
-                    prompts += request.prompt.len() as u64;
+                    batch.prompts += request.prompt.len() as u64;
                 }
                 let finished = match slot.token.take() {
                     Some(Ok(token)) => {
                         step.token(&mut request.timer);
-                        request.times.last_token = self.now.nanos();
-                        if request.generated.is_empty() {
-                            request.times.first_token = self.now.nanos();
-                            metrics.prefill_computed_tokens(request.prompt.len() as u64);
-                            metrics.cache_misses(request.prompt.len() as u64);
-                        }
-                        request.generated.push(token);
+                        terms.got(&mut request, token, self.now);
                         self.ledger.token(&request);
-                        request.after(self.terms.text.is_end(token), self.terms.max_tokens)
+                        request.after(terms.text.is_end(token), terms.max_tokens)
                     }
                     failed => {
                         self.failure = failed.and_then(Result::err);
                         Some(Finish::Error)
                     }
                 };
-                match finished {
-                    None => slot.active = Some(request),
-                    Some(reason) => {
-                        slot.stream.clear();
-                        answered += 1;
-                        self.ledger.running -= 1;
-                        self.ledger.left(&request, reason, self.now.nanos());
-                        request.timer.finished_at(reason, self.now);
-                        self.answers.push(Answer { id: request.id, tokens: request.generated, reason });
-                    }
+                if let Some(reason) = finished {
+                    slot.stream.clear();
+                    batch.ended += 1;
+                    self.ledger.running -= 1;
+                    self.ledger.left(&request, reason, self.now.nanos());
+                    request.timer.finished_at(reason, self.now);
+                    self.answers.push(Answer { id: request.id, tokens: request.generated, reason });
+                } else {
+                    slot.active = Some(request);
                 }
             }
-            kv_tokens += slot.stream.cached_tokens() as u64;
+            batch.kv_tokens += slot.stream.cached_tokens() as u64;
         }
 
-        let batch_type = if prompts > 0 { BatchType::Prefill } else { BatchType::Decode };
-        let queued = self.queue.len() as u64;
+        let batch_type = if batch.prompts > 0 { BatchType::Prefill } else { BatchType::Decode };
         step.end(&StepStats {
-            input_tokens: if prompts > 0 { prompts } else { batch },
-            context_tokens: context,
-            terminated: answered,
-            pending: queued,
-            queued,
+            input_tokens: batch.input(),
+            context_tokens: batch.context,
+            terminated: batch.ended,
+            pending: self.queue.len() as u64,
+            queued: self.queue.len() as u64,
             // A cache here grows by a token: that is its block.
-            kv_blocks: Some((kv_tokens, self.terms.kv_capacity)),
-            ..StepStats::new(batch_type, batch)
+            kv_blocks: Some((batch.kv_tokens, terms.kv_capacity)),
+            ..StepStats::new(batch_type, batch.requests)
         });
-        metrics.kv_tokens(kv_tokens as f64);
+        terms.metrics.kv_tokens(batch.kv_tokens as f64);
+        self.ledger.step(&batch, self.now.nanos() - began.nanos(), self.ledger.generated - before);
 
-        let (ledger, number) = (&mut self.ledger, usize::from(prompts > 0));
-        ledger.step[number].add(self.now.nanos() - began.nanos());
-        ledger.batch[number].add(batch);
-        ledger.fed[number].add(if prompts > 0 { prompts } else { batch });
-        ledger.context[number].add(context);
-        ledger.terminated[number].add(answered);
-        ledger.iteration.add(prompts + ledger.generated - before);
-        ledger.kv_tokens = kv_tokens;
-
-        for _ in 0..answered {
+        for _ in 0..batch.ended {
             self.arrive();
         }
         self.plan(slots, interrupted);
