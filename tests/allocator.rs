@@ -67,7 +67,7 @@ fn recordings_of_a_server_allocate_nothing(registry: &Registry) {
         StepStats, StepTimer,
     };
     let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
-    let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default());
+    let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default()).unwrap();
     let server = Registry::new();
     metrics.attach(&server, &profiles, Objectives::default(), Clock::new()).unwrap();
     let client = MetricClient::new(metrics);

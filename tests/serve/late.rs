@@ -15,7 +15,8 @@ struct Fixture {
 fn fixture() -> Fixture {
     let registry = Registry::new();
     let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
-    let profiles = Profiles::new(&[Profile::MaxServe, Profile::MaxServeGone], &Identity::default());
+    let profiles =
+        Profiles::new(&[Profile::MaxServe, Profile::MaxServeGone, Profile::Sglang], &Identity::default()).unwrap();
     metrics.attach(&registry, &profiles, Objectives::default(), Clock::manual().0).unwrap();
     Fixture { registry, metrics, client: MetricClient::new(metrics) }
 }
