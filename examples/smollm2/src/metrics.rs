@@ -60,7 +60,7 @@ impl Recording {
         let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
         let registry = Registry::builder().recording(settings.recording).level(settings.level).build()?;
         if !settings.disabled && settings.recording != tach::Recording::Noop {
-            let profiles = Profiles::new(&settings.profiles, &settings.identity);
+            let profiles = Profiles::new(&settings.profiles, &settings.identity)?;
             metrics.attach(&registry, &profiles, settings.objectives, Clock::new())?;
         }
         Ok(Self { metrics, registry, serving: None })

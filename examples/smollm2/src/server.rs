@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use tach::serve::{Metrics, SleepState};
+use tach::serve::{CacheConfig, Metrics};
 
 use crate::cli::Options;
 use crate::console::Console;
@@ -66,7 +66,13 @@ impl Server {
         let kv_capacity = (engine.streams.len() * engine.context) as u64;
         metrics.kv_tokens_capacity(kv_capacity as f64);
         metrics.kv_block_size(1.0);
-        metrics.engine_sleep_state(1.0, SleepState::Awake);
+        metrics.cache_config_info(&CacheConfig {
+            block_size: 1,
+            num_blocks: kv_capacity,
+            cache_dtype: "float32",
+            enable_prefix_caching: false,
+            gpu_memory_utilization: 0.0,
+        });
         let text: Arc<dyn Text> = engine.text.into();
         let tokens = (options.tokens > 0).then_some(options.tokens);
         let scheduler = Scheduler::new(Terms {
