@@ -95,7 +95,8 @@ fn page() -> String {
             );
         }
     }
-    page.push_str("\n## Buckets\n\nThe `le` bounds of the distributions; `+Inf` comes on top. Quantiles do not depend on them.\n\n");
+    page.push_str("\n## Buckets\n\nThe `le` bounds of the distributions; `+Inf` comes on top. ");
+    page.push_str("Quantiles do not depend on them.\n\n");
     let mut seen = BTreeSet::new();
     for ladder in catalogue().map(|row| &row.ladder).filter(|ladder| !ladder.bounds.is_empty()) {
         if seen.insert(ladder.name) {
