@@ -132,7 +132,7 @@ fn serving(profiles: &[Profile]) -> Serving {
 fn before_traffic_there_are_zeros_and_what_the_start_up_took() {
     let _turn = turn();
     let serving = serving(&[Profile::MaxServe]);
-    let api = Api::start();
+    let _api = Api::start();
     let page = scrape(&serving);
     for (series, value) in page.samples() {
         let is_start_up =
@@ -148,7 +148,6 @@ fn before_traffic_there_are_zeros_and_what_the_start_up_took() {
         assert_eq!(page.values(&format!("maxserve_{there}")), [0.0]);
     }
     assert!(page.values("maxserve_request_time_milliseconds_count").is_empty());
-    drop(api);
 }
 
 #[test]
