@@ -62,20 +62,55 @@ fn main() {
 }
 "#;
 
-/// What a fast path may call, on the way nobody takes. (The last: of a typed family.)
-const COLD: [&str; 5] = ["add_cold", "add_float_cold", "record_cold", "record_unusual", "8overflow"];
+/// The vocabulary of servers, built without what is above the level BASIC.
+const SERVER: &str = r#"
+use std::hint::black_box;
+use std::time::Duration;
+use tach::serve::{
+    BatchType, Clock, Identity, METRICS, Objectives, Profile, Profiles, RequestTimer, Stamp, Step, StepTimer,
+};
 
-/// Builds the program and gives its assembly.
-fn assembly() -> String {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("codegen");
+#[unsafe(no_mangle)] #[inline(never)] fn probe_counter(n: u64) { METRICS.output_tokens(n) }
+#[unsafe(no_mangle)] #[inline(never)] fn probe_time(gap: Duration) { METRICS.itl(gap) }
+#[unsafe(no_mangle)] #[inline(never)] fn probe_labelled(n: u64, by: BatchType) { METRICS.batch_size(n, by) }
+#[unsafe(no_mangle)] #[inline(never)] fn probe_step(step: &mut Step<'_>, r: &mut RequestTimer) { step.token(r) }
+#[unsafe(no_mangle)] #[inline(never)] fn probe_above(n: u64) { METRICS.cache_misses(n) }
+
+fn main() {
+    let registry = tach::Registry::new();
+    let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default()).unwrap();
+    METRICS.attach(&registry, &profiles, Objectives::default(), Clock::new()).unwrap();
+    registry.set_level(tach::Level::Detailed);
+    probe_counter(black_box(3));
+    probe_time(black_box(Duration::from_millis(2)));
+    probe_labelled(black_box(7), black_box(BatchType::Decode));
+    probe_above(black_box(1));
+    let mut request = RequestTimer::arrived_at(&METRICS, Stamp::from_nanos(0));
+    let mut steps = StepTimer::new(&METRICS);
+    probe_step(black_box(&mut steps.step()), black_box(&mut request));
+    let snapshot = registry.snapshot();
+    assert_eq!(snapshot.counter("maxserve.num_output_tokens", &[]), Some(4));
+    assert_eq!(snapshot.histogram("maxserve.itl", &[]).unwrap().sum(), 2.0);
+    assert_eq!(snapshot.histogram("maxserve.batch_size", &[("batch_type", "TG")]).unwrap().sum(), 7.0);
+    assert_eq!(snapshot.counter("maxserve.cache.misses", &[]), None);
+}
+"#;
+
+/// What a fast path may call, on the way nobody takes. (The last: of a typed family.)
+const COLD: [&str; 7] =
+    ["add_cold", "add_float_cold", "record_cold", "record_unusual", "8overflow", "begin_output", "4Step5flush"];
+
+/// Builds and runs a program, and gives its assembly.
+fn assembly(name: &str, program: &str, features: &[&str]) -> String {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let root = env!("CARGO_MANIFEST_DIR");
     fs::create_dir_all(dir.join("src")).unwrap();
     let manifest = format!(
         "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
-         tach = {{ path = {root:?}, default-features = false, features = [\"derive\"] }}\n"
+         tach = {{ path = {root:?}, default-features = false, features = {features:?} }}\n"
     );
     fs::write(dir.join("Cargo.toml"), manifest).unwrap();
-    fs::write(dir.join("src/main.rs"), PROGRAM).unwrap();
+    fs::write(dir.join("src/main.rs"), program).unwrap();
     // The same versions of what tach depends on, so that nothing new has to be fetched.
     fs::copy(Path::new(root).join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
     let target = dir.join("target");
@@ -143,9 +178,26 @@ fn returns_without_call(code: &[&str]) -> bool {
     false
 }
 
+/// Checks each of `probes`, with the most instructions that it may have.
+fn check(assembly: &str, probes: &[(&str, usize)]) {
+    for &(name, instructions_max) in probes {
+        let code = function(assembly, name);
+        let instructions = code.iter().filter(|line| !line.ends_with(':')).count();
+        assert!(instructions <= instructions_max, "{name} has {instructions} instructions:\n{}", code.join("\n"));
+        for line in &code {
+            let locked = line.starts_with("lock") || line.contains("xchg") || line.contains("fence");
+            assert!(!locked && !line.contains("__tls_get_addr"), "{name}: {line}");
+            if let Some(callee) = callee(line) {
+                let known = COLD.iter().any(|cold| callee.contains(cold));
+                assert!(known, "{name} calls {callee}, which is no cold function");
+            }
+        }
+        assert!(returns_without_call(&code), "{name} cannot return without a call:\n{}", code.join("\n"));
+    }
+}
+
 #[test]
 fn fast_paths_have_no_locked_instruction_and_no_call() {
-    let assembly = assembly();
     let probes = [
         ("probe_inc", 16),
         ("probe_add", 16),
@@ -159,20 +211,21 @@ fn fast_paths_have_no_locked_instruction_and_no_call() {
         // No more than an index computed and checked before `probe_inc`: no hash, no reference count.
         ("probe_typed", 40),
     ];
-    for (name, instructions_max) in probes {
-        let code = function(&assembly, name);
-        let instructions = code.iter().filter(|line| !line.ends_with(':')).count();
-        assert!(instructions <= instructions_max, "{name} has {instructions} instructions:\n{}", code.join("\n"));
-        for line in &code {
-            let locked = line.starts_with("lock") || line.contains("xchg") || line.contains("fence");
-            assert!(!locked && !line.contains("__tls_get_addr"), "{name}: {line}");
-            if let Some(callee) = callee(line) {
-                let known = COLD.iter().any(|cold| callee.contains(cold));
-                assert!(known, "{name} calls {callee}, which is no cold function");
-            }
-        }
-        assert!(returns_without_call(&code), "{name} cannot return without a call:\n{}", code.join("\n"));
-    }
+    check(&assembly("codegen", PROGRAM, &["derive"]), &probes);
+}
+
+#[test]
+fn a_server_records_as_cheaply_and_not_at_all_above_the_ceiling() {
+    let probes = [
+        // A load and a branch more than `probe_add`.
+        ("probe_counter", 20),
+        ("probe_time", 130),
+        ("probe_labelled", 120),
+        ("probe_step", 60),
+        // Nothing but the return.
+        ("probe_above", 1),
+    ];
+    check(&assembly("codegen-serve", SERVER, &["serve", "max_level_basic"]), &probes);
 }
 
 #[test]

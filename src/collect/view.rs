@@ -12,7 +12,6 @@ use super::snapshot::{FamilySnapshot, Snapshot};
 use crate::error::Error;
 use crate::sync::Mutex;
 use plan::Plan;
-#[cfg_attr(not(test), allow(unused_imports, reason = "for name profiles"))]
 pub(crate) use table::{Rule, Source, Sources, ViewFamily, ViewKind};
 
 /// A table of families to be made out of a snapshot's.

@@ -15,10 +15,8 @@ struct Fixture {
 fn fixture() -> Fixture {
     let registry = Registry::new();
     let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
-    let profiles = Profiles::new(
-        &[Profile::MaxServe, Profile::MaxServeGone, Profile::Vllm, Profile::Sglang, Profile::GenAi],
-        &Identity::default(),
-    );
+    let all = [Profile::MaxServe, Profile::MaxServeGone, Profile::Vllm, Profile::Sglang, Profile::GenAi];
+    let profiles = Profiles::new(&all, &Identity::default()).unwrap();
     metrics.attach(&registry, &profiles, Objectives::default(), Clock::manual().0).unwrap();
     Fixture { registry, metrics, client: MetricClient::new(metrics) }
 }

@@ -17,7 +17,7 @@ const BATCH: usize = 64;
 fn metrics(attach: bool) -> &'static Metrics {
     let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
     if attach {
-        let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default());
+        let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default()).unwrap();
         let registry: &'static Registry = Box::leak(Box::new(Registry::new()));
         metrics.attach(registry, &profiles, Objectives::default(), Clock::new()).expect("nothing is registered before");
     }
