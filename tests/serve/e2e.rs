@@ -202,6 +202,27 @@ fn check_buckets(page: &Page) {
 }
 
 #[test]
+fn other_names_show_the_same_requests() {
+    let _turn = turn();
+    let serving = serving(&[Profile::Vllm, Profile::Sglang]);
+    let api = Api::start();
+    let labels = format!("{{model_name=\"{MODEL}\",engine=\"0\"}}");
+    let value = |page: &Page, name: &str| page.value(&format!("{name}{labels}"));
+    let before = scrape(&serving);
+    assert_eq!(value(&before, "vllm:num_requests_running"), Some(0.0));
+    assert_eq!(value(&before, "vllm:prompt_tokens_total"), Some(0.0));
+    let (prompt, completion) = traffic(&api);
+    let page = scrape(&serving);
+    assert_eq!(value(&page, "vllm:prompt_tokens_total"), Some(prompt));
+    assert_eq!(value(&page, "vllm:generation_tokens_total"), Some(completion));
+    assert_eq!(value(&page, "vllm:time_to_first_token_seconds_count"), Some(5.0));
+    assert_eq!(page.sum("sglang:prompt_tokens_total"), prompt);
+    assert!(page.samples().all(|(series, _)| !series.starts_with("maxserve")));
+    // A snapshot shows what a scrape does, under the names that the page has.
+    assert!(serving.shutdown().counter("maxserve.num_input_tokens", &[]).is_none());
+}
+
+#[test]
 fn with_telemetry_disabled_the_api_works_and_nobody_listens() {
     let _turn = turn();
     let mut settings = settings();
