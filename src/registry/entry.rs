@@ -34,6 +34,25 @@ pub(crate) struct Series {
     pub(crate) offsets: Arc<[u32]>,
     /// How many values of series since removed were clamped.
     pub(crate) clamped: u64,
+    /// What a collection keeps of these series for the next one.
+    pub(crate) memo: Memo,
+}
+
+/// Anything, made at its first use, for as long as there are just these series.
+#[derive(Clone, Default)]
+pub(crate) struct Memo(Arc<OnceCell<Box<dyn Any + Send + Sync>>>);
+
+impl Memo {
+    /// What is kept; `make` makes it at the first call.
+    pub(crate) fn get<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        self.0.get_or_init(|| Box::new(make())).downcast_ref()
+    }
+}
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memo").finish_non_exhaustive()
+    }
 }
 
 /// Counts the changes to a registry's series and levels, so that a collection knows whether its list of them still
@@ -114,7 +133,13 @@ impl Entry {
             let cores: Arc<[Core]> = roster.series.values().cloned().collect();
             let offset = |core: &Core| if let Core::Scalar(core) = core { Some(core.place().front) } else { None };
             let offsets = cores.iter().filter_map(offset).collect();
-            roster.listed = Some(Series { labels: Arc::new(labels), cores, offsets, clamped: roster.clamped });
+            roster.listed = Some(Series {
+                labels: Arc::new(labels),
+                cores,
+                offsets,
+                clamped: roster.clamped,
+                memo: Memo::default(),
+            });
         }
         roster.listed.clone()
     }
