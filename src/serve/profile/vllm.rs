@@ -1,5 +1,7 @@
 //! vLLM's names.
 
+mod parts;
+
 use super::Identity;
 use super::rows::{Row, Values, table};
 use crate::collect::view::{Rule, ViewFamily};
@@ -30,8 +32,9 @@ const EXTERNAL: Values = &[("tier", "external")];
 pub(super) fn families(identity: &Identity) -> Vec<ViewFamily> {
     let constant = [("model_name", identity.model.as_str()), ("engine", identity.engine.as_str())];
     let engine = scheduler().into_iter().chain(caches()).chain(tokens()).chain(requests()).chain(times());
+    let engine = engine.chain(parts::engine());
     let mut families = table(&constant, engine);
-    families.extend(table(&[], server()));
+    families.extend(table(&[], server().into_iter().chain(parts::server())));
     families
 }
 
