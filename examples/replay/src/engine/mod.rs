@@ -1,0 +1,44 @@
+//! The mock engine: replicas with continuous batching, each on a thread of its own, in virtual time.
+
+mod deal;
+mod observer;
+mod replica;
+mod times;
+
+pub(crate) use deal::{Start, run};
+pub(crate) use observer::{Batch, End, Observer, StepFacts};
+pub(crate) use times::{mix, tokenizing};
+
+/// What the engine is like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Replicas, each with a thread, a batch and a cache of its own.
+    pub(crate) workers: usize,
+    /// The most requests in a batch.
+    pub(crate) batch_max: usize,
+    /// KV cache blocks of a replica.
+    pub(crate) blocks: u64,
+    /// Tokens of a block.
+    pub(crate) block: u64,
+    /// The most prompt tokens in a prefill of more than one request.
+    pub(crate) prefill_max: u64,
+    /// How many times as fast the trace's requests arrive.
+    pub(crate) speed: u64,
+    /// Whether some output events bring two or three tokens, as with speculative decoding.
+    pub(crate) drafts: bool,
+}
+
+impl Settings {
+    /// A load that fills the batches, and now and then the caches too.
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            workers,
+            batch_max: 64,
+            blocks: 3_000,
+            block: 16,
+            prefill_max: 8_192,
+            speed: 6 * workers as u64,
+            drafts: true,
+        }
+    }
+}
