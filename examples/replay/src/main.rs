@@ -49,8 +49,7 @@ fn run(options: &Options) -> Result<ExitCode, String> {
     let mut good = true;
     for way in [Way::Step, Way::Mixed] {
         let start = Instant::now();
-        let verdict =
-            check::run(&trace, &Settings::new(options.workers), way, &METRICS).map_err(|error| error.to_string())?;
+        let verdict = check::run(&trace, &Settings::new(options.workers), way, &METRICS)?;
         println!(
             "{way:?}: {} tokens in {} steps by {} workers, {} preemptions, {:.1} s",
             verdict.tokens,

@@ -34,8 +34,13 @@ pub(crate) fn run(
     settings: &Settings,
     way: Way,
     metrics: &'static Metrics,
-) -> Result<Verdict, tach::Error> {
-    let registry = Registry::builder().level(Level::Detailed).build()?;
+) -> Result<Verdict, String> {
+    let length = settings.arrival(trace.last().map_or(0, |last| last.at));
+    if length > NOTICED / 4 * 3 {
+        return Err(format!("the trace takes {} s of virtual time: raise --workers", length / 1_000_000_000));
+    }
+    let error = |error: tach::Error| error.to_string();
+    let registry = Registry::builder().level(Level::Detailed).build().map_err(error)?;
     let (clock, hand) = Clock::manual();
     // Only what has vanished is timed by the clock itself.
     hand.advance(Duration::from_nanos(full::stamp(NOTICED).since(clock.now())));
@@ -46,7 +51,7 @@ pub(crate) fn run(
         e2e: Some(Duration::from_nanos(limits.e2e)),
     };
     let profiles = Profiles::new(&[Profile::MaxServe, Profile::MaxServeGone], &Identity::default());
-    metrics.attach(&registry, &profiles, objectives, clock)?;
+    metrics.attach(&registry, &profiles, objectives, clock).map_err(error)?;
 
     let levels = catalogue().filter(|row| row.kind == Kind::Delta).map(|row| row.name);
     let levels: Vec<_> = levels.chain(MAY_END_AT_ZERO).collect();

@@ -52,7 +52,7 @@ pub(crate) fn run<O: Observer + Send>(
             threads.extend(inboxes.by_ref().map(&serve));
         }
         for (request, outbox) in trace.iter().zip(outboxes.iter().cycle()) {
-            let request = Request { at: request.at / settings.speed, ..*request };
+            let request = Request { at: settings.arrival(request.at), ..*request };
             let ticket = arrivals.arrived(&request);
             outbox.send((request, ticket)).expect("a replica ends after its outbox is gone");
         }

@@ -22,13 +22,18 @@ pub(crate) struct Settings {
     pub(crate) block: u64,
     /// The most prompt tokens in a prefill of more than one request.
     pub(crate) prefill_max: u64,
-    /// How many times as fast the trace's requests arrive.
+    /// How many tenths as fast as in the trace requests arrive: 10 is as fast.
     pub(crate) speed: u64,
     /// Whether some output events bring two or three tokens, as with speculative decoding.
     pub(crate) drafts: bool,
 }
 
 impl Settings {
+    /// When something arrives, in virtual time.
+    pub(crate) fn arrival(&self, at: u64) -> u64 {
+        (u128::from(at) * 10 / u128::from(self.speed)) as u64
+    }
+
     /// A load that fills the batches, and now and then the caches too.
     pub(crate) fn new(workers: usize) -> Self {
         Self {
@@ -37,7 +42,7 @@ impl Settings {
             blocks: 3_000,
             block: 16,
             prefill_max: 8_192,
-            speed: 6 * workers as u64,
+            speed: 15 * workers as u64,
             drafts: true,
         }
     }

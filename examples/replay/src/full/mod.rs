@@ -16,7 +16,7 @@ pub(crate) use starts::load;
 /// The stamp of virtual time 0, in nanoseconds.
 const EPOCH: u64 = 1_000_000_000_000;
 /// When it is noticed, in virtual time, that a request has vanished: the metrics' own clock stands there.
-pub(crate) const NOTICED: u64 = 20_000_000_000_000;
+pub(crate) const NOTICED: u64 = 4_000_000_000_000;
 
 /// Virtual time as the timers take it.
 pub(crate) const fn stamp(virtual_nanos: u64) -> Stamp {
