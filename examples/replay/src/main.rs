@@ -43,7 +43,7 @@ fn run(options: &Options) -> Result<ExitCode, String> {
         ),
     }
     if options.command == Command::Cost {
-        cost::run(&trace, options.rounds)?;
+        cost::run(&trace, options.rounds, &options.only)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut good = true;

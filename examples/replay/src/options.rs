@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 pub(crate) const HELP: &str = "\
-replay [check | cost] [TRACE] [--workers N] [--rounds N]
+replay [check | cost] [TRACE] [--workers N] [--rounds N] [--only TEXT]
 
   check        replay the trace and compare all that was recorded with a plain account (what it does unless told)
   cost         what recording costs per token, tach's and that of others
   TRACE        a file with the columns TIMESTAMP,ContextTokens,GeneratedTokens; without one, a small sample
   --workers N  engine replicas of the check, each a thread: 4 unless told
   --rounds N   runs of each contender of the cost: 11 unless told
+  --only TEXT  only the contenders whose name has TEXT in it, for a profiler
 
 Exit code: 0 if all is as it should be, 2 if a value differs, 1 after any other error.
 ";
@@ -27,11 +28,12 @@ pub(crate) struct Options {
     pub(crate) path: Option<PathBuf>,
     pub(crate) workers: usize,
     pub(crate) rounds: usize,
+    pub(crate) only: String,
 }
 
 impl Options {
     pub(crate) fn from_args(args: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { command: Command::Check, path: None, workers: 4, rounds: 11 };
+        let mut options = Self { command: Command::Check, path: None, workers: 4, rounds: 11, only: String::new() };
         let mut args = args.enumerate();
         while let Some((place, arg)) = args.next() {
             match arg.as_str() {
@@ -40,6 +42,7 @@ impl Options {
                 "-h" | "--help" => options.command = Command::Help,
                 "--workers" => options.workers = number(&arg, args.next())?,
                 "--rounds" => options.rounds = number(&arg, args.next())?,
+                "--only" => options.only = args.next().map(|(_, text)| text).ok_or("--only takes a part of a name")?,
                 _ if arg.starts_with('-') => return Err(format!("{arg} is no flag: --help lists them")),
                 _ if options.path.is_some() => return Err(format!("{arg} is a second trace: give one")),
                 _ => options.path = Some(arg.into()),

@@ -42,7 +42,7 @@ impl Settings {
             blocks: 3_000,
             block: 16,
             prefill_max: 8_192,
-            speed: 15 * workers as u64,
+            speed: 20 * workers as u64,
             drafts: true,
         }
     }
