@@ -6,7 +6,7 @@ use crate::engine::{End, Observer, StepFacts};
 use crate::full::{Full, Way};
 use crate::trace::Request;
 use std::time::Duration;
-use tach::serve::{Clock, Finish, Identity, METRICS, Metrics, Objectives, Profile, Profiles, RequestTimer, StepTimer};
+use tach::serve::{Clock, Finish, Identity, METRICS, Metrics, Objectives, Profile, Profiles, RequestTimer, Stamp, StepTimer};
 use tach::{Recording, Registry};
 
 struct Methods(&'static Metrics);
@@ -21,11 +21,32 @@ impl Record for Methods {
     }
 }
 
+/// As [`Methods`], by a program that reads the clock for each token.
+struct Clocked {
+    metrics: &'static Metrics,
+    clock: Clock,
+    last: Stamp,
+}
+
+impl Record for Clocked {
+    #[inline]
+    fn token(&mut self, gap: Option<u64>) {
+        let now = self.clock.now();
+        let since = now.since(std::mem::replace(&mut self.last, now));
+        if gap.is_some() {
+            self.metrics.itl(Duration::from_nanos(since));
+        }
+        self.metrics.output_tokens(1);
+    }
+}
+
 /// Whether and how timers are told of tokens.
 #[derive(Clone, Copy)]
 enum Told {
     Not,
     Each,
+    /// By a stamp of the step's.
+    At,
     Step,
 }
 
@@ -54,6 +75,10 @@ impl Observer for Timers {
         match self.told {
             Told::Not => tokens.for_each(drop),
             Told::Each => tokens.for_each(|(timer, n)| timer.tokens(n)),
+            Told::At => {
+                let now = self.steps.step().now();
+                tokens.for_each(|(timer, n)| timer.tokens_at(n, now));
+            }
             Told::Step => {
                 let mut step = self.steps.step();
                 tokens.for_each(|(timer, _)| step.token(timer));
@@ -90,8 +115,24 @@ pub(crate) fn contenders() -> Result<Vec<Contender>, tach::Error> {
         methods("tach METRICS, never attached", "", detached, Box::new(|| None)),
         methods("tach METRICS, Recording::Noop", "", switched_off, Box::new(|| None)),
         methods("tach METRICS.itl + .output_tokens", "", &METRICS, Box::new(counted.clone())),
+        Contender::new("tach the same after Clock::now", "2 updates, a clock reading each", {
+            let counted = counted.clone();
+            move |trace, settings| {
+                let observe = || {
+                    let clock = Clock::new();
+                    EachToken(Clocked { metrics: &METRICS, last: clock.now(), clock })
+                };
+                observed(trace, settings, observe, &counted)
+            }
+        }),
         timers("tach RequestTimer, not told of tokens", "its life only", Told::Not, Box::new(|| None)),
         timers("tach RequestTimer::tokens", "3 updates, a clock reading each", Told::Each, Box::new(counted.clone())),
+        timers(
+            "tach RequestTimer::tokens_at",
+            "3 updates, a clock reading per step",
+            Told::At,
+            Box::new(counted.clone()),
+        ),
         timers("tach Step::token", "3 updates, a clock reading per step", Told::Step, Box::new(counted.clone())),
         Contender::new(
             "tach, the whole catalogue",
