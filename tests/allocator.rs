@@ -54,4 +54,44 @@ fn recordings_of_an_allocator_are_exact_and_no_shard_has_two_writers() {
     let snapshot = registry.snapshot();
     assert_eq!(snapshot.counter("work", &[]), Some(1 + 50 * 4 * 2_000));
     assert!(snapshot.counter("allocations", &[]).unwrap() >= 50 * 4 * 20);
+    #[cfg(feature = "serve")]
+    recordings_of_a_server_allocate_nothing(&registry);
+}
+
+/// Once a label set has its series, that is. `registry` is that which counts.
+#[cfg(feature = "serve")]
+fn recordings_of_a_server_allocate_nothing(registry: &Registry) {
+    use std::time::Duration;
+    use tach::serve::{
+        BatchType, Clock, Identity, Measurement, MetricClient, Metrics, Objectives, Profile, Profiles, RequestTimer,
+        StepStats, StepTimer,
+    };
+    let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
+    let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default());
+    let server = Registry::new();
+    metrics.attach(&server, &profiles, Objectives::default(), Clock::new()).unwrap();
+    let client = MetricClient::new(metrics);
+    let mut steps = StepTimer::new(metrics);
+    let mut request = RequestTimer::arrived(metrics);
+    let mut record = || {
+        metrics.itl(Duration::from_millis(3));
+        metrics.request_count(200, "/v1/chat/completions");
+        let attributes = [("path", "/v1/chat/completions"), ("code", "200")];
+        client.send(&Measurement { name: "maxserve.request_count", value: 1.0, attributes: &attributes }).unwrap();
+        client.send(&Measurement { name: "no_such_name", value: 1.0, attributes: &[] }).unwrap_err();
+        let mut step = steps.step();
+        step.token(&mut request);
+        step.end(&StepStats::new(BatchType::Decode, 1));
+    };
+    record();
+    // Taking a snapshot allocates too, as much each time.
+    let mut during = |times: u32| {
+        let total = || registry.snapshot().counter("allocations", &[]).unwrap();
+        let before = total();
+        (0..times).for_each(|_| record());
+        total() - before
+    };
+    let (none, many) = (during(0), during(10_000));
+    assert!(many < none + 1_000, "{none} allocations without recordings, {many} with 10,000");
+    assert_eq!(server.snapshot().histogram("maxserve.time_to_first_token", &[]).unwrap().count(), 1);
 }

@@ -38,6 +38,11 @@ fn another_description_under_a_name_is_an_error_that_names_both() {
     registry.histogram("h").buckets([1.0]).build().unwrap();
     assert_eq!(kind(registry.histogram("h").buckets([1.0, 2.0]).build(), &["buckets"]), conflict);
     assert_eq!(kind(registry.histogram("h").buckets([1.0]).digits(3).build(), &["digits"]), conflict);
+    assert_eq!(kind(registry.histogram("h").buckets([1.0]).exact_at([2.0]).build(), &["exact", "2"]), conflict);
+    // What is a bucket anyway, or given twice, in another order, describes the same.
+    registry.histogram("h").buckets([1.0]).exact_at([1.0, f64::INFINITY]).build().unwrap();
+    registry.histogram("e").exact_at([3.0, 2.0, 3.0]).build().unwrap();
+    registry.histogram("e").exact_at([2.0]).exact_at([3.0]).build().unwrap();
     registry.observe_gauge("depth", "help", || 1.0).unwrap();
     assert_eq!(kind(registry.observe_gauge("depth", "help", || 2.0), &["depth", "observed already"]), conflict);
     assert_eq!(kind(registry.gauge("depth").help("help").build(), &["depth"]), conflict);
@@ -134,13 +139,22 @@ fn bad_buckets_are_refused() {
     for max in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300, 1e-9] {
         assert_eq!(kind(registry.histogram("h").max(max).build(), &["maximum"]), ErrorKind::Buckets, "{max}");
     }
+    let exact = |bounds: &[f64]| registry.histogram("h").exact_at(bounds.iter().copied()).build();
+    for bounds in [&[f64::NAN][..], &[1.0, -1.0], &[f64::NEG_INFINITY], &[1e300]] {
+        assert_eq!(kind(exact(bounds), &["h: ", "exact bound"]), ErrorKind::Buckets, "{bounds:?}");
+    }
     let below = registry.histogram("h").max(5.0).buckets([10.0]).build();
     assert_eq!(kind(below, &["10", "5", "raise"]), ErrorKind::Buckets);
+    let below = registry.histogram("h").max(5.0).buckets([4.0]).exact_at([7.0, 1.0]).build();
+    assert_eq!(kind(below, &["7", "5", "raise"]), ErrorKind::Buckets);
     // A last +Inf is what every histogram has; bounds beyond the default maximum raise it.
     build(&[-0.0, 1.5, f64::INFINITY]).unwrap();
     let long = registry.histogram("long").unit(Unit::Seconds).buckets([7680.0]).build().unwrap();
     long.record(7_000_000_000_000);
     assert_eq!(registry.snapshot().histogram("long", &[]).unwrap().clamped(), 0);
+    let exact = registry.histogram("exact").unit(Unit::Seconds).exact_at([7680.0]).build().unwrap();
+    exact.record(7_000_000_000_000);
+    assert_eq!(registry.snapshot().histogram("exact", &[]).unwrap().clamped(), 0);
 }
 
 #[test]

@@ -84,6 +84,36 @@ fn counts_below_any_bound_are_those_of_whole_cells() {
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn counts_are_exact_at_buckets_and_where_it_was_asked_for(
+        buckets in proptest::collection::btree_set(0..100_000_u64, 0..8),
+        exact in proptest::collection::vec(0..100_000_u64, 0..8),
+        values in proptest::collection::vec(0..100_000_u64, 0..50),
+        digits in 1..=3_u8,
+    ) {
+        // A hundred ticks are one of the unit.
+        let unit = |ticks: u64| ticks as f64 / 100.0;
+        let registry = Registry::new();
+        let build = |name| registry.histogram(name).tick(0.01).digits(digits).buckets(buckets.iter().map(|&b| unit(b)));
+        let all = [build("plain").build().unwrap(), build("h").exact_at(exact.iter().map(|&b| unit(b))).build().unwrap()];
+        let edges = buckets.iter().chain(&exact).flat_map(|&bound| [bound.saturating_sub(1), bound, bound + 1]);
+        let values: Vec<u64> = values.into_iter().chain(edges).collect();
+        all.iter().for_each(|h| values.iter().for_each(|&value| h.record(value)));
+        let snapshot = registry.snapshot();
+        let h = snapshot.histogram("h", &[]).unwrap();
+        for &bound in buckets.iter().chain(&exact) {
+            let below = values.iter().filter(|value| **value <= bound).count() as u64;
+            proptest::prop_assert_eq!(h.bucket_count_le(unit(bound)), below);
+        }
+        // Of what is exposed nothing changes.
+        let plain = snapshot.histogram("plain", &[]).unwrap();
+        proptest::prop_assert!(h.buckets().eq(plain.buckets()));
+        proptest::prop_assert_eq!((h.count(), h.sum()), (plain.count(), plain.sum()));
+        proptest::prop_assert!(h.to_hdr() == plain.to_hdr());
+    }
+}
+
 #[test]
 fn the_hdrhistogram_crate_takes_it_over_without_loss() {
     let registry = Registry::new();

@@ -26,6 +26,10 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
         .iter()
         .zip(&texts)
         .map(|(Field { ty, .. }, Text { text, .. })| quote_spanned!(ty.span()=> ::tach::Label::of::<#ty>(#text)));
+    let domain = |ty: &Type| quote_spanned!(ty.span()=> <#ty as ::tach::LabelValue>::Domain);
+    let domains = fields.named.iter().map(|field| domain(&field.ty));
+    let domain = domains.reduce(|all, domain| quote!(<#all as ::tach::Domain>::And<#domain>));
+    let array = array(&input.generics, fields);
     Ok(quote! {
         #[automatically_derived]
         impl #impl_generics ::tach::LabelSet for #name #type_generics
@@ -34,6 +38,10 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
             #(#bounds,)*
         {
             type At<'__at> = #name #elsewhere;
+
+            type Domain = #domain;
+
+            type Array<__M: ::core::marker::Send + ::core::marker::Sync + 'static> = ::std::sync::Arc<#array>;
 
             const LABELS: &'static [::tach::Label] = &[#(#labels),*];
 
@@ -113,4 +121,35 @@ fn elsewhere(generics: &Generics) -> TokenStream {
         None => quote!('__at),
     });
     quote!(<#(#arguments),*>)
+}
+
+/// How the series of a closed set are kept. Where a parameter has a say in their number it cannot be part of the type.
+fn array(generics: &Generics, fields: &FieldsNamed) -> TokenStream {
+    if generics.params.iter().any(|parameter| ident(parameter).is_some()) {
+        return quote!([__M]);
+    }
+    let radices = fields.named.iter().map(|field| {
+        let ty = with_static(field.ty.to_token_stream());
+        quote_spanned!(field.ty.span()=> <#ty as ::tach::LabelValue>::VALUES.len())
+    });
+    quote!([__M; { 1 #(* #radices)* }])
+}
+
+/// The type with `'static` for every lifetime: none else may stand in an array's length.
+fn with_static(tokens: TokenStream) -> TokenStream {
+    let mut after_tick = false;
+    let map = |token| {
+        let is_tick = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '\'');
+        let in_lifetime = std::mem::replace(&mut after_tick, is_tick);
+        match token {
+            TokenTree::Ident(ident) if in_lifetime => Ident::new("static", ident.span()).into(),
+            TokenTree::Group(group) => {
+                let mut inner = proc_macro2::Group::new(group.delimiter(), with_static(group.stream()));
+                inner.set_span(group.span());
+                inner.into()
+            }
+            token => token,
+        }
+    };
+    tokens.into_iter().map(map).collect()
 }

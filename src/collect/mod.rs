@@ -16,6 +16,8 @@ mod snapshot;
 #[cfg_attr(not(test), allow(dead_code, reason = "for name profiles"))]
 pub(crate) mod view;
 #[cfg(all(test, not(tach_loom)))]
+mod view_props;
+#[cfg(all(test, not(tach_loom)))]
 mod view_tests;
 
 #[cfg(not(tach_loom))]

@@ -158,7 +158,7 @@ impl<M: Metric, L: LabelSet + 'static> MetricBuilder<M, Typed<L>> {
     pub fn build(self) -> Result<TypedFamily<M, L>, Error> {
         let labels = L::LABELS.iter().map(|label| label.name.to_owned()).collect();
         let desc = Descriptor { label_set: Some(type_name::<L>()), ..self.describe(labels)? };
-        check_set(&self.name, L::LABELS, self.limit)?;
+        check_set::<L>(&self.name, self.limit)?;
         self.registry.register(desc, TypedFamily::new)
     }
 }

@@ -57,7 +57,7 @@ impl<M: Metric, V: Kept> Table<M, V> {
 
     /// The series with these label values; made now if it is new.
     #[inline(always)]
-    pub(super) fn with(&self, values: &[&str]) -> M {
+    pub(super) fn with<'a, W: AsRef<[&'a str]>>(&self, values: W) -> M {
         if !self.may_look_up() {
             return self.overflow().clone();
         }
@@ -90,8 +90,8 @@ impl<M: Metric, V: Kept> Table<M, V> {
 
     /// Makes a series.
     #[cold]
-    fn add(&self, lookup: &Lookup<'_>) -> M {
-        let values = lookup.values;
+    fn add<'a, W: AsRef<[&'a str]>>(&self, lookup: &Lookup<'a, W>) -> M {
+        let values = lookup.values();
         let is_own = values.is_empty() || values.iter().any(|value| *value != OVERFLOW);
         // The number of values can be wrong only in a label set implemented by hand.
         let fits =

@@ -40,6 +40,19 @@ pub(crate) struct Live {
     pub(crate) objectives: Objectives,
 }
 
+impl Live {
+    /// Makes the instruments.
+    pub(crate) fn new(
+        registry: &Registry,
+        profiles: &Profiles,
+        objectives: Objectives,
+        clock: Clock,
+    ) -> Result<Box<Self>, Error> {
+        let instruments = Instruments::new(&Maker::new(registry, profiles)?)?;
+        Ok(Box::new(Self { instruments, clock, objectives }))
+    }
+}
+
 impl std::ops::Deref for Live {
     type Target = Instruments;
 
@@ -76,9 +89,13 @@ impl Metrics {
         objectives: Objectives,
         clock: Clock,
     ) -> Result<(), Error> {
-        let instruments = Instruments::new(&Maker::new(registry, profiles)?)?;
-        self.live.store(Some(Box::leak(Box::new(Live { instruments, clock, objectives }))));
+        self.publish(Live::new(registry, profiles, objectives, clock)?);
         Ok(())
+    }
+
+    /// Records to these instruments from now on.
+    pub(crate) fn publish(&self, live: Box<Live>) {
+        self.live.store(Some(Box::leak(live)));
     }
 
     /// Records nowhere from now on. Timers that run already go on as they began.

@@ -66,6 +66,32 @@ fn a_head_has_the_headers_of_a_get() {
 }
 
 #[test]
+fn a_view_is_what_is_shown() {
+    let registry = Registry::new();
+    let tokens = registry.counter("tokens").build().unwrap();
+    tokens.add(5);
+    let first = registry.snapshot();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let threads = Arc::clone(&seen);
+    let view = move |now: &tach::Snapshot| {
+        threads.lock().unwrap().push(std::thread::current().name().map(str::to_owned));
+        let difference = now.since(&first);
+        assert_ne!(difference.counter("tokens", &[]), Some(7), "this test views with a panic");
+        difference
+    };
+    let exporter = builder().view(|_| panic!("the last one counts")).view(view).start(&registry).unwrap();
+    let mut client = Client::connect(&exporter);
+    tokens.add(3);
+    assert_eq!(client.request("GET", "/metrics", "").value("tokens_total"), Some(3.0));
+    tokens.add(4);
+    assert_eq!(client.request("GET", "/metrics", "").status, 500);
+    tokens.add(1);
+    assert_eq!(client.request("GET", "/metrics", "").value("tokens_total"), Some(8.0));
+    assert_eq!(client.request("GET", "/", "").status, 200);
+    assert_eq!(*seen.lock().unwrap(), vec![Some("tach-exporter".to_owned()); 3]);
+}
+
+#[test]
 fn gzip_is_sent_to_those_who_take_it() {
     let (_registry, exporter) = tokens();
     let mut client = Client::connect(&exporter);

@@ -6,7 +6,7 @@ use crate::serve::Profiles;
 use crate::{Counter, Error, Gauge, Histogram, Recording, Registry, Unit, UpDownCounter};
 
 /// The most series of an instrument with an open label, the path of a request say.
-const OPEN_LIMIT: usize = 500;
+pub(super) const OPEN_LIMIT: usize = 500;
 
 pub(super) const NONE: Unit = Unit::None;
 pub(super) const MILLIS: Unit = Unit::Milliseconds;

@@ -8,6 +8,7 @@
 //! ```
 
 mod batch;
+mod bind;
 mod cache;
 mod disaggregated;
 mod dkv;
@@ -17,6 +18,7 @@ mod legacy;
 mod maker;
 mod media;
 mod more;
+mod needed;
 mod requests;
 mod rows;
 mod tools;
@@ -26,6 +28,7 @@ pub use labels::*;
 pub use ladders::Ladder;
 pub(crate) use maker::Maker;
 
+use super::late::Measurement;
 use crate::{Error, Label, Level, Unit};
 
 /// What an instrument takes, and what it is exposed as.
@@ -56,6 +59,8 @@ pub enum Origin {
     Gone,
     /// It is tach's own: what the timers know besides, and what other servers' names need.
     Own,
+    /// As `Own`, and made only where the names of a chosen profile need it.
+    Needed,
 }
 
 /// One row of the catalogue.
@@ -79,6 +84,8 @@ pub struct Instrument {
     pub origin: Origin,
     /// What it tells.
     pub help: &'static str,
+    /// Records a measurement to it.
+    pub(crate) late: fn(&Instruments, &Measurement<'_>) -> Result<(), Refusal>,
 }
 
 impl Instrument {
@@ -101,6 +108,7 @@ pub(crate) struct Instruments {
     pub(crate) media: media::Media,
     pub(crate) tools: tools::Tools,
     pub(crate) more: more::More,
+    pub(crate) needed: needed::Needed,
     pub(crate) legacy: legacy::Legacy,
 }
 
@@ -116,12 +124,13 @@ impl Instruments {
             media: media::Media::new(maker)?,
             tools: tools::Tools::new(maker)?,
             more: more::More::new(maker)?,
+            needed: needed::Needed::new(maker)?,
             legacy: legacy::Legacy::new(maker)?,
         })
     }
 }
 
-const GROUPS: [&[Instrument]; 10] = [
+const GROUPS: [&[Instrument]; 11] = [
     &requests::ROWS,
     &batch::ROWS,
     &cache::ROWS,
@@ -131,6 +140,7 @@ const GROUPS: [&[Instrument]; 10] = [
     &media::ROWS,
     &tools::ROWS,
     &more::ROWS,
+    &needed::ROWS,
     &legacy::ROWS,
 ];
 

@@ -1,7 +1,7 @@
 //! What the timers know besides, and what other servers' names need.
 
 use super::labels::{Finish, Objective, Refusal, SleepState};
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// What the timers know besides.
@@ -19,9 +19,6 @@ instruments! {
         "Time from a request's first token to its last.";
     request_inference_time: Time "request_inference_time" MILLIS LAT Basic,
         "Time from a request's first step to its last token.";
-    itl_per_token: Time "itl_per_token" MILLIS LAT Basic,
-        "Inter-token latency, by token: each gap between output events divided by the tokens of the later one, once for \
-         each of these.";
     requests_good: Event "requests_good" NONE NO Basic,
         "Requests that ended well and met every objective: goodput.";
     requests_missed: Event "requests_missed" NONE NO Basic by ByObjective { objective: Objective },

@@ -51,6 +51,7 @@ impl Profiles {
     pub(crate) fn show(&self, row: &Instrument) -> bool {
         match row.origin {
             Origin::MaxServe | Origin::Own => self.list.contains(&Profile::MaxServe),
+            Origin::Needed => self.list.contains(&Profile::Sglang),
             Origin::Gone => self.list.contains(&Profile::MaxServeGone),
         }
     }

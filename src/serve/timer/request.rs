@@ -167,7 +167,7 @@ impl RequestTimer {
         let Some(live) = self.live else { return };
         if let Some(gap) = self.advance(live, n, now) {
             live.requests.itl.record(gap);
-            live.more.itl_per_token.record_n(per_token(gap, n), n);
+            live.needed.itl_per_token.record_n(per_token(gap, n), n);
         }
         live.requests.output_tokens.add(n);
     }

@@ -75,9 +75,8 @@ impl<'a> StepTimer<'a> {
     }
 }
 
-/// What a scheduler knows of a step.
+/// What a scheduler knows of a step. Begin with [`StepStats::new`], as there may come to be more.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub struct StepStats {
     /// What the batch did.
     pub batch_type: BatchType,
@@ -165,7 +164,7 @@ impl Step<'_> {
         let times = std::mem::take(&mut self.times);
         if times > 0 {
             live.requests.itl.record_n(self.gap, times);
-            live.more.itl_per_token.record_n(per_token(self.gap, self.n), times * self.n);
+            live.needed.itl_per_token.record_n(per_token(self.gap, self.n), times * self.n);
         }
     }
 
