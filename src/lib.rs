@@ -72,6 +72,9 @@ mod sync;
 #[cfg(tach_loom)]
 #[doc(hidden)]
 pub use collect::model;
+#[cfg(not(tach_loom))]
+#[doc(hidden)]
+pub use describe::{DomainIf, Known};
 #[cfg(all(feature = "http", not(tach_loom)))]
 #[doc(hidden)]
 pub use expose::http;

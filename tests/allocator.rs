@@ -4,16 +4,23 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::sync::OnceLock;
 use tach::{Counter, Registry};
 
 static ALLOCATIONS: OnceLock<Counter> = OnceLock::new();
+
+thread_local! {
+    /// Those of this thread.
+    static HERE: Cell<u64> = const { Cell::new(0) };
+}
 
 struct Counting;
 
 // SAFETY: passes every call on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HERE.with(|here| here.set(here.get() + 1));
         if let Some(counter) = ALLOCATIONS.get() {
             counter.inc();
         }
@@ -67,7 +74,7 @@ fn recordings_of_a_server_allocate_nothing(registry: &Registry) {
         StepStats, StepTimer,
     };
     let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
-    let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default());
+    let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default()).unwrap();
     let server = Registry::new();
     metrics.attach(&server, &profiles, Objectives::default(), Clock::new()).unwrap();
     let client = MetricClient::new(metrics);
@@ -94,4 +101,33 @@ fn recordings_of_a_server_allocate_nothing(registry: &Registry) {
     let (none, many) = (during(0), during(10_000));
     assert!(many < none + 1_000, "{none} allocations without recordings, {many} with 10,000");
     assert_eq!(server.snapshot().histogram("maxserve.time_to_first_token", &[]).unwrap().count(), 1);
+}
+
+#[cfg(feature = "derive")]
+#[test]
+fn finding_a_series_by_typed_labels_does_not_allocate() {
+    #[derive(tach::LabelSet)]
+    struct Open<'a> {
+        path: &'a str,
+        code: i128,
+        cached: bool,
+    }
+    #[derive(tach::LabelSet)]
+    struct Closed {
+        cached: bool,
+    }
+    let registry = Registry::new();
+    let open = registry.counter("open").label_set::<Open<'_>>().build().unwrap();
+    let closed = registry.counter("closed").label_set::<Closed>().build().unwrap();
+    let count = |cached| {
+        open.with(Open { path: "/", code: i128::MIN, cached }).inc();
+        closed.with(Closed { cached }).inc();
+    };
+    // The first time makes the series, and what a thread has of its own.
+    count(true);
+    count(false);
+    let before = HERE.with(Cell::get);
+    (0..1_000).for_each(|n| count(n % 2 == 0));
+    assert_eq!(HERE.with(Cell::get), before);
+    assert_eq!(registry.snapshot().counter("closed", &[("cached", "true")]), Some(501));
 }

@@ -78,7 +78,7 @@ use tach::serve::{
 
 fn main() {
     let registry = tach::Registry::new();
-    let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default());
+    let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default()).unwrap();
     METRICS.attach(&registry, &profiles, Objectives::default(), Clock::new()).unwrap();
     registry.set_level(tach::Level::Detailed);
     probe_counter(black_box(3));

@@ -20,7 +20,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("registry", &["bucket", "describe", "error", "record", "sync"]),
     ("collect", &["bucket", "describe", "error", "record", "registry", "sync"]),
     ("expose", &["collect", "describe", "error"]),
-    ("serve", &["collect", "describe", "error", "expose", "registry", "sync"]),
+    ("serve", &["bucket", "collect", "describe", "error", "expose", "registry", "sync"]),
 ];
 
 /// What points the other way: starting an exporter takes the registry, to start its collector.

@@ -228,9 +228,7 @@ fn threads_that_record_at_once_lose_nothing() {
             }
         }
         let codes: Vec<String> = (0..50).map(|code: u16| code.to_string()).collect();
-        let each = |method| {
-            codes.iter().filter_map(move |code| Some([("method", method), ("path", "/"), ("code", code.as_str())]))
-        };
+        let each = |method| codes.iter().map(move |code| [("method", method), ("path", "/"), ("code", code.as_str())]);
         let total: u64 = ["get", "PUT!", "http_connect"]
             .into_iter()
             .flat_map(each)
@@ -290,6 +288,29 @@ fn raw_identifiers_generics_and_shadowed_names_do_no_harm() {
 }
 
 #[test]
+fn a_set_is_closed_only_if_all_of_it_is() {
+    #[derive(LabelSet)]
+    struct Mixed<A, B> {
+        a: A,
+        fixed: bool,
+        b: B,
+    }
+    let registry = Registry::new();
+    let first = registry.counter("first").label_set::<Mixed<u8, bool>>().build().unwrap();
+    let last = registry.counter("last").label_set::<Mixed<bool, String>>().build().unwrap();
+    let both = registry.counter("both").label_set::<Mixed<bool, bool>>().build().unwrap();
+    first.with(Mixed { a: 1, fixed: true, b: true }).inc();
+    last.with(Mixed { a: true, fixed: true, b: "x".to_owned() }).inc();
+    both.with(Mixed { a: true, fixed: false, b: true }).inc();
+    let text = tach::text::render(&registry.snapshot());
+    let lines = |start: &str| text.lines().filter(|line| line.starts_with(start)).collect::<Vec<_>>();
+    assert_eq!(lines("first_total{"), ["first_total{a=\"1\",fixed=\"true\",b=\"true\"} 1"]);
+    assert_eq!(lines("last_total{"), ["last_total{a=\"true\",fixed=\"true\",b=\"x\"} 1"]);
+    assert_eq!(lines("both_total{").len(), 8);
+    assert!(text.contains("both_total{a=\"true\",fixed=\"false\",b=\"true\"} 1"), "{text}");
+}
+
+#[test]
 fn lifetimes_and_strings_of_all_sorts_are_taken() {
     #[derive(LabelSet)]
     struct Strings<'a, 'b: 'a, T, const N: usize>
@@ -320,14 +341,15 @@ impl<D: Domain> LabelSet for ByHand<D> {
     type At<'a> = Self;
     type Domain = D;
     type Array<M: Send + Sync + 'static> = Arc<[M]>;
+    type Row<Text: Send + Sync> = Vec<Text>;
     const LABELS: &'static [Label] = &[Label::of::<bool>("l")];
 
     fn index(&self) -> usize {
         7
     }
 
-    fn texts<R>(&self, then: impl FnOnce(&[&str]) -> R) -> R {
-        then(self.0)
+    fn texts<R>(&self, then: impl FnOnce(Vec<&str>) -> R) -> R {
+        then(self.0.to_vec())
     }
 }
 
@@ -382,6 +404,7 @@ fn names_and_values_by_hand_are_checked_when_built() {
         type At<'a> = Self;
         type Domain = Closed;
         type Array<M: Send + Sync + 'static> = Arc<[M; 1]>;
+        type Row<Text: Send + Sync> = [Text; 1];
         const LABELS: &'static [Label] = &[match CASE {
             0 => Label::of::<Values<0>>("l"),
             1 => Label::of::<Values<1>>("l"),
@@ -394,8 +417,8 @@ fn names_and_values_by_hand_are_checked_when_built() {
             0
         }
 
-        fn texts<R>(&self, then: impl FnOnce(&[&str]) -> R) -> R {
-            then(&[""])
+        fn texts<R>(&self, then: impl FnOnce([&str; 1]) -> R) -> R {
+            then([""])
         }
     }
     fn refused<const CASE: usize>(expected: &str) {

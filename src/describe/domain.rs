@@ -51,6 +51,25 @@ impl Domain for Open {
     }
 }
 
+/// For the derive: [`Closed`] or [`Open`] by a constant, which may tell of private types where a public type may not.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct DomainIf<const CLOSED: bool>;
+
+/// What [`DomainIf`] says.
+#[doc(hidden)]
+pub trait Known {
+    type Domain: Domain;
+}
+
+impl Known for DomainIf<true> {
+    type Domain = Closed;
+}
+
+impl Known for DomainIf<false> {
+    type Domain = Open;
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Closed {}

@@ -6,7 +6,7 @@ mod label;
 mod name;
 
 pub(crate) use descriptor::{Descriptor, Kind, LabelSets, LabelValues, Lines};
-pub use domain::{Closed, Domain, Open};
+pub use domain::{Closed, Domain, DomainIf, Known, Open};
 pub use label::{Label, LabelSet, LabelText, LabelValue};
 pub(crate) use name::{check_label, check_metric, check_namespace};
 

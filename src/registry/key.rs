@@ -1,30 +1,9 @@
 //! Label values as the keys of a map, hashed and compared for speed.
 
-use crate::describe::LabelValues;
 use foldhash::fast::RandomState;
 use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::marker::PhantomData;
-use std::sync::Arc;
-
-/// How a map keeps label values.
-pub(super) trait Kept: AsRef<[Box<str>]> + Send + Sync + 'static {
-    fn keep(values: &LabelValues) -> Self;
-}
-
-/// Where their number is known: a look-up finds them beside the metric.
-impl<const N: usize> Kept for [Box<str>; N] {
-    fn keep(values: &LabelValues) -> Self {
-        std::array::from_fn(|index| values[index].clone())
-    }
-}
-
-/// Otherwise: shared with the list of series.
-impl Kept for LabelValues {
-    fn keep(values: &LabelValues) -> Self {
-        Arc::clone(values)
-    }
-}
 
 /// Label values as the map keeps them, with their hash.
 pub(super) struct Key<V> {
@@ -52,9 +31,9 @@ impl<'a, W: AsRef<[&'a str]>> Lookup<'a, W> {
         self.values.as_ref()
     }
 
-    /// The key for these values, which are `values` too.
-    pub(super) fn to_key<V: Kept>(&self, values: &LabelValues) -> Key<V> {
-        Key { hash: self.hash, values: V::keep(values) }
+    /// The key for these values, which `values` has too.
+    pub(super) fn to_key<V>(&self, values: V) -> Key<V> {
+        Key { hash: self.hash, values }
     }
 }
 
@@ -84,13 +63,13 @@ impl<V> Hash for Key<V> {
     }
 }
 
-impl<V: Kept> PartialEq for Key<V> {
+impl<V: AsRef<[Box<str>]>> PartialEq for Key<V> {
     fn eq(&self, other: &Self) -> bool {
         self.values.as_ref() == other.values.as_ref()
     }
 }
 
-impl<V: Kept> Eq for Key<V> {}
+impl<V: AsRef<[Box<str>]>> Eq for Key<V> {}
 
 impl<W> Hash for Lookup<'_, W> {
     #[inline]
@@ -99,7 +78,7 @@ impl<W> Hash for Lookup<'_, W> {
     }
 }
 
-impl<'a, V: Kept, W: AsRef<[&'a str]>> Equivalent<Key<V>> for Lookup<'a, W> {
+impl<'a, V: AsRef<[Box<str>]>, W: AsRef<[&'a str]>> Equivalent<Key<V>> for Lookup<'a, W> {
     #[inline(always)]
     fn equivalent(&self, key: &Key<V>) -> bool {
         self.values

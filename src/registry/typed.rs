@@ -24,7 +24,7 @@ pub struct TypedFamily<M: Metric, L: LabelSet> {
     /// pointer, as each look-up reads it.
     closed: L::Array<M>,
     /// The series of an open set, and those for what finds no room.
-    table: Arc<Table<M, LabelValues>>,
+    table: Arc<Table<M, L::Row<Box<str>>>>,
 }
 
 impl<M: Metric, L: LabelSet> Clone for TypedFamily<M, L> {
@@ -87,7 +87,7 @@ impl<M: Metric, L: LabelSet<Domain = Open>> TypedFamily<M, L> {
     /// Removes a series from the exposition, as [`Family::remove`](crate::Family::remove) does; false when there is none
     /// with these labels. The series of a closed set stay.
     pub fn remove(&self, labels: L::At<'_>) -> bool {
-        labels.texts(|texts| self.table.remove(texts))
+        labels.texts(|texts| self.table.remove(texts.as_ref()))
     }
 }
 

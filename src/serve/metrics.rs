@@ -1,6 +1,7 @@
 //! The object that servers record to.
 
-use super::catalogue::{Instruments, Maker};
+use super::catalogue::{BySleepState, Instruments, Maker, SleepState};
+use super::info::Info;
 use super::profile::Profiles;
 use super::timer::{Clock, Objectives};
 use crate::{Error, Level, Registry, STATIC_MAX_LEVEL};
@@ -36,6 +37,7 @@ pub struct Metrics {
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) instruments: Instruments,
+    pub(super) info: Info,
     pub(crate) clock: Clock,
     pub(crate) objectives: Objectives,
 }
@@ -49,7 +51,10 @@ impl Live {
         clock: Clock,
     ) -> Result<Box<Self>, Error> {
         let instruments = Instruments::new(&Maker::new(registry, profiles)?)?;
-        Ok(Box::new(Self { instruments, clock, objectives }))
+        let info = Info::new(registry, profiles)?;
+        // Who makes instruments is awake.
+        instruments.more.engine_sleep_state.with(BySleepState { sleep_state: SleepState::Awake }).set(1.0);
+        Ok(Box::new(Self { instruments, info, clock, objectives }))
     }
 }
 

@@ -19,8 +19,10 @@
 //! ```
 
 mod catalogue;
+mod info;
 mod late;
 mod metrics;
+mod process;
 mod profile;
 mod settings;
 mod start;
@@ -31,6 +33,7 @@ pub use catalogue::{
     MediaSource, Objective, Origin, Refusal, ResponseError, ResponseFormat, SleepState, ToolCallError, ToolChoice,
     Turn, catalogue,
 };
+pub use info::CacheConfig;
 pub use late::{Measurement, MetricClient};
 pub use metrics::{METRICS, Metrics};
 pub use profile::{Identity, Profile, Profiles};

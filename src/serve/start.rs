@@ -1,6 +1,7 @@
 //! From settings to a server whose metrics can be scraped.
 
 use super::metrics::{Live, METRICS};
+use super::process;
 use super::profile::Profiles;
 use super::settings::Settings;
 use super::timer::Clock;
@@ -49,13 +50,14 @@ impl Drop for Claim {
 /// changed, and another start may work.
 pub fn start(settings: &Settings) -> Result<Serving, Error> {
     let claim = Claim::take()?;
-    let profiles = Arc::new(Profiles::new(&settings.profiles, &settings.identity));
+    let profiles = Arc::new(Profiles::new(&settings.profiles, &settings.identity)?);
     if settings.disabled || settings.recording == Recording::Noop {
         let registry = Registry::builder().recording(Recording::Noop).build()?;
         return Ok(Serving { exporter: None, registry, profiles, _claim: claim });
     }
     check(settings)?;
     let registry = registry(settings)?;
+    process::register(&registry)?;
     let clock = Clock::new();
     // Published only when the port is open, and freed where it is not.
     let live = Live::new(&registry, &profiles, settings.objectives, clock)?;

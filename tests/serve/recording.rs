@@ -4,7 +4,7 @@ use crate::page::scrape;
 use crate::{settings, turn};
 use std::collections::BTreeMap;
 use tach::Recording;
-use tach::serve::{Kind, METRICS, Measurement, MetricClient, catalogue};
+use tach::serve::{Kind, METRICS, Measurement, MetricClient, Origin, catalogue};
 
 /// A sequence of numbers that is the same in each run.
 struct Numbers(u64);
@@ -77,7 +77,11 @@ fn page(recording: Recording, threads: u64, at_once: bool) -> (String, BTreeMap<
     let page = scrape(&serving).0;
     let snapshot = serving.shutdown();
     assert_eq!(snapshot.gauge("maxserve.cache.num_used_blocks", &[]), Some(17.0));
-    let own = page.lines().filter(|line| !line.starts_with("tach_") && !line.contains(" tach_"));
+    let is_ours = |line: &&str| {
+        let name = line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ");
+        !["tach_", "process_"].iter().any(|of| name.starts_with(of))
+    };
+    let own = page.lines().filter(is_ours);
     (own.map(|line| format!("{line}\n")).collect(), expected)
 }
 
@@ -101,7 +105,8 @@ fn sync_and_sharded_give_the_same_page_whichever_threads_recorded() {
     // And it is the right one: what was sent is what is there, summed over labels.
     let page = crate::page::Page(one);
     let names: Vec<_> = page.samples().map(|(series, _)| series.split('{').next().unwrap().to_owned()).collect();
-    for row in catalogue().filter(|row| row.kind != Kind::Value && row.origin != tach::serve::Origin::Gone) {
+    let shown = [Origin::MaxServe, Origin::Own];
+    for row in catalogue().filter(|row| row.kind != Kind::Value && shown.contains(&row.origin)) {
         let (count, sum) = expected[row.name];
         let base = format!("maxserve_{}", row.name.replace('.', "_"));
         let exposed = |suffix: &str| {

@@ -107,7 +107,7 @@ fn there_is_one_at_a_time() {
     drop(serving);
     // Nor is a registry taken from who attached one by hand.
     let registry = Registry::new();
-    let profiles = Profiles::new(&settings().profiles, &settings().identity);
+    let profiles = Profiles::new(&settings().profiles, &settings().identity).unwrap();
     METRICS.attach(&registry, &profiles, Objectives::default(), Clock::new()).unwrap();
     let error = tach::serve::start(&settings()).unwrap_err();
     assert!(METRICS.is_attached() && error.to_string().contains("detach METRICS"), "{error}");

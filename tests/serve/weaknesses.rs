@@ -23,9 +23,10 @@
 //! | 30 | nobody counted what several producers record under load | `several_producers_are_counted_exactly` |
 //!
 //! Those that do not apply: 3 to 6 and 12, as there is no queue to be full, to block an event loop, or to be drained,
-//! and no process to watch; 14, as there is no message for a measurement to travel in; 24, as there are no shadow histograms; 26, as disabling is meant to remove the page (`start.rs` tests it, and that a
-//! push endpoint is not ignored); 27, as nothing is pushed yet; 28, as nothing private is used; 29, as there is no
-//! interval, and quantiles do not depend on the bounds.
+//! and no process to watch; 14, as there is no message for a measurement to travel in; 24, as there are no shadow
+//! histograms; 26, as disabling is meant to remove the page (`start.rs` tests it, and that a push endpoint is not
+//! ignored); 27, as nothing is pushed yet; 28, as nothing private is used; 29, as there is no interval, and quantiles do
+//! not depend on the bounds.
 
 use crate::client::Client;
 use crate::page::scrape;

@@ -52,7 +52,11 @@ macro_rules! instruments {
                     $($method: {
                         let builder = start!($kind, maker, &ROWS[Row::$method as usize]);
                         $(let builder = builder.label_set::<crate::serve::catalogue::labels::$set>();)?
-                        $(let builder = builder.labels([$(stringify!($open_label)),+]).limit(crate::serve::catalogue::maker::OPEN_LIMIT);)?
+                        $(
+                            let builder = builder
+                                .labels([$(stringify!($open_label)),+])
+                                .limit(crate::serve::catalogue::maker::OPEN_LIMIT);
+                        )?
                         builder.build()?
                     },)+
                 })

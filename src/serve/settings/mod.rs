@@ -76,9 +76,10 @@ impl Default for Settings {
 impl Settings {
     /// What the environment says, and the defaults where it says nothing.
     ///
-    /// Each setting has a variable of its own name, and some have one by the name that MAX serve has for it; `docs/SETTINGS.md`
-    /// and [`Settings::variables`] list them. Where both are set tach's own counts and the other is not looked at, so
-    /// that an environment made for MAX serve can be kept and overruled. An empty value counts as none.
+    /// Each setting has a variable of its own name, and some have one by the name that MAX serve has for it;
+    /// `docs/SETTINGS.md` and [`Settings::variables`] list them. Where both are set tach's own counts and the other is
+    /// not looked at, so that an environment made for MAX serve can be kept and overruled. An empty value counts as
+    /// none.
     ///
     /// # Errors
     ///

@@ -128,8 +128,8 @@ pub(super) static VARIABLES: &[Variable] = &[
         default: "",
         allowed: "ttft=TIME, tpot=TIME or e2e=TIME, and more after commas, each once, where TIME is above zero and has a \
                   unit: ttft=500ms,tpot=50ms,e2e=30s",
-        meaning: "What a request must keep to count as good: the longest time to the first token, per output token after it, \
-                  and in all.",
+        meaning: "What a request must keep to count as good: the longest time to the first token, per output token after \
+                  it, and in all.",
         read: read::objectives,
     },
     Variable {
