@@ -1,4 +1,4 @@
-//! What recording costs per token: the engine's thread with a contender, less the same without any.
+//! What recording costs per token: the engine's threads with a contender, less the same without any.
 
 use crate::engine::Settings;
 use crate::peers::{self, Contender, Run};
@@ -16,8 +16,8 @@ struct Row {
 }
 
 /// Measures and prints.
-pub(crate) fn run(trace: &[Request], rounds: usize, only: &str) -> Result<(), String> {
-    let settings = Settings { drafts: false, ..Settings::new(1) };
+pub(crate) fn run(trace: &[Request], workers: usize, rounds: usize, only: &str) -> Result<(), String> {
+    let settings = Settings { drafts: false, ..Settings::new(workers) };
     let bare = peers::nothing::nothing();
     let mut all = contenders().map_err(|error| error.to_string())?;
     all.retain(|contender| contender.name.contains(only));
@@ -30,6 +30,7 @@ pub(crate) fn run(trace: &[Request], rounds: usize, only: &str) -> Result<(), St
     for round in 0..=rounds {
         for row in &mut rows {
             // Alternating, so that what changes on the machine changes for both.
+            let settings = Settings { work: row.contender.work, ..settings };
             let without = per_token(&(bare.run)(trace, &settings));
             let run = (row.contender.run)(trace, &settings);
             if run.counted.is_some_and(|counted| counted != run.tokens) {
@@ -38,14 +39,16 @@ pub(crate) fn run(trace: &[Request], rounds: usize, only: &str) -> Result<(), St
             }
             // Round 0 warms up: shards, series, caches.
             if round > 0 {
-                engine.push(without);
+                if settings.work == 0 {
+                    engine.push(without);
+                }
                 row.costs.push(per_token(&run) - without);
             }
             row.last = Some(run);
         }
         eprintln!("round {round} of {rounds}");
     }
-    print(&mut rows, median(&mut engine));
+    print(&mut rows, workers, median(&mut engine));
     Ok(())
 }
 
@@ -83,9 +86,9 @@ fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.get(place.round() as usize).copied().unwrap_or(f64::NAN)
 }
 
-fn print(rows: &mut [Row], engine: f64) {
-    println!("engine alone: {engine:.2} ns of its thread's CPU time per token (median)");
-    println!("cost of recording beyond that, per token, of the engine's thread unless told:\n");
+fn print(rows: &mut [Row], workers: usize, engine: f64) {
+    println!("{workers} workers. engine alone: {engine:.2} ns of its threads' CPU time per token (median)");
+    println!("cost of recording beyond that, per token, of the engine's threads unless told:\n");
     println!(
         "{:<40} {:>8} {:>15} {:>8} {:>9} {:>10} {:>9}",
         "", "ns", "quartiles", "ratio", "of a core", "elsewhere", "waiting"
@@ -111,10 +114,13 @@ fn print(rows: &mut [Row], engine: f64) {
          other threads for the recordings. waiting: the most measurements that waited for those.\n",
         RATE / 1e6
     );
-    let clock = cost(rows, "Clock::now alone");
-    let timer = cost(rows, "tach RequestTimer::tokens") - cost(rows, "tach RequestTimer, not told of tokens");
+    let life = cost(rows, "tach RequestTimer, not told of tokens");
+    let beyond = |rows: &mut [Row], timer, clock| cost(rows, timer) - life - cost(rows, clock);
     target("two updates per token", ours, 10.0);
-    target("RequestTimer::tokens beyond its life and the clock", timer - clock, 4.0);
+    let one_after_the_other = beyond(rows, "tach RequestTimer::tokens", "Clock::now alone");
+    target("RequestTimer::tokens beyond its life and the clock", one_after_the_other, 4.0);
+    let busy = beyond(rows, "tach RequestTimer::tokens, engine busy", "Clock::now alone, engine busy");
+    target("the same, where the engine does something between", busy, 4.0);
 }
 
 fn cost(rows: &mut [Row], name: &str) -> f64 {

@@ -43,18 +43,19 @@ fn run(options: &Options) -> Result<ExitCode, String> {
         ),
     }
     if options.command == Command::Cost {
-        cost::run(&trace, options.rounds, &options.only)?;
+        cost::run(&trace, options.workers.unwrap_or(1), options.rounds, &options.only)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let workers = options.workers.unwrap_or(4);
     let mut good = true;
     for way in [Way::Step, Way::Mixed] {
         let start = Instant::now();
-        let verdict = check::run(&trace, &Settings::new(options.workers), way, &METRICS)?;
+        let verdict = check::run(&trace, &Settings::new(workers), way, &METRICS)?;
         println!(
             "{way:?}: {} tokens in {} steps by {} workers, {} preemptions, {:.1} s",
             verdict.tokens,
             verdict.steps,
-            options.workers,
+            workers,
             verdict.preemptions,
             start.elapsed().as_secs_f64()
         );

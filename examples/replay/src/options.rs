@@ -8,7 +8,7 @@ replay [check | cost] [TRACE] [--workers N] [--rounds N] [--only TEXT]
   check        replay the trace and compare all that was recorded with a plain account (what it does unless told)
   cost         what recording costs per token, tach's and that of others
   TRACE        a file with the columns TIMESTAMP,ContextTokens,GeneratedTokens; without one, a small sample
-  --workers N  engine replicas of the check, each a thread: 4 unless told
+  --workers N  engine replicas, each a thread: unless told 4 for the check, 1 for the cost
   --rounds N   runs of each contender of the cost: 11 unless told
   --only TEXT  only the contenders whose name has TEXT in it, for a profiler
 
@@ -26,21 +26,21 @@ pub(crate) enum Command {
 pub(crate) struct Options {
     pub(crate) command: Command,
     pub(crate) path: Option<PathBuf>,
-    pub(crate) workers: usize,
+    pub(crate) workers: Option<usize>,
     pub(crate) rounds: usize,
     pub(crate) only: String,
 }
 
 impl Options {
     pub(crate) fn from_args(args: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { command: Command::Check, path: None, workers: 4, rounds: 11, only: String::new() };
+        let mut options = Self { command: Command::Check, path: None, workers: None, rounds: 11, only: String::new() };
         let mut args = args.enumerate();
         while let Some((place, arg)) = args.next() {
             match arg.as_str() {
                 "check" if place == 0 => options.command = Command::Check,
                 "cost" if place == 0 => options.command = Command::Cost,
                 "-h" | "--help" => options.command = Command::Help,
-                "--workers" => options.workers = number(&arg, args.next())?,
+                "--workers" => options.workers = Some(number(&arg, args.next())?),
                 "--rounds" => options.rounds = number(&arg, args.next())?,
                 "--only" => options.only = args.next().map(|(_, text)| text).ok_or("--only takes a part of a name")?,
                 _ if arg.starts_with('-') => return Err(format!("{arg} is no flag: --help lists them")),

@@ -14,6 +14,10 @@ use tach::{Level, Registry};
 /// Gauges that may well be zero at the end.
 const MAY_END_AT_ZERO: [&str; 2] = ["num_requests_queued", "generation_throughput"];
 
+/// All of them, so that all instruments are made.
+const PROFILES: [Profile; 5] =
+    [Profile::MaxServe, Profile::MaxServeGone, Profile::Vllm, Profile::Sglang, Profile::GenAi];
+
 /// What a check found.
 #[derive(Debug)]
 pub(crate) struct Verdict {
@@ -50,7 +54,7 @@ pub(crate) fn run(
         tpot: Some(Duration::from_nanos(limits.tpot)),
         e2e: Some(Duration::from_nanos(limits.e2e)),
     };
-    let profiles = Profiles::new(&[Profile::MaxServe, Profile::MaxServeGone], &Identity::default());
+    let profiles = Profiles::new(&PROFILES, &Identity::default()).map_err(error)?;
     metrics.attach(&registry, &profiles, objectives, clock).map_err(error)?;
 
     let levels = catalogue().filter(|row| row.kind == Kind::Delta).map(|row| row.name);
@@ -109,7 +113,7 @@ mod tests {
     #[test]
     fn what_the_account_lacks_is_found() {
         let registry = Registry::new();
-        let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default());
+        let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default()).unwrap();
         let metrics = metrics();
         metrics.attach(&registry, &profiles, Objectives::default(), Clock::new()).unwrap();
         let problems = |account, of: &str| -> Vec<String> {

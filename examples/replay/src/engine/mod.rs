@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) speed: u64,
     /// Whether some output events bring two or three tokens, as with speculative decoding.
     pub(crate) drafts: bool,
+    /// Steps of other work for each token: a chain of multiplications, of which one takes a bit over a nanosecond.
+    pub(crate) work: u64,
 }
 
 impl Settings {
@@ -44,6 +46,7 @@ impl Settings {
             prefill_max: 8_192,
             speed: 20 * workers as u64,
             drafts: true,
+            work: 0,
         }
     }
 }

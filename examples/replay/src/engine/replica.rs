@@ -215,12 +215,17 @@ impl<'a, O: Observer> Replica<'a, O> {
             creation: times::creation(requests),
         };
         let mut output = 0;
+        let mut chain = self.now;
         let tokens = self.running[first..].iter_mut().map(|sequence| {
             let n = sequence.advance(settings.drafts);
             output += n;
+            for _ in 0..settings.work {
+                chain = (chain ^ output).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            }
             (&mut sequence.ticket, n)
         });
         self.observer.step(&facts, tokens);
+        std::hint::black_box(chain);
         self.tally.steps += 1;
         self.tally.tokens += output;
         if terminated > 0 {

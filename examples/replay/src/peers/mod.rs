@@ -15,10 +15,13 @@ use std::time::Duration;
 pub(crate) const BOUNDS: [f64; 20] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0];
 
+/// Some 25 ns of other work per token: far less than what a server does for each.
+const BUSY: u64 = 20;
+
 /// One run of the engine under a contender.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
-    /// CPU time of the engine's thread.
+    /// CPU time of the engine's threads.
     pub(crate) cpu: Duration,
     pub(crate) tokens: u64,
     /// Tokens that the contender's counter grew by; `None` where it has none.
@@ -33,12 +36,19 @@ pub(crate) struct Run {
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) note: &'static str,
+    /// The engine's other work per token, see [`Settings`].
+    pub(crate) work: u64,
     pub(crate) run: Box<dyn Fn(&[Request], &Settings) -> Run>,
 }
 
 impl Contender {
     fn new(name: &'static str, note: &'static str, run: impl Fn(&[Request], &Settings) -> Run + 'static) -> Self {
-        Self { name, note, run: Box::new(run) }
+        Self { name, note, work: 0, run: Box::new(run) }
+    }
+
+    /// The same in an engine that does something besides.
+    fn busy(self, name: &'static str) -> Self {
+        Self { name, work: BUSY, ..self }
     }
 }
 

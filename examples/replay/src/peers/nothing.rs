@@ -5,7 +5,7 @@ use crate::engine::{Observer, StepFacts};
 use crate::trace::Request;
 use std::hint::black_box;
 use std::time::Instant;
-use tach::serve::Clock;
+use tach::serve::{Clock, Stamp};
 
 struct Nothing;
 
@@ -40,13 +40,44 @@ impl Record for System {
     }
 }
 
+/// A clock reading that something waits for: the place of an addition depends on it, as in a histogram.
+struct Place {
+    clock: Clock,
+    last: Stamp,
+    table: Vec<u64>,
+}
+
+impl Record for Place {
+    fn token(&mut self, _: Option<u64>) {
+        let now = self.clock.now();
+        let since = now.since(std::mem::replace(&mut self.last, now));
+        let place = (since / 8) as usize % self.table.len();
+        self.table[place] += 1;
+    }
+}
+
 pub(crate) fn clocks() -> Vec<Contender> {
     let clock = Clock::new();
-    vec![
-        Contender::new("Clock::now alone", "one reading per token", move |trace, settings| {
+    let alone = |clock: &Clock| {
+        let clock = clock.clone();
+        Contender::new("Clock::now alone", "a reading per token", move |trace, settings| {
             observed(trace, settings, || EachToken(Tach(clock.clone())), || None)
-        }),
-        Contender::new("Instant::now alone", "one reading per token", |trace, settings| {
+        })
+    };
+    let busy = alone(&clock).busy("Clock::now alone, engine busy");
+    let first = alone(&clock);
+    vec![
+        first,
+        busy,
+        Contender::new(
+            "Clock::now, and an addition by it",
+            "the place in a table depends on it",
+            move |trace, settings| {
+                let place = || Place { clock: clock.clone(), last: clock.now(), table: vec![0; 1 << 14] };
+                observed(trace, settings, || EachToken(place()), || None)
+            },
+        ),
+        Contender::new("Instant::now alone", "a reading per token", |trace, settings| {
             observed(trace, settings, || EachToken(System), || None)
         }),
     ]
