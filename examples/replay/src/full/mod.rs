@@ -67,12 +67,12 @@ impl<B: Book> Observer for Full<B> {
     fn arrived(&mut self, request: &Request) -> Self::Ticket {
         let ready = request.at + tokenizing(request.prompt);
         let mut timer = RequestTimer::arrived_at(self.metrics, stamp(request.at));
-        let turn = if request.index % 3 == 0 { Turn::First } else { Turn::Later };
+        let turn = if request.index.is_multiple_of(3) { Turn::First } else { Turn::Later };
         timer.input_at(request.prompt, turn, stamp(ready));
         let story = self.book.arrived(request, ready);
         starts::request(self.metrics, &mut self.book, request);
         self.peek(|_| request.index == 0);
-        Ticket { timer, even: request.index % 2 == 0, story }
+        Ticket { timer, even: request.index.is_multiple_of(2), story }
     }
 
     fn queued(&mut self, ticket: &mut Self::Ticket) {

@@ -45,7 +45,7 @@ pub(super) fn request(m: &Metrics, b: &mut impl Book, request: &Request) {
     m.request_params_n(1 + i % 3);
     b.value("request_params_n", BARE, 1 + i % 3);
     let (encoder, text) =
-        if i % 5 == 0 { (ChatEncoder::Fallback, "fallback") } else { (ChatEncoder::Custom, "custom") };
+        if i.is_multiple_of(5) { (ChatEncoder::Fallback, "fallback") } else { (ChatEncoder::Custom, "custom") };
     m.tokenizer_chat_encoder_requests(1, encoder);
     b.count("tokenizer.chat_encoder_requests", by("outcome", text), 1);
     match i % 4 {
@@ -87,7 +87,7 @@ fn media(m: &Metrics, b: &mut impl Book, i: u64) {
     b.last("media.preprocess_cache_size", by_kind, bytes as f64);
     m.media_preprocess_cache_capacity(1e9, kind);
     b.last("media.preprocess_cache_capacity", by_kind, 1e9);
-    if i % 3 == 0 {
+    if i.is_multiple_of(3) {
         let (reason, text) = REJECTIONS[(seed / 6 % 4) as usize];
         m.media_rejections(reason);
         b.count("media.rejections", by("reason", text), 1);
@@ -130,7 +130,7 @@ fn format(m: &Metrics, b: &mut impl Book, i: u64) {
     let nanos = 200_000 + mix(i) % 40_000_000;
     m.structured_output_grammar_build_time(Duration::from_nanos(nanos));
     b.value("structured_output.grammar_build_time", BARE, nanos);
-    if i % 5 == 0 {
+    if i.is_multiple_of(5) {
         m.structured_output_grammar_rejection(Grammar::JsonSchema);
         b.count("structured_output.grammar_rejections", by("kind", "json_schema"), 1);
     }

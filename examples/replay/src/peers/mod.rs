@@ -32,13 +32,16 @@ pub(crate) struct Run {
     pub(crate) backlog: usize,
 }
 
+/// Runs the engine under a contender.
+type Engine = dyn Fn(&[Request], &Settings) -> Run;
+
 /// A contender.
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) note: &'static str,
     /// The engine's other work per token, see [`Settings`].
     pub(crate) work: u64,
-    pub(crate) run: Box<dyn Fn(&[Request], &Settings) -> Run>,
+    pub(crate) run: Box<Engine>,
 }
 
 impl Contender {

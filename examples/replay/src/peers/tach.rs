@@ -129,6 +129,8 @@ pub(crate) fn contenders() -> Result<Vec<Contender>, tach::Error> {
         }),
         timers("tach RequestTimer, not told of tokens", "its life only", Told::Not, Box::new(|| None)),
         timers("tach RequestTimer::tokens", "a clock reading each", Told::Each, Box::new(counted.clone())),
+        timers("", "a clock reading each", Told::Each, Box::new(counted.clone()))
+            .busy("tach RequestTimer::tokens, engine busy"),
         timers("tach RequestTimer::tokens_at", "a clock reading per step", Told::At, Box::new(counted.clone())),
         timers("tach Step::token", "a clock reading per step", Told::Step, Box::new(counted.clone())),
         Contender::new(
