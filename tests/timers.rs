@@ -295,6 +295,16 @@ fn a_step_records_what_the_scheduler_knows() {
 }
 
 #[test]
+fn a_step_by_the_callers_stamps_begins_where_it_is_told() {
+    let server = Server::new(Objectives::default());
+    let mut timer = StepTimer::new(server.metrics);
+    let at = tach::serve::Stamp::from_nanos;
+    timer.begin_at(at(5_000_000));
+    assert_eq!(timer.step_at(at(7_000_000)).took(), 2_000_000);
+    assert_eq!(timer.step_at(at(7_500_000)).took(), 500_000);
+}
+
+#[test]
 fn a_clock_that_falls_back_gives_zero_and_not_centuries() {
     let server = Server::new(Objectives::default());
     let (late, early) = (tach::serve::Stamp::from_nanos(2_000), tach::serve::Stamp::from_nanos(1_000));

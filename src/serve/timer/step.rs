@@ -43,7 +43,12 @@ impl<'a> StepTimer<'a> {
 
     /// The next step begins now: to be called after waiting for requests, so that the wait is no part of it.
     pub fn begin(&mut self) {
-        self.ended = self.clock.now();
+        self.begin_at(self.clock.now());
+    }
+
+    /// As [`begin`](Self::begin), at `now`.
+    pub fn begin_at(&mut self, now: Stamp) {
+        self.ended = now;
     }
 
     /// The step's results are there, now. Reads the clock, once.
