@@ -1,7 +1,7 @@
 //! Keeping an account, or not.
 
 use super::life::Story;
-use super::{Account, BARE, Entry, Labels};
+use super::{Account, Entry, Labels};
 use crate::engine::{End, StepFacts};
 use crate::trace::Request;
 
@@ -11,7 +11,7 @@ pub(crate) trait Book: Default + Send {
     type Story: Send + 'static;
 
     fn count(&mut self, name: &'static str, labels: Labels, n: u64);
-    fn level(&mut self, name: &'static str, n: i64);
+    fn level(&mut self, name: &'static str, labels: Labels, n: i64);
     fn last(&mut self, name: &'static str, labels: Labels, value: f64);
     /// A value of a distribution, in ticks.
     fn value(&mut self, name: &'static str, labels: Labels, ticks: u64);
@@ -37,7 +37,7 @@ impl Book for Blank {
     type Story = ();
 
     fn count(&mut self, _: &'static str, _: Labels, _: u64) {}
-    fn level(&mut self, _: &'static str, _: i64) {}
+    fn level(&mut self, _: &'static str, _: Labels, _: i64) {}
     fn last(&mut self, _: &'static str, _: Labels, _: f64) {}
     fn value(&mut self, _: &'static str, _: Labels, _: u64) {}
     fn arrived(&mut self, _: &Request, _: u64) {}
@@ -63,8 +63,8 @@ impl Book for Account {
         self.entry(name, labels, Entry::Count(0)).join(Entry::Count(n));
     }
 
-    fn level(&mut self, name: &'static str, n: i64) {
-        self.entry(name, BARE, Entry::Level(0)).join(Entry::Level(n));
+    fn level(&mut self, name: &'static str, labels: Labels, n: i64) {
+        self.entry(name, labels, Entry::Level(0)).join(Entry::Level(n));
     }
 
     fn last(&mut self, name: &'static str, labels: Labels, value: f64) {

@@ -34,7 +34,7 @@ pub(crate) struct Story {
 impl Account {
     pub(super) fn begin(&mut self, request: &Request, ready: u64) -> Story {
         for name in ["num_requests_running", "num_requests_awaiting_admission", "num_requests_waiting"] {
-            self.level(name, 1);
+            self.level(name, BARE, 1);
         }
         self.count("num_input_tokens", BARE, request.prompt);
         let turn = if request.index.is_multiple_of(3) { "first" } else { "later" };
@@ -54,13 +54,13 @@ impl Account {
 
     pub(super) fn admit(&mut self, story: &mut Story) {
         story.admitted = true;
-        self.level("num_requests_awaiting_admission", -1);
+        self.level("num_requests_awaiting_admission", BARE, -1);
     }
 
     pub(super) fn place(&mut self, story: &mut Story, now: u64) {
         story.in_batch = true;
-        self.level("num_requests_waiting", -1);
-        self.level("num_requests_scheduled", 1);
+        self.level("num_requests_waiting", BARE, -1);
+        self.level("num_requests_scheduled", BARE, 1);
         if story.first_scheduled.is_none() {
             story.first_scheduled = Some(now);
             self.value("request_queue_time", BARE, now - story.arrived);
@@ -69,8 +69,8 @@ impl Account {
 
     pub(super) fn displace(&mut self, story: &mut Story) {
         story.in_batch = false;
-        self.level("num_requests_waiting", 1);
-        self.level("num_requests_scheduled", -1);
+        self.level("num_requests_waiting", BARE, 1);
+        self.level("num_requests_scheduled", BARE, -1);
         self.count("cache.preemption_count", BARE, 1);
     }
 
@@ -93,10 +93,10 @@ impl Account {
 
     pub(super) fn end(&mut self, story: &Story, end: End, gone: u64) {
         if !story.admitted {
-            self.level("num_requests_awaiting_admission", -1);
+            self.level("num_requests_awaiting_admission", BARE, -1);
         }
-        self.level(if story.in_batch { "num_requests_scheduled" } else { "num_requests_waiting" }, -1);
-        self.level("num_requests_running", -1);
+        self.level(if story.in_batch { "num_requests_scheduled" } else { "num_requests_waiting" }, BARE, -1);
+        self.level("num_requests_running", BARE, -1);
         let reason = match end {
             End::Stop => "stop",
             End::Length => "length",

@@ -40,7 +40,7 @@ pub(super) fn compare(account: Account, snapshot: &Snapshot, seen: &[&str]) -> C
     for row in catalogue() {
         let entries = by_name.remove(row.name).unwrap_or_default();
         let told = match row.kind {
-            Kind::Delta => seen.contains(&row.name),
+            Kind::Delta if seen.contains(&row.name) => true,
             Kind::Value if seen.contains(&row.name) => true,
             _ => entries.iter().any(|(_, entry)| tells(entry)),
         };

@@ -1,6 +1,7 @@
 //! An observer that records the whole catalogue through `tach::serve`, and keeps a book beside it.
 
 mod ends;
+mod parts;
 mod peek;
 mod starts;
 mod steps;
@@ -71,6 +72,7 @@ impl<B: Book> Observer for Full<B> {
         timer.input_at(request.prompt, turn, stamp(ready));
         let story = self.book.arrived(request, ready);
         starts::request(self.metrics, &mut self.book, request);
+        parts::request(self.metrics, &mut self.book, request.index);
         self.peek(|_| request.index == 0);
         Ticket { timer, even: request.index.is_multiple_of(2), story }
     }
