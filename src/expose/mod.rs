@@ -3,5 +3,7 @@
 
 #[cfg(feature = "http")]
 pub mod http;
+mod lines;
 mod number;
+pub mod openmetrics;
 pub mod text;
