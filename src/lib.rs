@@ -84,7 +84,7 @@ pub use {
     collect::{Collector, HistogramSnapshot, Snapshot},
     describe::{Label, LabelSet, LabelText, LabelValue, Level, STATIC_MAX_LEVEL, Unit},
     error::{Error, ErrorKind},
-    expose::{openmetrics, text},
+    expose::{openmetrics, protobuf, text},
     record::{
         counter::{Counter, FloatCounter, UpDownCounter},
         gauge::Gauge,
