@@ -43,7 +43,7 @@
 //! record    handles, a thread's shard, cells: the hot path      (bucket: value ⇄ cell; sync: std or loom)
 //! registry  names, labels, levels, where cells come from: cold  (describe: what a metric is called; error)
 //! collect   shards → snapshot, on demand or in the background
-//! expose    snapshot → text → HTTP
+//! expose    snapshot → a format → HTTP
 //! ```
 //!
 //! `docs/ARCHITECTURE.md` tells it at length, `docs/ORDERINGS.md` argues every atomic access, `docs/DESIGN.md` says
@@ -87,7 +87,7 @@ pub use {
     collect::{Collector, HistogramSnapshot, Snapshot},
     describe::{Closed, Domain, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL, Unit},
     error::{Error, ErrorKind},
-    expose::text,
+    expose::{openmetrics, protobuf, text},
     record::{
         counter::{Counter, FloatCounter, UpDownCounter},
         gauge::Gauge,

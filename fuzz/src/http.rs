@@ -27,15 +27,22 @@ const HEAD_MAX: usize = 512;
 ///
 /// An expectation failed.
 pub fn run(data: &[u8]) {
-    let page = tach::text::render(&SNAPSHOT);
+    let pages = Pages {
+        text: tach::text::render(&SNAPSHOT).into_bytes(),
+        openmetrics: tach::openmetrics::render(&SNAPSHOT).into_bytes(),
+        protobuf: tach::protobuf::render(&SNAPSHOT),
+    };
+    let longest = [&pages.text, &pages.openmetrics, &pages.protobuf].map(Vec::len).into_iter().max().unwrap_or(0);
+    // A query may ask for some metrics only.
+    let in_part = data.contains(&b'?');
     let out = serve_bytes(&SNAPSHOT, data);
     // The last response may be the refusal of what is no request.
     let most = data.len() / REQUEST_MIN + 1;
-    assert!(out.len() <= most * (HEAD_MAX + page.len()), "{} bytes for {}", out.len(), data.len());
+    assert!(out.len() <= most * (HEAD_MAX + longest), "{} bytes for {}", out.len(), data.len());
     let mut rest = &out[..];
     let mut responses = 0;
     while !rest.is_empty() {
-        rest = response(rest, page.as_bytes()).unwrap_or_else(|wrong| {
+        rest = response(rest, &pages, in_part).unwrap_or_else(|wrong| {
             panic!("{wrong}: {:?} answered with {:?}", data.escape_ascii().to_string(), out.escape_ascii().to_string())
         });
         responses += 1;
@@ -43,8 +50,35 @@ pub fn run(data: &[u8]) {
     assert!(responses <= most, "{responses} responses to {} bytes", data.len());
 }
 
+/// The same snapshot in each format.
+struct Pages {
+    text: Vec<u8>,
+    openmetrics: Vec<u8>,
+    protobuf: Vec<u8>,
+}
+
+impl Pages {
+    fn of(&self, content_type: &str) -> Option<&[u8]> {
+        let of = [
+            ("text/plain; version=0.0.4; charset=utf-8", &self.text),
+            ("text/plain; version=1.0.0; charset=utf-8; escaping=", &self.text),
+            ("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=", &self.openmetrics),
+            (tach::protobuf::CONTENT_TYPE, &self.protobuf),
+        ];
+        of.into_iter().find(|(begin, _)| content_type.starts_with(begin)).map(|(_, page)| &page[..])
+    }
+}
+
+/// Whether each line of `part` is one of `page`, in the same order. Protobuf has no lines: there it is at most as long.
+fn is_part(part: &[u8], page: &[u8]) -> bool {
+    let mut lines = page.split_inclusive(|byte| *byte == b'\n');
+    part.len() <= page.len()
+        && (!page.starts_with(b"#")
+            || part.split_inclusive(|byte| *byte == b'\n').all(|line| lines.any(|there| there == line)))
+}
+
 /// Checks the response at the start of `bytes`, and gives what follows it.
-fn response<'a>(bytes: &'a [u8], page: &[u8]) -> Result<&'a [u8], String> {
+fn response<'a>(bytes: &'a [u8], pages: &Pages, in_part: bool) -> Result<&'a [u8], String> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").ok_or("a head without an end")?;
     let (head, rest) = (&bytes[..end], &bytes[end + 4..]);
     let head = std::str::from_utf8(head).map_err(|_| "a head that is no text")?;
@@ -77,14 +111,13 @@ fn response<'a>(bytes: &'a [u8], page: &[u8]) -> Result<&'a [u8], String> {
     }
     let (content, rest) = rest.split_at(length);
     let content_type = header("content-type").unwrap_or_default();
-    let is_page = code == "200" && content_type == tach::text::CONTENT_TYPE;
-    if is_page && header("content-encoding").is_none() && content != page {
-        return Err("another page than the snapshot's".to_owned());
+    let Some(page) = pages.of(content_type).filter(|_| code == "200") else { return Ok(rest) };
+    match header("content-encoding") {
+        None if content == page || in_part && is_part(content, page) => Ok(rest),
+        None => Err("another page than the snapshot's".to_owned()),
+        Some("gzip") if content.starts_with(&[0x1f, 0x8b]) => Ok(rest),
+        Some(_) => Err("an encoding that is not gzip".to_owned()),
     }
-    if is_page && header("content-encoding").is_some_and(|how| how != "gzip" || !content.starts_with(&[0x1f, 0x8b])) {
-        return Err("an encoding that is not gzip".to_owned());
-    }
-    Ok(rest)
 }
 
 #[cfg(test)]
@@ -94,7 +127,9 @@ mod tests {
     #[test]
     fn what_is_no_response_is_noticed() {
         let good = b"HTTP/1.1 404 Not Found\r\ncontent-length: 3\r\n\r\nabcHTTP/1.1";
-        assert_eq!(response(good, b""), Ok(&b"HTTP/1.1"[..]));
+        let pages =
+            Pages { text: b"# page\n".to_vec(), openmetrics: b"# open\n# EOF\n".to_vec(), protobuf: b"pb".to_vec() };
+        assert_eq!(response(good, &pages, false), Ok(&b"HTTP/1.1"[..]));
         for bad in [
             &b"HTTP/1.1 404 Not Found\r\ncontent-length: 3\r\n"[..],
             b"HTTP/2 404 Not Found\r\ncontent-length: 3\r\n\r\nabc",
@@ -106,8 +141,10 @@ mod tests {
             b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc",
             b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n\
               content-length: 3\r\n\r\nabc",
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n\
+              content-length: 13\r\n\r\n# open\n# EOF\n",
         ] {
-            assert!(response(bad, b"page").is_err(), "{}", bad.escape_ascii());
+            assert!(response(bad, &pages, false).is_err(), "{}", bad.escape_ascii());
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod bucket;
 pub mod exposition;
 pub mod http;
 pub mod model;
+pub mod negotiate;
 pub mod number;
 pub mod scenario;
 pub mod text;

@@ -28,6 +28,11 @@ fn bucket() {
 }
 
 #[test]
+fn negotiate() {
+    replay("negotiate", tach_fuzz::negotiate::run);
+}
+
+#[test]
 fn http() {
     replay("http", tach_fuzz::http::run);
 }

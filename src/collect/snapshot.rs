@@ -3,6 +3,7 @@
 use super::histogram::HistogramSnapshot;
 use crate::describe::{Descriptor, LabelSets, LabelValues};
 use smallvec::SmallVec;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -74,6 +75,19 @@ impl Snapshot {
         let kept: Vec<FamilySnapshot> = kept.cloned().collect();
         families.extend(kept);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
+        let Data { taken, time, elapsed, .. } = *self.0;
+        Self::new(Data { taken, time, elapsed, families })
+    }
+
+    /// The same moment with only the families that are exposed under one of `names`, or have a sample of such a name;
+    /// all of them where there are none.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "for the exporter"))]
+    pub(crate) fn only(&self, names: &BTreeSet<String>) -> Self {
+        if names.is_empty() {
+            return self.clone();
+        }
+        let is_named = |family: &&FamilySnapshot| family.desc.exposed_names().iter().any(|name| names.contains(name));
+        let families = self.families().iter().filter(is_named).cloned().collect();
         let Data { taken, time, elapsed, .. } = *self.0;
         Self::new(Data { taken, time, elapsed, families })
     }

@@ -29,6 +29,20 @@ impl Kind {
     pub(crate) fn is_counter(self) -> bool {
         matches!(self, Self::Counter | Self::FloatCounter | Self::ObservedCounter | Self::ObservedFloatCounter)
     }
+
+    /// What it is exposed as.
+    pub(crate) fn exposed(self) -> &'static str {
+        match self {
+            Self::Histogram => "histogram",
+            kind if kind.is_counter() => "counter",
+            _ => "gauge",
+        }
+    }
+
+    /// What a scalar sample's name has behind the base.
+    pub(crate) fn suffix(self) -> &'static str {
+        if self.is_counter() { "_total" } else { "" }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -86,6 +100,13 @@ impl Descriptor {
             base = format!("{base}_{suffix}");
         }
         base
+    }
+
+    /// The unit, where the base name ends in it, as formats that tell the unit demand.
+    pub(crate) fn exposed_unit(&self) -> Option<&'static str> {
+        let unit = self.unit.suffix();
+        let rest = self.base.strip_suffix(unit)?;
+        (!unit.is_empty() && rest.ends_with('_')).then_some(unit)
     }
 
     /// Every sample or family name that some exposition format gives this metric.

@@ -3,5 +3,9 @@
 
 #[cfg(feature = "http")]
 pub mod http;
+mod lines;
 mod number;
+pub mod openmetrics;
+pub mod protobuf;
 pub mod text;
+mod wire;

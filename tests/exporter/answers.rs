@@ -7,14 +7,69 @@ use tach::Registry;
 #[test]
 fn metrics_are_served_as_text() {
     let (_registry, exporter) = tokens();
-    for path in ["/metrics", "/metrics?name%5B%5D=x", "http://elsewhere/metrics"] {
+    for path in ["/metrics", "/metrics?name%5B%5D=tokens_total", "http://elsewhere/metrics"] {
         let response = request(&exporter, "GET", path, "");
         assert_eq!((response.status, response.header("content-type")), (200, Some(CONTENT_TYPE)));
         assert_eq!(response.value("tokens_total"), Some(5.0));
         assert!(response.text().ends_with('\n'));
-        assert_eq!(response.header("vary"), Some("Accept-Encoding"));
+        assert_eq!(response.header("vary"), Some("Accept, Accept-Encoding"));
         assert_eq!(response.header("content-encoding"), None);
     }
+}
+
+#[test]
+fn each_client_gets_the_format_that_it_asks_for() {
+    let (_registry, exporter) = tokens();
+    let mut client = Client::connect(&exporter);
+    let prometheus_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+                        text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+    let open = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
+    let text_1 = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores";
+    for (accept, content_type) in
+        [("*/*", CONTENT_TYPE), (prometheus_3, open), ("text/plain;version=1.0.0", text_1), ("x/y", CONTENT_TYPE)]
+    {
+        let response = client.request("GET", "/metrics", &format!("Accept: {accept}\r\n"));
+        assert_eq!((response.status, response.header("content-type")), (200, Some(content_type)));
+        assert_eq!(response.value("tokens_total"), Some(5.0));
+        assert_eq!(response.text().ends_with("\n# EOF\n"), content_type == open);
+        assert_eq!(response.header("vary"), Some("Accept, Accept-Encoding"));
+    }
+}
+
+#[test]
+fn protobuf_is_served_too() {
+    let (_registry, exporter) = tokens();
+    let mut client = Client::connect(&exporter);
+    let accept = tach::protobuf::CONTENT_TYPE.replace(' ', "");
+    let mut get =
+        |more: &str| client.request("GET", "/metrics?name[]=tokens_total", &format!("Accept: {accept}{more}"));
+    let response = get(";q=0.6,*/*;q=0.5\r\n");
+    assert_eq!(response.status, 200);
+    let content_type = format!("{}; escaping=underscores", tach::protobuf::CONTENT_TYPE);
+    assert_eq!(response.header("content-type"), Some(&*content_type));
+    // A length, the field 1 of 12 bytes, and at the end a value of 5.
+    assert_eq!(response.body[1..15], *b"\n\x0ctokens_total");
+    assert!(response.body.ends_with(&5.0_f64.to_le_bytes()));
+    assert_eq!(usize::from(response.body[0]), response.body.len() - 1);
+}
+
+#[test]
+fn a_scrape_may_ask_for_some_metrics_only() {
+    let (registry, exporter) = tokens();
+    registry.histogram("itl").build().unwrap().record(1);
+    registry.gauge("depth").build().unwrap();
+    let mut client = Client::connect(&exporter);
+    for (query, types) in [
+        ("name[]=tokens_total", &["tokens_total counter"][..]),
+        ("name[]=tokens&name%5b%5d=itl_bucket", &["itl histogram", "tokens_total counter"]),
+        ("name[]=unheard_of", &[]),
+    ] {
+        let response = client.request("GET", &format!("/metrics?{query}"), "");
+        let found: Vec<_> = response.text().lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        assert_eq!((response.status, &found[..]), (200, types));
+    }
+    assert_eq!(client.request("GET", "/metrics?name[]=x&y", "").body, b"");
+    assert!(client.request("GET", "/metrics?name=depth", "").value("tach_series").is_some());
 }
 
 #[test]
@@ -100,7 +155,7 @@ fn gzip_is_sent_to_those_who_take_it() {
         let response = client.request("GET", "/metrics", &format!("Accept-Encoding: {accept}\r\n"));
         assert_eq!(response.header("content-encoding"), Some("gzip"), "{accept}");
         assert_eq!(response.header("content-type"), Some(CONTENT_TYPE));
-        assert_eq!(response.header("vary"), Some("Accept-Encoding"));
+        assert_eq!(response.header("vary"), Some("Accept, Accept-Encoding"));
         assert!(response.body.len() < plain.body.len() / 2);
         let inflated = Response { body: gunzip(&response.body), ..response };
         assert_eq!(inflated.lines(), plain.lines());

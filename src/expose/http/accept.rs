@@ -76,8 +76,8 @@ impl Server {
     }
 
     async fn answer(&self, ask: Ask) -> Response<Content> {
-        let scraped = match ask.route {
-            Route::Metrics { timeout, .. } => Some(self.scraper.scrape(timeout).await),
+        let scraped = match &ask.route {
+            Route::Metrics(wanted) => Some(self.scraper.scrape(wanted).await),
             _ => None,
         };
         respond(&ask, &self.landing, scraped)

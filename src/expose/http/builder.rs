@@ -131,8 +131,8 @@ impl ExporterBuilder {
 
     /// What is exposed of each snapshot; all of it unless told. The last call counts.
     ///
-    /// `view` is called on the exporter's thread, `tach-exporter`, once for each page: for a collection, however many
-    /// scrapes it answers. Every connection waits meanwhile, so it must be quick. Where it panics, the scrape gets a
+    /// `view` is called on the exporter's thread, `tach-exporter`, once for each collection, however many scrapes
+    /// it answers. Every connection waits meanwhile, so it must be quick. Where it panics, the scrape gets a
     /// 500 and the next one another try.
     ///
     /// ```

@@ -61,7 +61,10 @@ where
         watch.requested();
         let (head, body) = request.into_parts();
         // The body is dropped unread here: hyper takes what little has come with the head, or ends the connection.
-        let ask = Ask::read(&head.method, head.uri.path(), &head.headers, !body.is_end_stream());
+        let ask = {
+            let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
+            Ask::read(&head.method, path, query, &head.headers, !body.is_end_stream())
+        };
         let response = answer(ask);
         let watch = Rc::clone(&watch);
         async move {

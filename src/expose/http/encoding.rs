@@ -26,7 +26,7 @@ pub(super) fn gzip_accepted<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
 }
 
 /// The `q` among a clause's parameters, in thousandths; 1000 when there is none, `None` when it cannot be read.
-fn weight<'a>(mut parameters: impl Iterator<Item = &'a str>) -> Option<u16> {
+pub(super) fn weight<'a>(mut parameters: impl Iterator<Item = &'a str>) -> Option<u16> {
     let q = parameters.find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim_end().eq_ignore_ascii_case("q").then(|| value.trim_start())

@@ -3,10 +3,10 @@
 use super::builder::Limits;
 use super::connection::exchange;
 use super::page::Page;
+use super::request::{Ask, Route};
 use super::respond::{Scraped, respond};
 use super::watch::Watch;
 use crate::collect::Snapshot;
-use crate::expose::text;
 use std::cell::RefCell;
 use std::future::ready;
 use std::io;
@@ -23,12 +23,18 @@ use tokio::sync::Notify;
 /// The connection does not end although its input has.
 #[must_use]
 pub fn serve_bytes(snapshot: &Snapshot, input: &[u8]) -> Vec<u8> {
-    let page = Rc::new(Page::render(None, |out| text::render_into(snapshot, out)));
     let watch = Rc::new(Watch::new(&Rc::new(Limits::default()), &Rc::new(Notify::new())));
     let output = RefCell::new(Vec::new());
-    let answer = |ask| {
-        let scraped = Scraped { page: Rc::clone(&page), _place: None };
-        ready(respond(&ask, "landing page\n", Some(Ok(scraped))))
+    let answer = |ask: Ask| {
+        let scraped = match &ask.route {
+            Route::Metrics(wanted) => {
+                let shown = snapshot.only(&wanted.names);
+                let page = Rc::new(Page::render(None, |buffer| wanted.format.body.render(&shown, buffer)));
+                Some(Ok(Scraped { page, _place: None }))
+            }
+            _ => None,
+        };
+        ready(respond(&ask, "landing page\n", scraped))
     };
     {
         let mut exchange = pin!(exchange(Memory { input, output: &output }, watch, answer));

@@ -1,8 +1,11 @@
 //! What a request asks for: a pure reading of its head.
 
 use super::encoding::gzip_accepted;
-use hyper::header::ACCEPT_ENCODING;
+use super::negotiate::{Format, negotiate};
+use super::query::names;
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 use hyper::{HeaderMap, Method, StatusCode};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// In which Prometheus says how long it will wait.
@@ -24,19 +27,29 @@ pub(super) struct Ask {
 /// Which answer is due.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Route {
-    Metrics { gzip: bool, timeout: Option<Duration> },
+    Metrics(Wanted),
     Landing,
     Refused(StatusCode),
 }
 
+/// What of the metrics is wanted, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Wanted {
+    pub(super) format: Format,
+    /// Families, or samples of them, by their exposed names; none: all.
+    pub(super) names: BTreeSet<String>,
+    pub(super) gzip: bool,
+    pub(super) timeout: Option<Duration>,
+}
+
 impl Ask {
-    /// Reads the head of a request. `body`: whether one follows.
-    pub(super) fn read(method: &Method, path: &str, headers: &HeaderMap, body: bool) -> Self {
+    /// Reads the head of a request. `query`: what follows `?`, if anything; `body`: whether one follows.
+    pub(super) fn read(method: &Method, path: &str, query: &str, headers: &HeaderMap, body: bool) -> Self {
         let route = match path {
             _ if method != Method::GET && method != Method::HEAD => Route::Refused(StatusCode::METHOD_NOT_ALLOWED),
             // Nothing here has a use for a body, so none is read: the connection ends instead.
             _ if body => Route::Refused(StatusCode::PAYLOAD_TOO_LARGE),
-            "/metrics" => Route::Metrics { gzip: gzip(headers), timeout: timeout(headers) },
+            "/metrics" => Route::Metrics(Wanted::read(query, headers)),
             "/" => Route::Landing,
             _ => Route::Refused(StatusCode::NOT_FOUND),
         };
@@ -44,8 +57,17 @@ impl Ask {
     }
 }
 
-fn gzip(headers: &HeaderMap) -> bool {
-    gzip_accepted(headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()))
+impl Wanted {
+    fn read(query: &str, headers: &HeaderMap) -> Self {
+        let lines = |name: HeaderName| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        Self {
+            // Lines of one header are one list.
+            format: negotiate(&lines(ACCEPT).collect::<Vec<_>>().join(",")),
+            names: names(query),
+            gzip: gzip_accepted(lines(ACCEPT_ENCODING)),
+            timeout: timeout(headers),
+        }
+    }
 }
 
 /// How soon the client wants its answer. What is no positive number of seconds is ignored.
@@ -57,14 +79,20 @@ fn timeout(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ask, Route, SCRAPE_TIMEOUT, timeout};
+    use super::{Ask, Route, SCRAPE_TIMEOUT, Wanted, timeout};
     use hyper::header::HeaderValue;
     use hyper::{HeaderMap, Method, StatusCode};
     use std::time::Duration;
 
+    impl Default for Wanted {
+        fn default() -> Self {
+            Self::read("", &HeaderMap::new())
+        }
+    }
+
     #[test]
     fn only_get_and_head_of_two_pages_without_a_body_are_served() {
-        let metrics = Route::Metrics { gzip: false, timeout: None };
+        let metrics = Route::Metrics(Wanted::default());
         let refused = Route::Refused;
         for (method, path, body, route) in [
             (Method::GET, "/metrics", false, metrics.clone()),
@@ -79,9 +107,24 @@ mod tests {
             (Method::PUT, "/metrics", true, refused(StatusCode::METHOD_NOT_ALLOWED)),
             (Method::GET, "/metrics", true, refused(StatusCode::PAYLOAD_TOO_LARGE)),
         ] {
-            let ask = Ask::read(&method, path, &HeaderMap::new(), body);
+            let ask = Ask::read(&method, path, "", &HeaderMap::new(), body);
             assert_eq!(ask, Ask { route, head: method == Method::HEAD, close: body });
         }
+    }
+
+    #[test]
+    fn what_is_wanted_is_read_of_query_and_headers() {
+        let mut headers = HeaderMap::new();
+        for accept in ["text/plain;q=0.5", "application/openmetrics-text"] {
+            headers.append("accept", HeaderValue::from_static(accept));
+        }
+        headers.insert("accept-encoding", HeaderValue::from_static("gzip"));
+        let Route::Metrics(wanted) = Ask::read(&Method::GET, "/metrics", "name[]=b&name[]=a", &headers, false).route
+        else {
+            panic!("another route");
+        };
+        assert!(wanted.format.content_type().starts_with("application/openmetrics-text;"));
+        assert_eq!((wanted.names.len(), wanted.gzip, wanted.timeout), (2, true, None));
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! From what is asked to the response: pure, without a socket, a clock or a thread.
 
 use super::page::Page;
-use super::request::{Ask, Route};
-use crate::expose::text;
+use super::request::{Ask, Route, Wanted};
 use hyper::header::{
     ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY,
     X_CONTENT_TYPE_OPTIONS,
@@ -42,7 +41,7 @@ impl AsRef<[u8]> for Content {
     fn as_ref(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
-            Self::Page(scraped) => scraped.page.text(),
+            Self::Page(scraped) => scraped.page.bytes(),
             Self::Gzip(scraped) => scraped.page.gzip().unwrap_or_default(),
         }
     }
@@ -51,9 +50,9 @@ impl AsRef<[u8]> for Content {
 /// Answers a request. `scraped` is what its scrape gave, if [`Route::Metrics`] is asked for.
 pub(super) fn respond(ask: &Ask, landing: &str, scraped: Option<Result<Scraped, Refusal>>) -> Response<Content> {
     let response = match (&ask.route, scraped) {
-        (Route::Metrics { gzip, .. }, Some(Ok(scraped))) => metrics(scraped, *gzip),
-        (Route::Metrics { .. }, Some(Err(Refusal::Broken))) => plain(StatusCode::INTERNAL_SERVER_ERROR),
-        (Route::Metrics { .. }, Some(Err(Refusal::Late)) | None) => plain(StatusCode::SERVICE_UNAVAILABLE),
+        (Route::Metrics(wanted), Some(Ok(scraped))) => metrics(scraped, wanted),
+        (Route::Metrics(_), Some(Err(Refusal::Broken))) => plain(StatusCode::INTERNAL_SERVER_ERROR),
+        (Route::Metrics(_), Some(Err(Refusal::Late)) | None) => plain(StatusCode::SERVICE_UNAVAILABLE),
         (Route::Landing, _) => response(StatusCode::OK, HTML, Content::Text(landing.to_owned())),
         (Route::Refused(status), _) => plain(*status),
     };
@@ -76,11 +75,11 @@ fn finish(mut response: Response<Content>, ask: &Ask) -> Response<Content> {
     response
 }
 
-fn metrics(scraped: Scraped, gzip: bool) -> Response<Content> {
-    let gzip = gzip && scraped.page.gzip().is_some();
+fn metrics(scraped: Scraped, wanted: &Wanted) -> Response<Content> {
+    let gzip = wanted.gzip && scraped.page.gzip().is_some();
     let content = if gzip { Content::Gzip(scraped) } else { Content::Page(scraped) };
-    let mut response = response(StatusCode::OK, text::CONTENT_TYPE, content);
-    set(response.headers_mut(), VARY, "Accept-Encoding");
+    let mut response = response(StatusCode::OK, wanted.format.content_type(), content);
+    set(response.headers_mut(), VARY, "Accept, Accept-Encoding");
     if gzip {
         set(response.headers_mut(), CONTENT_ENCODING, "gzip");
     }
@@ -120,7 +119,7 @@ fn set(headers: &mut HeaderMap, name: hyper::header::HeaderName, value: &'static
 mod tests {
     use super::{Content, Refusal, Scraped, respond};
     use crate::expose::http::page::Page;
-    use crate::expose::http::request::{Ask, Route};
+    use crate::expose::http::request::{Ask, Route, Wanted};
     use hyper::{Response, StatusCode};
     use std::rc::Rc;
 
@@ -128,10 +127,14 @@ mod tests {
         Ask { route, head, close: false }
     }
 
+    fn wanted(gzip: bool) -> Route {
+        Route::Metrics(Wanted { gzip, ..Wanted::default() })
+    }
+
     fn metrics(gzip: bool, head: bool, len: usize) -> Response<Content> {
-        let page = Rc::new(Page::render(None, |text| text.push_str(&"x".repeat(len))));
+        let page = Rc::new(Page::render(None, |_| vec![b'x'; len]));
         let scraped = Ok(Scraped { page, _place: None });
-        respond(&ask(Route::Metrics { gzip, timeout: None }, head), "", Some(scraped))
+        respond(&ask(wanted(gzip), head), "", Some(scraped))
     }
 
     #[test]
@@ -140,7 +143,7 @@ mod tests {
             let (get, head) = (metrics(gzip, false, len), metrics(gzip, true, len));
             assert_eq!(get.headers(), head.headers());
             assert_eq!(get.headers()["content-length"], get.body().as_ref().len().to_string().as_str());
-            assert_eq!(get.headers()["vary"], "Accept-Encoding");
+            assert_eq!(get.headers()["vary"], "Accept, Accept-Encoding");
             assert_eq!(get.headers().contains_key("content-encoding"), gzip && len == 5000);
             assert!(head.body().as_ref().is_empty());
         }
@@ -148,13 +151,12 @@ mod tests {
 
     #[test]
     fn refusals_are_plain_text_and_never_200() {
-        let wanted = Route::Metrics { gzip: true, timeout: None };
         let codes = [404_u16, 405, 413].map(|code| {
             let status = StatusCode::from_u16(code).unwrap();
             (code, respond(&ask(Route::Refused(status), false), "", None))
         });
-        let late = respond(&ask(wanted.clone(), false), "", Some(Err(Refusal::Late)));
-        let broken = respond(&ask(wanted, false), "", Some(Err(Refusal::Broken)));
+        let late = respond(&ask(wanted(true), false), "", Some(Err(Refusal::Late)));
+        let broken = respond(&ask(wanted(true), false), "", Some(Err(Refusal::Broken)));
         for (code, response) in codes.into_iter().chain([(503, late), (500, broken)]) {
             assert_eq!(response.status().as_u16(), code);
             assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");

@@ -1,6 +1,8 @@
 //! From a scrape to a page: a collection that begins after it, rendered once for all the scrapes that it answers.
 
+use super::negotiate::Body;
 use super::page::Page;
+use super::request::Wanted;
 use super::respond::{Refusal, Scraped};
 use crate::collect::{Collector, Snapshot};
 use std::cell::RefCell;
@@ -12,8 +14,8 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-/// How a snapshot is printed.
-type Render = fn(&Snapshot, &mut String);
+/// How a snapshot is printed, into an empty buffer.
+type Render = fn(Body, &Snapshot, Vec<u8>) -> Vec<u8>;
 
 /// What is exposed of a snapshot.
 #[derive(Clone)]
@@ -41,7 +43,17 @@ pub(super) struct Scraper {
     places: Arc<Semaphore>,
     /// The longest that a scrape may wait.
     limit: Duration,
-    last: RefCell<Option<(Snapshot, Rc<Page>)>>,
+    last: RefCell<Option<Last>>,
+}
+
+/// The last snapshot that was shown, and its pages.
+struct Last {
+    snapshot: Snapshot,
+    /// As the view shows it.
+    shown: Snapshot,
+    pages: Vec<(Body, Rc<Page>)>,
+    /// The pages of the snapshot before, for their buffers.
+    spare: Vec<Rc<Page>>,
 }
 
 impl fmt::Debug for Scraper {
@@ -61,9 +73,9 @@ impl Scraper {
         Self { view, ..self }
     }
 
-    /// Has a page made of what is recorded by now, within the client's `patience` and the own limit.
-    pub(super) async fn scrape(&self, patience: Option<Duration>) -> Result<Scraped, Refusal> {
-        let limit = patience.map_or(self.limit, |patience| patience.min(self.limit));
+    /// Has a page made of what is recorded by now, within the client's patience and the own limit.
+    pub(super) async fn scrape(&self, wanted: &Wanted) -> Result<Scraped, Refusal> {
+        let limit = wanted.timeout.map_or(self.limit, |patience| patience.min(self.limit));
         let collected = timeout(limit, async {
             let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
             let (sender, receiver) = oneshot::channel();
@@ -75,24 +87,43 @@ impl Scraper {
         });
         // Neither in time nor from a collector that has stopped.
         let (place, snapshot) = collected.await.ok().flatten().ok_or(Refusal::Late)?;
-        Ok(Scraped { page: self.page(snapshot)?, _place: Some(place) })
+        Ok(Scraped { page: self.page(snapshot, wanted)?, _place: Some(place) })
     }
 
-    /// The page of a snapshot, which is rendered for the first that asks.
-    fn page(&self, snapshot: Snapshot) -> Result<Rc<Page>, Refusal> {
-        let mut last = self.last.borrow_mut();
-        if let Some((_, page)) = last.as_ref().filter(|(rendered, _)| same(rendered, &snapshot)) {
+    /// The page of a snapshot, which is rendered for the first that asks for it in this format, or for some names only.
+    fn page(&self, snapshot: Snapshot, wanted: &Wanted) -> Result<Rc<Page>, Refusal> {
+        let mut slot = self.last.borrow_mut();
+        // Taken out, so that nothing half-made stays behind a panic.
+        let last = match slot.take() {
+            Some(last) if same(&last.snapshot, &snapshot) => last,
+            before => {
+                let shown = match &self.view {
+                    Some(view) => catch(|| view.0(&snapshot))?,
+                    None => snapshot.clone(),
+                };
+                let spare = before.map_or_else(Vec::new, |last| last.pages.into_iter().map(|(_, page)| page).collect());
+                Last { snapshot, shown, pages: Vec::new(), spare }
+            }
+        };
+        let last = slot.insert(last);
+        let body = wanted.format.body;
+        if !wanted.names.is_empty() {
+            let named = last.shown.only(&wanted.names);
+            return catch(|| Rc::new(Page::render(None, |buffer| (self.render)(body, &named, buffer))));
+        }
+        if let Some((_, page)) = last.pages.iter().find(|(of, _)| *of == body) {
             return Ok(Rc::clone(page));
         }
-        let old = last.take().map(|(_, page)| page);
-        let render = || {
-            let viewed = self.view.as_ref().map(|view| view.0(&snapshot));
-            Page::render(old, |text| (self.render)(viewed.as_ref().unwrap_or(&snapshot), text))
-        };
-        let page = Rc::new(catch_unwind(AssertUnwindSafe(render)).map_err(|_| Refusal::Broken)?);
-        *last = Some((snapshot, Rc::clone(&page)));
+        let old = last.spare.pop();
+        let page = catch(|| Rc::new(Page::render(old, |buffer| (self.render)(body, &last.shown, buffer))))?;
+        last.pages.push((body, Rc::clone(&page)));
         Ok(page)
     }
+}
+
+/// Does what may panic: a user's view, or rendering.
+fn catch<T>(make: impl FnOnce() -> T) -> Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(make)).map_err(|_| Refusal::Broken)
 }
 
 /// Whether these are clones of one snapshot. Both are held, so one address is one snapshot (or both are empty).
@@ -103,38 +134,80 @@ fn same(a: &Snapshot, b: &Snapshot) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Scraper, same};
-    use crate::collect::{Collector, Snapshot};
+    use crate::Registry;
+    use crate::collect::Collector;
+    use crate::expose::http::negotiate::{Body, negotiate};
+    use crate::expose::http::request::Wanted;
     use crate::expose::http::respond::Refusal;
-    use crate::{Registry, expose::text};
+    use crate::expose::{openmetrics, text};
     use std::rc::Rc;
     use std::sync::Arc;
     use std::time::Duration;
 
-    fn scraper(render: fn(&Snapshot, &mut String)) -> Scraper {
+    fn scraper(render: super::Render) -> Scraper {
         let collector = Collector::start(&Registry::new(), None).unwrap();
         Scraper::new(Arc::new(collector), render, 2, Duration::from_secs(10))
     }
 
+    fn wanted(accept: &str, names: &[&str]) -> Wanted {
+        let names = names.iter().map(|&name| name.to_owned()).collect();
+        Wanted { format: negotiate(accept), names, ..Wanted::default() }
+    }
+
     #[test]
-    fn a_snapshot_is_rendered_once() {
-        let scraper = scraper(text::render_into);
+    fn a_snapshot_is_rendered_once_for_each_format() {
+        let scraper = scraper(Body::render);
         let (first, second) = (scraper.collector.refresh(), scraper.collector.refresh());
         assert!(same(&first, &first.clone()) && !same(&first, &second));
-        let page = scraper.page(first.clone()).unwrap();
-        assert_eq!(page.text(), text::render(&first).as_bytes());
-        assert!(Rc::ptr_eq(&page, &scraper.page(first).unwrap()));
-        assert!(!Rc::ptr_eq(&page, &scraper.page(second).unwrap()));
+        let [text, text_1, open] =
+            ["", "text/plain;version=1.0.0", "application/openmetrics-text"].map(|accept| wanted(accept, &[]));
+        let page = scraper.page(first.clone(), &text).unwrap();
+        assert_eq!(page.bytes(), text::render(&first).as_bytes());
+        let other = scraper.page(first.clone(), &open).unwrap();
+        assert_eq!(other.bytes(), openmetrics::render(&first).as_bytes());
+        for (wanted, page) in [(&text, &page), (&text_1, &page), (&open, &other)] {
+            assert!(Rc::ptr_eq(page, &scraper.page(first.clone(), wanted).unwrap()));
+        }
+        assert!(!Rc::ptr_eq(&page, &scraper.page(second, &text).unwrap()));
+    }
+
+    #[test]
+    fn buffers_serve_the_next_snapshot_whatever_its_format() {
+        let scraper = scraper(|_, _, mut buffer| {
+            buffer.push(b'x');
+            buffer
+        });
+        let mut before = None;
+        for accept in ["", "application/openmetrics-text", "", ""] {
+            let page = scraper.page(scraper.collector.refresh(), &wanted(accept, &[])).unwrap();
+            assert_eq!(page.bytes(), b"x");
+            let at = page.bytes().as_ptr();
+            assert_eq!(before.replace(at).unwrap_or(at), at);
+        }
+    }
+
+    #[test]
+    fn a_page_of_some_names_is_nobody_elses() {
+        let scraper = scraper(Body::render);
+        let snapshot = scraper.collector.refresh();
+        let page = |names: &[&str]| scraper.page(snapshot.clone(), &wanted("", names)).unwrap();
+        let families = |names: &[&str]| {
+            let page = page(names);
+            std::str::from_utf8(page.bytes()).unwrap().matches("# TYPE ").count()
+        };
+        assert!(families(&[]) > 2);
+        assert_eq!(families(&["tach_series", "tach_callback_panics_total", "tach_none"]), 2);
+        assert_eq!(families(&["tach_callback_panics"]), 1);
+        assert_eq!(families(&["tach_none"]), 0);
+        assert_eq!(page(&[]).bytes(), text::render(&snapshot).as_bytes());
     }
 
     #[test]
     fn a_panic_in_rendering_costs_only_that_page() {
-        let mut scraper = scraper(|_, text| {
-            text.push_str("half of ");
-            panic!("this test renders with a panic");
-        });
-        let snapshot = scraper.collector.refresh();
-        assert_eq!(scraper.page(snapshot.clone()).unwrap_err(), Refusal::Broken);
-        scraper.render = |_, text| text.push_str("whole");
-        assert_eq!(scraper.page(snapshot).unwrap().text(), b"whole");
+        let mut scraper = scraper(|_, _, _| panic!("this test renders with a panic"));
+        let (snapshot, text) = (scraper.collector.refresh(), wanted("", &[]));
+        assert_eq!(scraper.page(snapshot.clone(), &text).unwrap_err(), Refusal::Broken);
+        scraper.render = |_, _, _| b"whole".to_vec();
+        assert_eq!(scraper.page(snapshot, &text).unwrap().bytes(), b"whole");
     }
 }

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use tach::{Counter, Family, Histogram, Registry, Unit};
 
 use crate::contender::{Contender, Work, repeat};
-use crate::contenders::rendering;
+use crate::contenders::{encoding, rendering};
 use crate::groups::collect::{self, SHARDS};
 use crate::groups::memory::{Footprint, Touch};
 use crate::groups::render::{COUNTERS, HISTOGRAMS, observations};
@@ -48,6 +48,7 @@ pub(crate) fn render() -> Vec<Contender> {
     let (idle, reading, changing) = (registry.clone(), registry.clone(), histograms.clone());
     // What has not changed since the last snapshot is not read again: so everything changes, some microseconds' worth.
     let change = |histograms: &[Histogram]| histograms.iter().for_each(|series| series.record(1_000_000));
+    let (open, binary) = (snapshot.clone(), snapshot.clone());
     vec![
         rendering("tach snapshot + render", move |out| {
             change(&histograms);
@@ -58,6 +59,8 @@ pub(crate) fn render() -> Vec<Contender> {
         rendering("tach snapshot + render, idle", move |out| *out = tach::text::render(&idle.snapshot()))
             .note("none has"),
         rendering("tach render alone", move |out| *out = tach::text::render(&snapshot)),
+        rendering("tach render alone, OpenMetrics", move |out| *out = tach::openmetrics::render(&open)),
+        encoding("tach render alone, protobuf", move |out| *out = tach::protobuf::render(&binary)),
         Contender::new("tach snapshot alone", move |work| {
             repeat(work, &reading, |reading| {
                 change(&changing);

@@ -1,0 +1,52 @@
+//! Target `negotiate`: whatever a client says it accepts, it gets one of the formats that there are, and one that it
+//! named where it named any.
+
+use tach::http::negotiate;
+
+/// What clients that name nothing get.
+const TEXT: &str = tach::text::CONTENT_TYPE;
+/// What any other answer begins with, and what the client must have named for it.
+const OTHERS: [(&str, &str); 3] = [
+    ("text/plain; version=1.0.0; charset=utf-8; escaping=", "text/plain"),
+    ("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=", "application/openmetrics-text"),
+    (
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=",
+        "application/vnd.google.protobuf",
+    ),
+];
+const ESCAPINGS: [&str; 3] = ["underscores", "values", "allow-utf-8"];
+
+fn answer(accept: &str) -> &'static str {
+    negotiate(accept).content_type()
+}
+
+/// Negotiates with a client that sends `data` as its `Accept`.
+///
+/// # Panics
+///
+/// An expectation failed.
+pub fn run(data: &[u8]) {
+    let accept = String::from_utf8_lossy(data);
+    let found = answer(&accept);
+    let lower = accept.to_ascii_lowercase();
+    if found != TEXT {
+        let (escaping, named) = OTHERS
+            .iter()
+            .find_map(|(begin, named)| Some((found.strip_prefix(begin)?, named)))
+            .unwrap_or_else(|| panic!("{accept:?} gets {found}"));
+        assert!(lower.contains(named), "{accept:?} gets {found}");
+        assert!(ESCAPINGS.contains(&escaping), "{accept:?} gets {found}");
+        assert!(escaping == "underscores" || accept.contains(escaping), "{accept:?} gets {found}");
+    }
+    // It is what one of the clauses gets by itself.
+    let alone = accept.split(',').any(|clause| answer(clause) == found);
+    assert!(alone || found == TEXT, "{accept:?} gets {found}, none of its clauses does");
+    // What is wanted most, and first, wins; what is not wanted at all, or not understood, changes nothing.
+    for (first, begin) in [("application/openmetrics-text", OTHERS[1].0), ("text/plain;version=0.0.4;q=1.0", TEXT)] {
+        let found = answer(&format!("{first},{accept}"));
+        assert!(found.starts_with(begin), "{first:?} before {accept:?} gets {found}");
+    }
+    for more in ["application/openmetrics-text;q=0", "text/plain;q=0.0", "text/html", "*/*;q=one", ""] {
+        assert_eq!(answer(&format!("{accept},{more}")), found, "{accept:?} and {more:?}");
+    }
+}

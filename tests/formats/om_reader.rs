@@ -1,0 +1,216 @@
+//! A strict reader of OpenMetrics text: what a printer has to keep to so that every scraper agrees.
+//!
+//! Less is allowed than the specification allows: metadata in the order TYPE, UNIT, HELP, one space between words, no
+//! timestamp, no exemplar, one spelling of each number.
+
+use crate::model::Labels;
+use std::collections::BTreeSet;
+
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Family {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) unit: String,
+    pub(crate) help: String,
+    pub(crate) samples: Vec<Sample>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Sample {
+    pub(crate) name: String,
+    pub(crate) labels: Labels,
+    /// As it is spelt.
+    pub(crate) value: String,
+}
+
+/// Reads a page, or says which line breaks which rule.
+pub(crate) fn read(text: &str) -> Result<Vec<Family>, String> {
+    let body = text.strip_suffix("# EOF\n").ok_or("the page does not end in # EOF")?;
+    let mut families: Vec<Family> = Vec::new();
+    if body.is_empty() {
+        return Ok(families);
+    }
+    for line in body.strip_suffix('\n').ok_or("a line without an end")?.split('\n') {
+        read_line(&mut families, line).map_err(|rule| format!("{rule}: {line:?}"))?;
+    }
+    let mut seen = BTreeSet::new();
+    for family in &families {
+        check(family).map_err(|rule| format!("{}: {rule}", family.name))?;
+        let names = std::iter::once(&family.name).chain(family.samples.iter().map(|sample| &sample.name));
+        let names: BTreeSet<&String> = names.collect();
+        if let Some(name) = names.into_iter().find(|name| !seen.insert(*name)) {
+            return Err(format!("{name} is there in two families"));
+        }
+    }
+    Ok(families)
+}
+
+fn read_line(families: &mut Vec<Family>, line: &str) -> Result<(), &'static str> {
+    let Some(metadata) = line.strip_prefix("# ") else {
+        let family = families.last_mut().ok_or("a sample without a family")?;
+        family.samples.push(sample(line)?);
+        return Ok(());
+    };
+    let (keyword, rest) = metadata.split_once(' ').ok_or("a comment")?;
+    let (name, text) = rest.split_once(' ').ok_or("metadata without a text")?;
+    if keyword == "TYPE" {
+        check_name(name, ":")?;
+        families.push(Family { name: name.to_owned(), kind: text.to_owned(), ..Family::default() });
+        return Ok(());
+    }
+    let family = families.last_mut().filter(|family| family.name == name).ok_or("metadata of another family")?;
+    let is_first = family.help.is_empty() && family.samples.is_empty();
+    match keyword {
+        "UNIT" if is_first && family.unit.is_empty() => text.clone_into(&mut family.unit),
+        "HELP" if is_first => family.help = unescape(text)?,
+        _ => return Err("metadata that is unknown, too late or there twice"),
+    }
+    Ok(())
+}
+
+fn sample(line: &str) -> Result<Sample, &'static str> {
+    let end = line.find(['{', ' ']).ok_or("a name without a value")?;
+    let (name, mut rest) = line.split_at(end);
+    check_name(name, ":")?;
+    let mut labels = Labels::new();
+    if let Some(mut inner) = rest.strip_prefix('{') {
+        loop {
+            let (label, after) = inner.split_once("=\"").ok_or("a label without a value")?;
+            check_name(label, "")?;
+            let end = closing_quote(after).ok_or("a value without an end")?;
+            let value = unescape(&after[..end])?;
+            if value.is_empty() || labels.insert(label.to_owned(), value).is_some() {
+                return Err("an empty label, or one that is there twice");
+            }
+            inner = &after[end + 1..];
+            if let Some(last) = inner.strip_prefix('}') {
+                rest = last;
+                break;
+            }
+            inner = inner.strip_prefix(',').ok_or("no comma between labels")?;
+        }
+    }
+    let value = rest.strip_prefix(' ').ok_or("no space before the value")?;
+    number(value).ok_or("no number")?;
+    Ok(Sample { name: name.to_owned(), labels, value: value.to_owned() })
+}
+
+/// Where the quote is that no backslash escapes.
+fn closing_quote(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.bytes().position(|byte| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    })
+}
+
+fn unescape(text: &str) -> Result<String, &'static str> {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        out.push(match c {
+            '"' => return Err("a quote that is not escaped"),
+            '\\' => match chars.next() {
+                Some('n') => '\n',
+                Some(c @ ('\\' | '"')) => c,
+                _ => return Err("an unknown escape"),
+            },
+            c => c,
+        });
+    }
+    Ok(out)
+}
+
+/// A number as it has to be spelt.
+pub(crate) fn number(text: &str) -> Option<f64> {
+    match text {
+        "NaN" => return Some(f64::NAN),
+        "+Inf" => return Some(f64::INFINITY),
+        "-Inf" => return Some(f64::NEG_INFINITY),
+        _ => {}
+    }
+    let (digits, exponent) = text.strip_prefix('-').unwrap_or(text).split_once('e').unwrap_or((text, "+00"));
+    let digits = digits.strip_prefix('-').unwrap_or(digits);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = whole == "0" || !whole.starts_with('0');
+    let signed = exponent.strip_prefix(['+', '-']).is_some_and(|digits| digits.len() >= 2 && all_digits(digits));
+    (all_digits(whole) && all_digits(fraction) && plain && signed).then(|| text.parse().ok())?
+}
+
+fn check_name(name: &str, extra: &str) -> Result<(), &'static str> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || extra.contains(c);
+    let first = name.chars().next().is_some_and(|c| !c.is_ascii_digit());
+    if first && name.chars().all(legal) { Ok(()) } else { Err("an illegal name") }
+}
+
+/// What holds within a family.
+fn check(family: &Family) -> Result<(), &'static str> {
+    if !family.unit.is_empty() && !family.name.ends_with(&format!("_{}", family.unit)) {
+        return Err("the unit is no suffix of the name");
+    }
+    if family.samples.is_empty() {
+        return Err("no samples");
+    }
+    let suffixes: &[&str] = match &*family.kind {
+        "counter" => &["_total"],
+        "gauge" => &[""],
+        "histogram" => &["_bucket", "_sum", "_count"],
+        _ => return Err("an unknown type"),
+    };
+    let mut seen = BTreeSet::new();
+    for sample in &family.samples {
+        let suffix = sample.name.strip_prefix(&*family.name).ok_or("a sample of another family")?;
+        if !suffixes.contains(&suffix) {
+            return Err("a sample that the type does not have");
+        }
+        if !seen.insert((suffix, &sample.labels)) {
+            return Err("a sample that is there twice");
+        }
+        let value = number(&sample.value).unwrap_or(f64::NAN);
+        if family.kind != "gauge" && (value < 0.0 || value.is_nan()) {
+            return Err("a total that is none");
+        }
+    }
+    if family.kind == "histogram" { check_histograms(&family.samples) } else { Ok(()) }
+}
+
+/// Each series: buckets that ascend and end in the count, then sum and count.
+fn check_histograms(samples: &[Sample]) -> Result<(), &'static str> {
+    let mut before: Option<(f64, u64, Labels)> = None;
+    let mut sum_of = None;
+    for sample in samples {
+        let mut labels = sample.labels.clone();
+        let le = labels.remove("le");
+        let count = || sample.value.parse::<u64>().map_err(|_| "a count that is not whole");
+        match le {
+            Some(le) => {
+                if le != "+Inf" && !le.contains(['.', 'e']) {
+                    return Err("a bound that is not spelt as a float");
+                }
+                let (bound, count) = (number(&le).ok_or("a bound that is no number")?, count()?);
+                let follows = before.as_ref().is_none_or(|(last, seen, of)| {
+                    if last.is_infinite() { false } else { *of == labels && *last < bound && *seen <= count }
+                });
+                if !follows {
+                    return Err("buckets in disorder");
+                }
+                before = Some((bound, count, labels));
+            }
+            None if sample.name.ends_with("_sum") => {
+                let closed = before.as_ref().is_some_and(|(last, _, of)| last.is_infinite() && *of == labels);
+                if !closed || sum_of.replace(labels).is_some() {
+                    return Err("a sum that does not follow the last bucket");
+                }
+            }
+            None => {
+                let (_, seen, _) = before.take().ok_or("a count before the buckets")?;
+                if seen != count()? || sum_of.take() != Some(labels) {
+                    return Err("the count is not that of the last bucket");
+                }
+            }
+        }
+    }
+    if before.is_none() { Ok(()) } else { Err("a series without its count") }
+}
