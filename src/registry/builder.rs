@@ -116,7 +116,7 @@ impl<M: Metric> MetricBuilder<M> {
         let desc = self.describe(Box::default())?;
         self.registry.register(desc, |entry, site| {
             let mut roster = entry.roster.lock();
-            let (handle, core) = M::build(&entry.desc, site, roster.enabled, false)?;
+            let (handle, core) = M::build(&entry.desc, site, roster.records(), false)?;
             roster.insert(LabelValues::default(), core);
             Ok(handle)
         })

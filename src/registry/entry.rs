@@ -81,7 +81,9 @@ impl Changes {
 
 #[derive(Debug)]
 pub(super) struct Roster {
-    pub(super) enabled: bool,
+    enabled: bool,
+    /// It records even while it is switched off: see [`Roster::records`].
+    always: bool,
     changes: Changes,
     series: BTreeMap<LabelValues, Core>,
     /// The series as a collection wants them, until one is added or removed.
@@ -90,8 +92,14 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    fn new(enabled: bool, changes: Changes) -> Self {
-        Self { enabled, changes, series: BTreeMap::new(), listed: None, clamped: 0 }
+    fn new(enabled: bool, always: bool, changes: Changes) -> Self {
+        Self { enabled, always, changes, series: BTreeMap::new(), listed: None, clamped: 0 }
+    }
+
+    /// Whether its metrics record. An up-down counter does even while it is not exposed, where it can come to be: what
+    /// went up before a switch comes down after it.
+    pub(super) fn records(&self) -> bool {
+        self.enabled || self.always
     }
 
     pub(super) fn insert(&mut self, labels: LabelValues, core: Core) {
@@ -111,15 +119,15 @@ impl Roster {
     pub(super) fn switch(&mut self, enabled: bool) {
         self.enabled = enabled;
         for core in self.series.values() {
-            core.switch(enabled);
+            core.switch(enabled || self.always);
         }
         self.changes.count();
     }
 }
 
 impl Entry {
-    pub(super) fn new(desc: Arc<Descriptor>, enabled: bool, changes: Changes) -> Self {
-        Self { desc, roster: Mutex::new(Roster::new(enabled, changes)), handle: OnceCell::new() }
+    pub(super) fn new(desc: Arc<Descriptor>, enabled: bool, always: bool, changes: Changes) -> Self {
+        Self { desc, roster: Mutex::new(Roster::new(enabled, always, changes)), handle: OnceCell::new() }
     }
 
     /// The series to collect; `None` when the metric is switched off.

@@ -26,7 +26,7 @@ pub use metric::Metric;
 pub(crate) use own::{Met, Own};
 pub use typed::TypedFamily;
 
-use crate::describe::{Descriptor, LabelValues, Level, STATIC_MAX_LEVEL};
+use crate::describe::{Descriptor, Kind, LabelValues, Level, STATIC_MAX_LEVEL};
 use crate::error::{Error, ErrorKind};
 use crate::record::local;
 use crate::record::space::{NoPlace, Space};
@@ -190,7 +190,7 @@ impl Registry {
     }
 
     /// Changes how much is measured. A metric that is switched off keeps its totals and is neither recorded nor
-    /// exposed.
+    /// exposed; but an up-down counter goes on being recorded, as what went up before must come down after.
     pub fn set_level(&self, level: Level) {
         let mut state = self.0.state.lock();
         state.level = level;
@@ -261,7 +261,8 @@ impl Registry {
         }
         self.claim_names(&mut state, &desc)?;
         let enabled = self.enabled(&desc, state.level);
-        let entry = Arc::new(Entry::new(Arc::new(desc), enabled, self.0.changes.clone()));
+        let always = desc.kind == Kind::UpDownCounter && self.enabled(&desc, Level::Detailed);
+        let entry = Arc::new(Entry::new(Arc::new(desc), enabled, always, self.0.changes.clone()));
         let made = make(&entry, &self.0.site).map_err(|_| {
             let text = format!(
                 "{}: there is no room for its cells: the process's address space for metrics is used up or refused",

@@ -55,7 +55,7 @@ impl Server {
             let mut step = steps.step();
             step.tokens(&mut request, tokens);
             let mut stats = StepStats::new(batch, 1);
-            stats.input_tokens = input;
+            stats.input_tokens = Some(input);
             stats.kv_blocks = Some((40, 100));
             step.end(&stats);
         }
@@ -63,8 +63,8 @@ impl Server {
     }
 
     /// Everything that a profile's name stands for, and all with labels whose values are not known beforehand. What is
-    /// given back is still waiting and still running.
-    pub(crate) fn work(&self) -> [RequestTimer; 2] {
+    /// given back is still waiting, for something else, and running.
+    pub(crate) fn work(&self) -> [RequestTimer; 3] {
         let metrics = &self.metrics;
         for finish in [Finish::Stop, Finish::Length, Finish::Abort, Finish::Error] {
             self.request(finish);
@@ -83,7 +83,6 @@ impl Server {
         metrics.kv_tokens_capacity(1600.0);
         metrics.kv_block_size(16.0);
         metrics.preemption();
-        metrics.reqs_deferred(1.0);
         metrics.spec_decode_drafts(10);
         metrics.spec_decode_draft_tokens(40);
         metrics.spec_decode_accepted_tokens(25);
@@ -111,9 +110,11 @@ impl Server {
         metrics.lora_requests_info(4, &["sql", "chat"], &["law"], 1.7e9);
         self.parts();
         let waiting = RequestTimer::arrived(metrics);
+        let mut deferred = RequestTimer::arrived(metrics);
+        deferred.deferred();
         let mut running = RequestTimer::arrived(metrics);
         running.scheduled();
-        [waiting, running]
+        [waiting, deferred, running]
     }
 
     /// What servers record that have these parts.

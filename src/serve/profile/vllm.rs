@@ -43,11 +43,11 @@ fn scheduler() -> [Row; 9] {
         Row::gauge("vllm:num_requests_running", "Requests that have a place in a batch.")
             .of("maxserve.num_requests_scheduled"),
         Row::gauge("vllm:num_requests_waiting", "Requests that wait for a place in a batch.")
-            .of("maxserve.num_requests_waiting"),
+            .of("maxserve.num_requests_waiting")
+            .of("maxserve.num_requests_deferred"),
         Row::gauge(
             "vllm:num_requests_waiting_by_reason",
-            "Requests that wait: all of them (capacity), and those among them that wait for something other than room in \
-             a batch (deferred).",
+            "Requests that wait, for room in a batch (capacity) or for something else (deferred).",
         )
         .by(&["reason"])
         .part("maxserve.num_requests_waiting", &[], &[Rule::Constant("capacity")])

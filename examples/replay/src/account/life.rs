@@ -120,7 +120,7 @@ impl Account {
             self.value("time_per_output_token", BARE, tpot);
         }
         if matches!(end, End::Stop | End::Length) {
-            self.judge(first - story.arrived, tpot.unwrap_or(0), latency);
+            self.judge(first - story.arrived, tpot.unwrap_or(0), story.last_token - story.arrived);
         }
     }
 
@@ -156,8 +156,10 @@ impl Account {
         if prompt > 0 {
             self.value("batch_prompt_throughput", batch, thousandths_per_second(prompt, took));
         }
-        self.value("batch_generation_throughput", batch, thousandths_per_second(output, took));
-        self.last("generation_throughput", BARE, output as f64 * 1e9 / took as f64);
+        if output > 0 {
+            self.value("batch_generation_throughput", batch, thousandths_per_second(output, took));
+            self.last("generation_throughput", BARE, output as f64 * 1e9 / took as f64);
+        }
         let (used, total) = (step.blocks_used, step.blocks_total);
         self.last("cache.num_used_blocks", BARE, used as f64);
         self.last("cache.num_total_blocks", BARE, total as f64);

@@ -143,11 +143,11 @@ const fn batch_type(batch: Batch) -> BatchType {
 
 fn stats(facts: &StepFacts) -> StepStats {
     let mut stats = StepStats::new(batch_type(facts.batch), facts.requests);
-    stats.input_tokens = facts.input_tokens;
-    stats.context_tokens = facts.context_tokens;
-    stats.terminated = facts.terminated;
-    stats.pending = facts.pending;
-    stats.queued = facts.queued;
+    stats.input_tokens = Some(facts.input_tokens);
+    stats.context_tokens = Some(facts.context_tokens);
+    stats.terminated = Some(facts.terminated);
+    stats.pending = Some(facts.pending);
+    stats.queued = Some(facts.queued);
     stats.kv_blocks = Some((facts.blocks_used, facts.blocks_total));
     stats.creation = Some(facts.creation);
     stats

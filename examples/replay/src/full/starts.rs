@@ -28,6 +28,8 @@ pub(crate) fn load(m: &Metrics, b: &mut impl Book) {
     }
     m.engine_sleep_state(1.0, SleepState::Awake);
     b.last("engine_sleep_state", by("sleep_state", "awake"), 1.0);
+    m.reqs_deferred(2);
+    b.level("num_requests_deferred", BARE, 2);
     m.kv_block_size(16.0);
     b.last("kv_block_size", BARE, 16.0);
     // A server that forwards what others measure has such.

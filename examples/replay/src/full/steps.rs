@@ -45,8 +45,6 @@ fn replicas(m: &Metrics, b: &mut impl Book, step: &StepFacts, seed: u64) {
     b.last("kv_tokens", BARE, held);
     m.kv_tokens_capacity(room);
     b.last("kv_tokens_capacity", BARE, room);
-    m.reqs_deferred(1.0 + (seed % 3) as f64);
-    b.last("num_requests_deferred", BARE, 1.0 + (seed % 3) as f64);
 }
 
 fn tiers(m: &Metrics, b: &mut impl Book, seed: u64) {
