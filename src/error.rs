@@ -38,6 +38,12 @@ impl Error {
         Self { kind: ErrorKind::System, message: format!("{}: {source}", message.into()), source: Some(source) }
     }
 
+    /// The same, with where it was met before its text.
+    #[cfg(feature = "serve")]
+    pub(crate) fn within(self, place: &str) -> Self {
+        Self { message: format!("{place}: {}", self.message), ..self }
+    }
+
     /// What sort of mistake it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -72,6 +72,9 @@ mod sync;
 #[cfg(tach_loom)]
 #[doc(hidden)]
 pub use collect::model;
+#[cfg(not(tach_loom))]
+#[doc(hidden)]
+pub use describe::{DomainIf, Known};
 #[cfg(all(feature = "http", not(tach_loom)))]
 #[doc(hidden)]
 pub use expose::http;
@@ -82,7 +85,7 @@ pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]
 pub use {
     collect::{Collector, HistogramSnapshot, Snapshot},
-    describe::{Label, LabelSet, LabelText, LabelValue, Level, STATIC_MAX_LEVEL, Unit},
+    describe::{Closed, Domain, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL, Unit},
     error::{Error, ErrorKind},
     expose::{openmetrics, text},
     record::{
@@ -92,7 +95,7 @@ pub use {
         histogram::Histogram,
     },
     registry::{
-        Family, Labelled, LazyCounter, Metric, MetricBuilder, Recording, Registry, RegistryBuilder, SeriesRef, Typed,
-        TypedFamily, Unlabelled, global,
+        Family, Labelled, LazyCounter, Metric, MetricBuilder, Recording, Registry, RegistryBuilder, Typed, TypedFamily,
+        Unlabelled, global,
     },
 };

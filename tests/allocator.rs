@@ -4,16 +4,23 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::sync::OnceLock;
 use tach::{Counter, Registry};
 
 static ALLOCATIONS: OnceLock<Counter> = OnceLock::new();
+
+thread_local! {
+    /// Those of this thread.
+    static HERE: Cell<u64> = const { Cell::new(0) };
+}
 
 struct Counting;
 
 // SAFETY: passes every call on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HERE.with(|here| here.set(here.get() + 1));
         if let Some(counter) = ALLOCATIONS.get() {
             counter.inc();
         }
@@ -54,4 +61,73 @@ fn recordings_of_an_allocator_are_exact_and_no_shard_has_two_writers() {
     let snapshot = registry.snapshot();
     assert_eq!(snapshot.counter("work", &[]), Some(1 + 50 * 4 * 2_000));
     assert!(snapshot.counter("allocations", &[]).unwrap() >= 50 * 4 * 20);
+    #[cfg(feature = "serve")]
+    recordings_of_a_server_allocate_nothing(&registry);
+}
+
+/// Once a label set has its series, that is. `registry` is that which counts.
+#[cfg(feature = "serve")]
+fn recordings_of_a_server_allocate_nothing(registry: &Registry) {
+    use std::time::Duration;
+    use tach::serve::{
+        BatchType, Clock, Identity, Measurement, MetricClient, Metrics, Objectives, Profile, Profiles, RequestTimer,
+        StepStats, StepTimer,
+    };
+    let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
+    let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default()).unwrap();
+    let server = Registry::new();
+    metrics.attach(&server, &profiles, Objectives::default(), Clock::new()).unwrap();
+    let client = MetricClient::new(metrics);
+    let mut steps = StepTimer::new(metrics);
+    let mut request = RequestTimer::arrived(metrics);
+    let mut record = || {
+        metrics.itl(Duration::from_millis(3));
+        metrics.request_count(200, "/v1/chat/completions");
+        let attributes = [("path", "/v1/chat/completions"), ("code", "200")];
+        client.send(&Measurement { name: "maxserve.request_count", value: 1.0, attributes: &attributes }).unwrap();
+        client.send(&Measurement { name: "no_such_name", value: 1.0, attributes: &[] }).unwrap_err();
+        let mut step = steps.step();
+        step.token(&mut request);
+        step.end(&StepStats::new(BatchType::Decode, 1));
+    };
+    record();
+    // Taking a snapshot allocates too, as much each time.
+    let mut during = |times: u32| {
+        let total = || registry.snapshot().counter("allocations", &[]).unwrap();
+        let before = total();
+        (0..times).for_each(|_| record());
+        total() - before
+    };
+    let (none, many) = (during(0), during(10_000));
+    assert!(many < none + 1_000, "{none} allocations without recordings, {many} with 10,000");
+    assert_eq!(server.snapshot().histogram("maxserve.time_to_first_token", &[]).unwrap().count(), 1);
+}
+
+#[cfg(feature = "derive")]
+#[test]
+fn finding_a_series_by_typed_labels_does_not_allocate() {
+    #[derive(tach::LabelSet)]
+    struct Open<'a> {
+        path: &'a str,
+        code: i128,
+        cached: bool,
+    }
+    #[derive(tach::LabelSet)]
+    struct Closed {
+        cached: bool,
+    }
+    let registry = Registry::new();
+    let open = registry.counter("open").label_set::<Open<'_>>().build().unwrap();
+    let closed = registry.counter("closed").label_set::<Closed>().build().unwrap();
+    let count = |cached| {
+        open.with(Open { path: "/", code: i128::MIN, cached }).inc();
+        closed.with(Closed { cached }).inc();
+    };
+    // The first time makes the series, and what a thread has of its own.
+    count(true);
+    count(false);
+    let before = HERE.with(Cell::get);
+    (0..1_000).for_each(|n| count(n % 2 == 0));
+    assert_eq!(HERE.with(Cell::get), before);
+    assert_eq!(registry.snapshot().counter("closed", &[("cached", "true")]), Some(501));
 }

@@ -13,7 +13,17 @@ use std::process::Command;
 
 const PROGRAM: &str = r#"
 use std::hint::black_box;
-use tach::{Counter, FloatCounter, Gauge, Histogram, LocalCounter, LocalHistogram, UpDownCounter};
+use tach::{Counter, FloatCounter, Gauge, Histogram, LabelSet, LabelValue, LocalCounter, LocalHistogram};
+use tach::{TypedFamily, UpDownCounter};
+
+#[derive(LabelValue)] enum Method { Get, Put, Delete }
+#[derive(LabelValue)] enum Class { Ok, Client, Server }
+#[derive(LabelSet)] struct Labels { method: Method, cached: bool, class: Class }
+const LABELS: [Labels; 3] = [
+    Labels { method: Method::Get, cached: false, class: Class::Ok },
+    Labels { method: Method::Put, cached: true, class: Class::Client },
+    Labels { method: Method::Delete, cached: true, class: Class::Server },
+];
 
 #[unsafe(no_mangle)] #[inline(never)] fn probe_inc(c: &Counter) { c.inc() }
 #[unsafe(no_mangle)] #[inline(never)] fn probe_add(c: &Counter, n: u64) { c.add(n) }
@@ -24,6 +34,7 @@ use tach::{Counter, FloatCounter, Gauge, Histogram, LocalCounter, LocalHistogram
 #[unsafe(no_mangle)] #[inline(never)] fn probe_record(h: &Histogram, v: u64) { h.record(v) }
 #[unsafe(no_mangle)] #[inline(never)] fn probe_record_n(h: &Histogram, v: u64, n: u64) { h.record_n(v, n) }
 #[unsafe(no_mangle)] #[inline(never)] fn probe_local_record(h: &mut LocalHistogram, v: u64) { h.record(v) }
+#[unsafe(no_mangle)] #[inline(never)] fn probe_typed(f: &TypedFamily<Counter, Labels>, l: Labels) { f.with(l).inc() }
 
 fn main() {
     let registry = tach::Registry::new();
@@ -41,26 +52,65 @@ fn main() {
     probe_record(black_box(&h), 1);
     probe_record_n(black_box(&h), 1, 2);
     probe_local_record(black_box(&mut h.local()), 1);
+    let typed = registry.counter("t").label_set::<Labels>().build().unwrap();
+    LABELS.map(|labels| probe_typed(black_box(&typed), black_box(labels)));
     let snapshot = registry.snapshot();
+    let labels = [("method", "put"), ("cached", "true"), ("class", "client")];
+    assert_eq!(snapshot.counter("t", &labels), Some(1));
     assert_eq!(snapshot.counter("c", &[]), Some(4));
     assert_eq!(snapshot.histogram("h", &[]).unwrap().count(), 4);
 }
 "#;
 
-/// What a fast path may call, on the way nobody takes.
-const COLD: [&str; 4] = ["add_cold", "add_float_cold", "record_cold", "record_unusual"];
+/// The vocabulary of servers, built without what is above the level BASIC.
+const SERVER: &str = r#"
+use std::hint::black_box;
+use std::time::Duration;
+use tach::serve::{
+    BatchType, Clock, Identity, METRICS, Objectives, Profile, Profiles, RequestTimer, Stamp, Step, StepTimer,
+};
 
-/// Builds the program and gives its assembly.
-fn assembly() -> String {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("codegen");
+#[unsafe(no_mangle)] #[inline(never)] fn probe_counter(n: u64) { METRICS.output_tokens(n) }
+#[unsafe(no_mangle)] #[inline(never)] fn probe_time(gap: Duration) { METRICS.itl(gap) }
+#[unsafe(no_mangle)] #[inline(never)] fn probe_labelled(n: u64, by: BatchType) { METRICS.batch_size(n, by) }
+#[unsafe(no_mangle)] #[inline(never)] fn probe_step(step: &mut Step<'_>, r: &mut RequestTimer) { step.token(r) }
+#[unsafe(no_mangle)] #[inline(never)] fn probe_above(n: u64) { METRICS.cache_misses(n) }
+
+fn main() {
+    let registry = tach::Registry::new();
+    let profiles = Profiles::new(&[Profile::MaxServe], &Identity::default()).unwrap();
+    METRICS.attach(&registry, &profiles, Objectives::default(), Clock::new()).unwrap();
+    registry.set_level(tach::Level::Detailed);
+    probe_counter(black_box(3));
+    probe_time(black_box(Duration::from_millis(2)));
+    probe_labelled(black_box(7), black_box(BatchType::Decode));
+    probe_above(black_box(1));
+    let mut request = RequestTimer::arrived_at(&METRICS, Stamp::from_nanos(0));
+    let mut steps = StepTimer::new(&METRICS);
+    probe_step(black_box(&mut steps.step()), black_box(&mut request));
+    let snapshot = registry.snapshot();
+    assert_eq!(snapshot.counter("maxserve.num_output_tokens", &[]), Some(4));
+    assert_eq!(snapshot.histogram("maxserve.itl", &[]).unwrap().sum(), 2.0);
+    assert_eq!(snapshot.histogram("maxserve.batch_size", &[("batch_type", "TG")]).unwrap().sum(), 7.0);
+    assert_eq!(snapshot.counter("maxserve.cache.misses", &[]), None);
+}
+"#;
+
+/// What a fast path may call, on the way nobody takes. (The last: of a typed family.)
+const COLD: [&str; 7] =
+    ["add_cold", "add_float_cold", "record_cold", "record_unusual", "8overflow", "begin_output", "4Step5flush"];
+
+/// Builds and runs a program, and gives its assembly.
+fn assembly(name: &str, program: &str, features: &[&str]) -> String {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let root = env!("CARGO_MANIFEST_DIR");
     fs::create_dir_all(dir.join("src")).unwrap();
     let manifest = format!(
         "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
-         tach = {{ path = {root:?}, default-features = false }}\n"
+         tach = {{ path = {root:?}, default-features = false, features = {features:?} }}\n"
     );
     fs::write(dir.join("Cargo.toml"), manifest).unwrap();
-    fs::write(dir.join("src/main.rs"), PROGRAM).unwrap();
+    fs::write(dir.join("src/main.rs"), program).unwrap();
     // The same versions of what tach depends on, so that nothing new has to be fetched.
     fs::copy(Path::new(root).join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
     let target = dir.join("target");
@@ -128,22 +178,10 @@ fn returns_without_call(code: &[&str]) -> bool {
     false
 }
 
-#[test]
-fn fast_paths_have_no_locked_instruction_and_no_call() {
-    let assembly = assembly();
-    let probes = [
-        ("probe_inc", 16),
-        ("probe_add", 16),
-        ("probe_local_inc", 16),
-        ("probe_dec", 16),
-        ("probe_float", 36),
-        ("probe_set", 8),
-        ("probe_record", 110),
-        ("probe_record_n", 110),
-        ("probe_local_record", 110),
-    ];
-    for (name, instructions_max) in probes {
-        let code = function(&assembly, name);
+/// Checks each of `probes`, with the most instructions that it may have.
+fn check(assembly: &str, probes: &[(&str, usize)]) {
+    for &(name, instructions_max) in probes {
+        let code = function(assembly, name);
         let instructions = code.iter().filter(|line| !line.ends_with(':')).count();
         assert!(instructions <= instructions_max, "{name} has {instructions} instructions:\n{}", code.join("\n"));
         for line in &code {
@@ -156,6 +194,38 @@ fn fast_paths_have_no_locked_instruction_and_no_call() {
         }
         assert!(returns_without_call(&code), "{name} cannot return without a call:\n{}", code.join("\n"));
     }
+}
+
+#[test]
+fn fast_paths_have_no_locked_instruction_and_no_call() {
+    let probes = [
+        ("probe_inc", 16),
+        ("probe_add", 16),
+        ("probe_local_inc", 16),
+        ("probe_dec", 16),
+        ("probe_float", 36),
+        ("probe_set", 8),
+        ("probe_record", 110),
+        ("probe_record_n", 110),
+        ("probe_local_record", 110),
+        // No more than an index computed and checked before `probe_inc`: no hash, no reference count.
+        ("probe_typed", 40),
+    ];
+    check(&assembly("codegen", PROGRAM, &["derive"]), &probes);
+}
+
+#[test]
+fn a_server_records_as_cheaply_and_not_at_all_above_the_ceiling() {
+    let probes = [
+        // A load and a branch more than `probe_add`.
+        ("probe_counter", 20),
+        ("probe_time", 130),
+        ("probe_labelled", 120),
+        ("probe_step", 60),
+        // Nothing but the return.
+        ("probe_above", 1),
+    ];
+    check(&assembly("codegen-serve", SERVER, &["serve", "max_level_basic"]), &probes);
 }
 
 #[test]

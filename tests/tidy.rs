@@ -11,7 +11,7 @@ const LINES_MAX: usize = 450;
 const COLUMNS_MAX: usize = 125;
 
 /// Which modules of the crate each may name, apart from itself and the leaves. Left to right: record, collect, expose.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("bucket", &[]),
     ("sync", &[]),
     ("error", &[]),
@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("registry", &["bucket", "describe", "error", "record", "sync"]),
     ("collect", &["bucket", "describe", "error", "record", "registry", "sync"]),
     ("expose", &["collect", "describe", "error"]),
+    ("serve", &["bucket", "collect", "describe", "error", "expose", "registry", "sync"]),
 ];
 
 /// What points the other way: starting an exporter takes the registry, to start its collector.

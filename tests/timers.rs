@@ -19,7 +19,7 @@ impl Server {
         let (clock, hand) = Clock::manual();
         let registry = Registry::new();
         let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
-        let profiles = Profiles::new(&[Profile::MaxServe, Profile::Sglang], &Identity::default());
+        let profiles = Profiles::new(&[Profile::MaxServe, Profile::Sglang], &Identity::default()).unwrap();
         metrics.attach(&registry, &profiles, objectives, clock).unwrap();
         Self { registry, metrics, clock: hand }
     }

@@ -74,7 +74,7 @@ pub(crate) fn check_all(texts: &[Text], what: &str, check: fn(&Text) -> Result<(
     for (index, text) in texts.iter().enumerate() {
         errors.extend(check(text).err());
         if texts[..index].iter().any(|before| before.text == text.text) {
-            errors.push(text.error(&format!("is the {what} of another one already: choose another")));
+            errors.push(text.error(&format!("is the {what} of another one too: choose another")));
         }
     }
     errors

@@ -26,6 +26,9 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
         .iter()
         .zip(&texts)
         .map(|(Field { ty, .. }, Text { text, .. })| quote_spanned!(ty.span()=> ::tach::Label::of::<#ty>(#text)));
+    let domain = domain(&input.generics, fields);
+    let count = texts.len();
+    let array = array(&input.generics, fields);
     Ok(quote! {
         #[automatically_derived]
         impl #impl_generics ::tach::LabelSet for #name #type_generics
@@ -34,6 +37,12 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
             #(#bounds,)*
         {
             type At<'__at> = #name #elsewhere;
+
+            type Domain = #domain;
+
+            type Array<__M: ::core::marker::Send + ::core::marker::Sync + 'static> = ::std::sync::Arc<#array>;
+
+            type Row<__Text: ::core::marker::Send + ::core::marker::Sync> = [__Text; #count];
 
             const LABELS: &'static [::tach::Label] = &[#(#labels),*];
 
@@ -45,8 +54,11 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
             }
 
             #[inline]
-            fn texts<__Then>(&self, then: impl ::core::ops::FnOnce(&[&::core::primitive::str]) -> __Then) -> __Then {
-                then(&[#(::tach::LabelValue::text(&self.#idents, &mut ::tach::LabelText::new())),*])
+            fn texts<__Then>(
+                &self,
+                then: impl ::core::ops::FnOnce([&::core::primitive::str; #count]) -> __Then,
+            ) -> __Then {
+                then([#(::tach::LabelValue::text(&self.#idents, &mut ::tach::LabelText::new())),*])
             }
         }
     })
@@ -86,16 +98,25 @@ fn bounds(generics: &Generics, fields: &FieldsNamed) -> Vec<TokenStream> {
 
 /// Whether a type names neither a lifetime nor a parameter. (Of one that does, a bound would hide how it holds.)
 fn is_plain(ty: &Type, generics: &Generics) -> bool {
+    !names_parameter(ty.to_token_stream(), generics) && !any(ty.to_token_stream(), &|token| is_tick(token))
+}
+
+/// Whether a type depends on a type or a constant that is a parameter.
+fn names_parameter(ty: TokenStream, generics: &Generics) -> bool {
     let parameters: Vec<&Ident> = generics.params.iter().filter_map(ident).collect();
-    fn plain(tokens: TokenStream, parameters: &[&Ident]) -> bool {
-        tokens.into_iter().all(|token| match token {
-            TokenTree::Group(group) => plain(group.stream(), parameters),
-            TokenTree::Ident(ident) => !parameters.contains(&&ident),
-            TokenTree::Punct(punct) => punct.as_char() != '\'',
-            TokenTree::Literal(_) => true,
-        })
-    }
-    plain(ty.to_token_stream(), &parameters)
+    any(ty, &|token| matches!(token, TokenTree::Ident(ident) if parameters.contains(&ident)))
+}
+
+fn any(tokens: TokenStream, is: &dyn Fn(&TokenTree) -> bool) -> bool {
+    tokens.into_iter().any(|token| match &token {
+        TokenTree::Group(group) => any(group.stream(), is),
+        token => is(token),
+    })
+}
+
+/// Whether a lifetime's name follows.
+fn is_tick(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == '\'')
 }
 
 fn ident(parameter: &GenericParam) -> Option<&Ident> {
@@ -113,4 +134,48 @@ fn elsewhere(generics: &Generics) -> TokenStream {
         None => quote!('__at),
     });
     quote!(<#(#arguments),*>)
+}
+
+/// Whether the set is closed. In a constant, as far as parameters have no say: a type must not name private ones.
+fn domain(generics: &Generics, fields: &FieldsNamed) -> TokenStream {
+    let types = || fields.named.iter().map(|field| &field.ty);
+    let domain = |ty: &TokenStream, span| quote_spanned!(span=> <#ty as ::tach::LabelValue>::Domain);
+    let known = types().filter(|ty| !names_parameter(ty.to_token_stream(), generics)).map(|ty| {
+        let domain = domain(&with_static(ty.to_token_stream()), ty.span());
+        quote_spanned!(ty.span()=> <#domain as ::tach::Domain>::IS_CLOSED)
+    });
+    let known = quote!(<::tach::DomainIf<{ true #(&& #known)* }> as ::tach::Known>::Domain);
+    let others = types().filter(|ty| names_parameter(ty.to_token_stream(), generics));
+    let others = others.map(|ty| domain(&ty.to_token_stream(), ty.span()));
+    others.fold(known, |all, domain| quote!(<#all as ::tach::Domain>::And<#domain>))
+}
+
+/// How the series of a closed set are kept. Where a parameter has a say in their number it cannot be part of the type.
+fn array(generics: &Generics, fields: &FieldsNamed) -> TokenStream {
+    if fields.named.iter().any(|field| names_parameter(field.ty.to_token_stream(), generics)) {
+        return quote!([__M]);
+    }
+    let radices = fields.named.iter().map(|field| {
+        let ty = with_static(field.ty.to_token_stream());
+        quote_spanned!(field.ty.span()=> <#ty as ::tach::LabelValue>::VALUES.len())
+    });
+    quote!([__M; { 1 #(* #radices)* }])
+}
+
+/// The type with `'static` for every lifetime: none else may stand in a constant.
+fn with_static(tokens: TokenStream) -> TokenStream {
+    let mut after_tick = false;
+    let map = |token| {
+        let in_lifetime = std::mem::replace(&mut after_tick, is_tick(&token));
+        match token {
+            TokenTree::Ident(ident) if in_lifetime => Ident::new("static", ident.span()).into(),
+            TokenTree::Group(group) => {
+                let mut inner = proc_macro2::Group::new(group.delimiter(), with_static(group.stream()));
+                inner.set_span(group.span());
+                inner.into()
+            }
+            token => token,
+        }
+    };
+    tokens.into_iter().map(map).collect()
 }

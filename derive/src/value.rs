@@ -31,8 +31,8 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
     Ok(quote! {
         #[automatically_derived]
         impl #impl_generics ::tach::LabelValue for #name #type_generics #where_clause {
-            const VALUES: ::core::option::Option<&'static [&'static ::core::primitive::str]> =
-                ::core::option::Option::Some(&[#(#values),*]);
+            type Domain = ::tach::Closed;
+            const VALUES: &'static [&'static ::core::primitive::str] = &[#(#values),*];
 
             #[inline]
             fn index(&self) -> ::core::primitive::usize {

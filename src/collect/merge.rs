@@ -54,9 +54,8 @@ impl Registry {
 
     /// What the callbacks give.
     fn observed(&self, met: &mut Met) -> Vec<FamilySnapshot> {
-        let is_observed = |kind| matches!(kind, Kind::ObservedGauge | Kind::ObservedCounter);
         let listing = self.listing();
-        let observed = listing.iter().filter(|(desc, _)| is_observed(desc.kind)).filter_map(|(desc, listed)| {
+        let observed = listing.iter().filter(|(desc, _)| desc.kind.is_observed()).filter_map(|(desc, listed)| {
             // A callback that panics has no value to show.
             let values = observe(listed.cores.first()?, met)?;
             Some(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values })
@@ -96,7 +95,7 @@ fn values(
             };
             Values::Histogram(cores.iter().filter_map(read).collect())
         }
-        Kind::ObservedGauge | Kind::ObservedCounter => return None,
+        Kind::ObservedGauge | Kind::ObservedCounter | Kind::ObservedFloatCounter => return None,
     })
 }
 
@@ -105,6 +104,7 @@ fn observe(core: &Core, met: &mut Met) -> Option<Values> {
     let call = || match core {
         Core::ObservedGauge(read) => Some(Values::Gauge(smallvec![read()])),
         Core::ObservedCounter(read) => Some(Values::Counter(smallvec![read()])),
+        Core::ObservedFloatCounter(read) => Some(Values::FloatCounter(smallvec![read()])),
         _ => None,
     };
     // A callback is the user's; whatever state it leaves behind is its own.

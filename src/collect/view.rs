@@ -12,7 +12,7 @@ use super::snapshot::{FamilySnapshot, Snapshot};
 use crate::error::Error;
 use crate::sync::Mutex;
 use plan::Plan;
-#[cfg_attr(not(test), allow(unused_imports, reason = "for name profiles"))]
+#[cfg_attr(not(any(test, feature = "serve")), allow(unused_imports, reason = "for name profiles"))]
 pub(crate) use table::{Rule, Source, Sources, ViewFamily, ViewKind};
 
 /// A table of families to be made out of a snapshot's.

@@ -16,12 +16,18 @@ pub(crate) enum Kind {
     Histogram,
     ObservedGauge,
     ObservedCounter,
+    ObservedFloatCounter,
 }
 
 impl Kind {
+    /// Whether a callback gives its value.
+    pub(crate) fn is_observed(self) -> bool {
+        matches!(self, Self::ObservedGauge | Self::ObservedCounter | Self::ObservedFloatCounter)
+    }
+
     /// Whether it is exposed as a counter.
     pub(crate) fn is_counter(self) -> bool {
-        matches!(self, Self::Counter | Self::FloatCounter | Self::ObservedCounter)
+        matches!(self, Self::Counter | Self::FloatCounter | Self::ObservedCounter | Self::ObservedFloatCounter)
     }
 
     /// What it is exposed as.
@@ -49,6 +55,7 @@ impl fmt::Display for Kind {
             Self::Histogram => "histogram",
             Self::ObservedGauge => "observed gauge",
             Self::ObservedCounter => "observed counter",
+            Self::ObservedFloatCounter => "observed float counter",
         })
     }
 }

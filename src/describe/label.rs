@@ -1,14 +1,16 @@
 //! Typed label values and sets of them: what the derives implement, and may be implemented by hand.
 
+use super::domain::{Closed, Domain, Open};
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// A type whose values are label values: `#[derive(tach::LabelValue)]` for an enum without fields.
 ///
-/// A type is **closed** when its values are known beforehand: enums that derive this, and `bool`. A label set of closed
-/// types only is found by index. All others are **open**: strings and integers, which is not to say that it
-/// is wise to have a series for each integer.
+/// A type is [`Closed`] when its values are known beforehand: enums that derive this, and `bool`. A label set of closed
+/// types only is found by index. All others are [`Open`]: strings and integers, which is not to say that it is wise to
+/// have a series for each integer.
 ///
 /// ```
 /// use tach::LabelValue;
@@ -21,7 +23,7 @@ use std::sync::Arc;
 ///     NotAMethod,
 /// }
 ///
-/// assert_eq!(Method::VALUES, Some(&["get", "PUT!", "not_a_method"][..]));
+/// assert_eq!(Method::VALUES, ["get", "PUT!", "not_a_method"]);
 /// assert_eq!(Method::Put.index(), 1);
 /// ```
 ///
@@ -31,6 +33,8 @@ use std::sync::Arc;
 /// struct Port(u16);
 ///
 /// impl tach::LabelValue for Port {
+///     type Domain = tach::Open;
+///
 ///     fn text<'a>(&'a self, buffer: &'a mut tach::LabelText) -> &'a str {
 ///         self.0.text(buffer)
 ///     }
@@ -43,8 +47,11 @@ use std::sync::Arc;
             `Cow<str>` are"
 )]
 pub trait LabelValue {
-    /// For a closed type every value's text, each once and at most 1024 bytes; `None` for an open one.
-    const VALUES: Option<&'static [&'static str]> = None;
+    /// [`Closed`] or [`Open`].
+    type Domain: Domain;
+
+    /// For a closed type every value's text, each once and at most 1024 bytes.
+    const VALUES: &'static [&'static str] = &[];
 
     /// For a closed type where in [`LabelValue::VALUES`] this value stands; never asked of an open one.
     #[inline]
@@ -106,6 +113,16 @@ pub trait LabelSet {
     /// This type, with `'a` in the place of its lifetimes: a family outlives the strings that it is asked for.
     type At<'a>: LabelSet;
 
+    /// [`Closed`] if all labels are, otherwise [`Open`].
+    type Domain: Domain;
+
+    /// How a family keeps the series of a closed set: `Arc<[M; N]>` where their number can be said, so that a look-up
+    /// does not have to read it, and otherwise `Arc<[M]>`.
+    type Array<M: Send + Sync + 'static>: Deref<Target: AsRef<[M]>> + TryFrom<Arc<[M]>> + Clone + Send + Sync;
+
+    /// One text for each label: `[Text; N]` with the number of [`LabelSet::LABELS`].
+    type Row<Text: Send + Sync>: AsRef<[Text]> + TryFrom<Vec<Text>> + Send + Sync;
+
     /// The labels, in the order in which the values are given.
     const LABELS: &'static [Label];
 
@@ -113,15 +130,15 @@ pub trait LabelSet {
     /// label the most significant. Never asked of an open set. A number that is none goes to the overflow series.
     fn index(&self) -> usize;
 
-    /// Calls `then` with the text of each value, as many as there are [`LabelSet::LABELS`].
-    fn texts<R>(&self, then: impl FnOnce(&[&str]) -> R) -> R;
+    /// Calls `then` with the text of each value, in the order of the labels.
+    fn texts<R>(&self, then: impl FnOnce(Self::Row<&str>) -> R) -> R;
 }
 
 /// The name of a label, and what is known of its values.
 #[derive(Clone, Copy, Debug)]
 pub struct Label {
     pub(crate) name: &'static str,
-    pub(crate) values: Option<&'static [&'static str]>,
+    pub(crate) values: &'static [&'static str],
 }
 
 impl Label {
@@ -140,27 +157,20 @@ impl Label {
     /// All values that it can have; `None` where these are not known beforehand.
     #[must_use]
     pub const fn values(&self) -> Option<&'static [&'static str]> {
-        self.values
+        if self.values.is_empty() { None } else { Some(self.values) }
     }
 
     /// [`LabelSet::index`], digit by digit: the number whose digits are those of `before`, then `value`'s index.
     #[inline(always)]
     #[must_use]
     pub fn digit<V: LabelValue + ?Sized>(before: usize, value: &V) -> usize {
-        let radix = const { if let Some(values) = V::VALUES { values.len() } else { 0 } };
         // Wrapping only where the family was refused, as it would have had too many series.
-        before.wrapping_mul(radix).wrapping_add(value.index())
+        before.wrapping_mul(V::VALUES.len()).wrapping_add(value.index())
     }
 
-    /// How many combinations of values there are, or `usize::MAX` where it is more than that; `None` for an open set.
-    pub(crate) const fn combinations(labels: &[Self]) -> Option<usize> {
-        let (mut all, mut index) = (1_usize, 0);
-        while index < labels.len() {
-            let Some(values) = labels[index].values else { return None };
-            all = all.saturating_mul(values.len());
-            index += 1;
-        }
-        Some(all)
+    /// How many combinations of values there are, or `usize::MAX` where it is more than that.
+    pub(crate) fn combinations(labels: &[Self]) -> usize {
+        labels.iter().fold(1, |all, label| label.values.len().saturating_mul(all))
     }
 }
 
@@ -189,7 +199,8 @@ impl fmt::Debug for LabelText {
 }
 
 impl<V: LabelValue + ?Sized> LabelValue for &V {
-    const VALUES: Option<&'static [&'static str]> = V::VALUES;
+    type Domain = V::Domain;
+    const VALUES: &'static [&'static str] = V::VALUES;
 
     #[inline]
     fn index(&self) -> usize {
@@ -203,7 +214,8 @@ impl<V: LabelValue + ?Sized> LabelValue for &V {
 }
 
 impl LabelValue for bool {
-    const VALUES: Option<&'static [&'static str]> = Some(&["false", "true"]);
+    type Domain = Closed;
+    const VALUES: &'static [&'static str] = &["false", "true"];
 
     #[inline]
     fn index(&self) -> usize {
@@ -217,6 +229,8 @@ impl LabelValue for bool {
 }
 
 impl LabelValue for str {
+    type Domain = Open;
+
     #[inline]
     fn text<'a>(&'a self, _: &'a mut LabelText) -> &'a str {
         self
@@ -227,12 +241,16 @@ impl LabelValue for str {
 macro_rules! open {
     ($($string:ty),*; $($integer:ty),*) => {
         $(impl LabelValue for $string {
+            type Domain = Open;
+
             #[inline]
             fn text<'a>(&'a self, _: &'a mut LabelText) -> &'a str {
                 self
             }
         })*
         $(impl LabelValue for $integer {
+            type Domain = Open;
+
             #[inline]
             fn text<'a>(&'a self, buffer: &'a mut LabelText) -> &'a str {
                 buffer.0.format(*self)
@@ -251,6 +269,10 @@ mod tests {
         value.text(&mut LabelText::new()).to_owned()
     }
 
+    fn is_closed<V: LabelValue + ?Sized>() -> bool {
+        V::Domain::IS_CLOSED
+    }
+
     #[test]
     fn values_are_written_as_people_write_them() {
         assert_eq!((text(&true), text(&false)), ("true".to_owned(), "false".to_owned()));
@@ -266,16 +288,15 @@ mod tests {
     fn references_are_as_closed_as_what_they_point_to() {
         assert_eq!(<&&bool>::VALUES, bool::VALUES);
         assert_eq!((&&true).index(), 1);
-        assert_eq!(<&str>::VALUES, None);
+        assert_eq!([is_closed::<&&bool>(), is_closed::<&str>()], [true, false]);
     }
 
     #[test]
     fn combinations_are_counted_and_numbered_in_mixed_radix() {
-        const THREE: Label = Label { name: "three", values: Some(&["a", "b", "c"]) };
-        assert_eq!(Label::combinations(&[]), Some(1));
-        assert_eq!(Label::combinations(&[THREE, Label::of::<bool>("b")]), Some(6));
-        assert_eq!(Label::combinations(&[THREE, Label::of::<str>("s")]), None);
-        assert_eq!(Label::combinations(&[THREE; 50]), Some(usize::MAX));
+        let three = Label { name: "three", values: &["a", "b", "c"] };
+        assert_eq!(Label::combinations(&[]), 1);
+        assert_eq!(Label::combinations(&[three, Label::of::<bool>("b")]), 6);
+        assert_eq!(Label::combinations(&[three; 50]), usize::MAX);
         assert_eq!(Label::digit(Label::digit(Label::digit(0, &true), &false), &true), 5);
     }
 }

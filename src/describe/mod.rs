@@ -1,10 +1,12 @@
 //! What a metric is called and what it means: plain data that registering, collecting and exposing share.
 
 mod descriptor;
+mod domain;
 mod label;
 mod name;
 
 pub(crate) use descriptor::{Descriptor, Kind, LabelSets, LabelValues, Lines};
+pub use domain::{Closed, Domain, DomainIf, Known, Open};
 pub use label::{Label, LabelSet, LabelText, LabelValue};
 pub(crate) use name::{check_label, check_metric, check_namespace};
 

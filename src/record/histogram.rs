@@ -29,8 +29,8 @@ impl Nanos {
         let nanos = duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()));
         match self {
             Self::Tick => nanos,
-            // `as` saturates.
-            Self::Ticks(each) => (nanos as f64 * each).round() as u64,
+            // To the nearest: `as` saturates, and rounds down.
+            Self::Ticks(each) => (nanos as f64 * each + 0.5) as u64,
         }
     }
 }

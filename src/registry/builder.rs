@@ -8,7 +8,7 @@ use crate::bucket::{Bound, Grid, MAX_TICKS, Scale};
 use crate::describe::{Descriptor, Kind, LabelSet, LabelValues, Level, Unit, check_label, check_metric};
 use crate::error::{Error, ErrorKind};
 use crate::record::histogram::Histogram;
-use crate::{Counter, Gauge};
+use crate::{Counter, FloatCounter, Gauge};
 use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
@@ -158,7 +158,7 @@ impl<M: Metric, L: LabelSet + 'static> MetricBuilder<M, Typed<L>> {
     pub fn build(self) -> Result<TypedFamily<M, L>, Error> {
         let labels = L::LABELS.iter().map(|label| label.name.to_owned()).collect();
         let desc = Descriptor { label_set: Some(type_name::<L>()), ..self.describe(labels)? };
-        check_set(&self.name, L::LABELS, self.limit)?;
+        check_set::<L>(&self.name, self.limit)?;
         self.registry.register(desc, TypedFamily::new)
     }
 }
@@ -341,5 +341,17 @@ impl MetricBuilder<Counter> {
     pub fn observe(self, read: impl Fn() -> u64 + Send + Sync + 'static) -> Result<(), Error> {
         let desc = Descriptor { kind: Kind::ObservedCounter, ..self.describe(Box::default())? };
         self.registry.observe(desc, Core::ObservedCounter(Arc::new(read)))
+    }
+}
+
+impl MetricBuilder<FloatCounter> {
+    /// As an observed [`Counter`], for a total that is not whole: seconds, say. NaN and infinity are exposed as they are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`MetricBuilder::build`]; and a counter under this name that is there already.
+    pub fn observe(self, read: impl Fn() -> f64 + Send + Sync + 'static) -> Result<(), Error> {
+        let desc = Descriptor { kind: Kind::ObservedFloatCounter, ..self.describe(Box::default())? };
+        self.registry.observe(desc, Core::ObservedFloatCounter(Arc::new(read)))
     }
 }

@@ -40,7 +40,7 @@ impl<M: Metric, const N: usize> Family<M, N> {
     #[inline]
     #[must_use]
     pub fn with(&self, values: [&str; N]) -> M {
-        self.0.with(&values)
+        self.0.with(values)
     }
 
     /// Removes a series from the exposition; false when there is none with these values.

@@ -1,29 +1,9 @@
 //! Label values as the keys of a map, hashed and compared for speed.
 
-use crate::describe::LabelValues;
 use foldhash::fast::RandomState;
 use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::Arc;
-
-/// How a map keeps label values.
-pub(super) trait Kept: AsRef<[Box<str>]> + Send + Sync + 'static {
-    fn keep(values: &LabelValues) -> Self;
-}
-
-/// Where their number is known: a look-up finds them beside the metric.
-impl<const N: usize> Kept for [Box<str>; N] {
-    fn keep(values: &LabelValues) -> Self {
-        std::array::from_fn(|index| values[index].clone())
-    }
-}
-
-/// Otherwise: shared with the list of series.
-impl Kept for LabelValues {
-    fn keep(values: &LabelValues) -> Self {
-        Arc::clone(values)
-    }
-}
+use std::marker::PhantomData;
 
 /// Label values as the map keeps them, with their hash.
 pub(super) struct Key<V> {
@@ -31,24 +11,29 @@ pub(super) struct Key<V> {
     values: V,
 }
 
-/// Label values as a caller has them, with their hash.
-pub(super) struct Lookup<'a> {
+/// Label values as a caller has them, an array where their number is known, with their hash.
+pub(super) struct Lookup<'a, W> {
     hash: u64,
-    pub(super) values: &'a [&'a str],
+    values: W,
+    strings: PhantomData<&'a str>,
 }
 
-impl<'a> Lookup<'a> {
+impl<'a, W: AsRef<[&'a str]>> Lookup<'a, W> {
     #[inline(always)]
-    pub(super) fn new(values: &'a [&'a str], seed: &RandomState) -> Self {
+    pub(super) fn new(values: W, seed: &RandomState) -> Self {
         // Each value is hashed on its own: the processor then works on all of them at once, where one hasher for all
         // would wait for each value before it starts on the next. Turning before mixing in makes the order count.
-        let hash = values.iter().fold(0_u64, |all, value| all.rotate_left(17) ^ hash(value.as_bytes(), seed));
-        Self { hash, values }
+        let hash = values.as_ref().iter().fold(0_u64, |all, value| all.rotate_left(17) ^ hash(value.as_bytes(), seed));
+        Self { hash, values, strings: PhantomData }
     }
 
-    /// The key for these values, which are `values` too.
-    pub(super) fn to_key<V: Kept>(&self, values: &LabelValues) -> Key<V> {
-        Key { hash: self.hash, values: V::keep(values) }
+    pub(super) fn values(&self) -> &[&'a str] {
+        self.values.as_ref()
+    }
+
+    /// The key for these values, which `values` has too.
+    pub(super) fn to_key<V>(&self, values: V) -> Key<V> {
+        Key { hash: self.hash, values }
     }
 }
 
@@ -78,25 +63,29 @@ impl<V> Hash for Key<V> {
     }
 }
 
-impl<V: Kept> PartialEq for Key<V> {
+impl<V: AsRef<[Box<str>]>> PartialEq for Key<V> {
     fn eq(&self, other: &Self) -> bool {
         self.values.as_ref() == other.values.as_ref()
     }
 }
 
-impl<V: Kept> Eq for Key<V> {}
+impl<V: AsRef<[Box<str>]>> Eq for Key<V> {}
 
-impl Hash for Lookup<'_> {
+impl<W> Hash for Lookup<'_, W> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);
     }
 }
 
-impl<V: Kept> Equivalent<Key<V>> for Lookup<'_> {
+impl<'a, V: AsRef<[Box<str>]>, W: AsRef<[&'a str]>> Equivalent<Key<V>> for Lookup<'a, W> {
     #[inline(always)]
     fn equivalent(&self, key: &Key<V>) -> bool {
-        self.values.iter().zip(key.values.as_ref()).all(|(here, there)| same(here.as_bytes(), there.as_bytes()))
+        self.values
+            .as_ref()
+            .iter()
+            .zip(key.values.as_ref())
+            .all(|(here, there)| same(here.as_bytes(), there.as_bytes()))
     }
 }
 
@@ -163,7 +152,7 @@ mod tests {
     #[test]
     fn the_hash_tells_label_sets_apart() {
         let seed = RandomState::default();
-        let hash = |values: [&str; 2]| Lookup::new(&values, &seed).hash;
+        let hash = |values: [&str; 2]| Lookup::new(values, &seed).hash;
         assert_eq!(hash(["200", "GET"]), hash(["200", "GET"]));
         assert_ne!(hash(["200", "GET"]), hash(["GET", "200"]));
         assert_ne!(hash(["ab", "c"]), hash(["a", "bc"]));

@@ -24,6 +24,7 @@ pub(crate) enum Core {
     Histogram(Arc<Hdr>),
     ObservedGauge(Arc<dyn Fn() -> f64 + Send + Sync>),
     ObservedCounter(Arc<dyn Fn() -> u64 + Send + Sync>),
+    ObservedFloatCounter(Arc<dyn Fn() -> f64 + Send + Sync>),
 }
 
 impl fmt::Debug for Core {
@@ -32,7 +33,7 @@ impl fmt::Debug for Core {
             Self::Scalar(_) => "Scalar",
             Self::Gauge(_) => "Gauge",
             Self::Histogram(_) => "Histogram",
-            Self::ObservedGauge(_) | Self::ObservedCounter(_) => "Observed",
+            Self::ObservedGauge(_) | Self::ObservedCounter(_) | Self::ObservedFloatCounter(_) => "Observed",
         })
     }
 }
@@ -43,7 +44,7 @@ impl Core {
             Self::Scalar(core) => core.slot().switch(enabled),
             Self::Gauge(core) => core.switch(enabled),
             Self::Histogram(core) => core.slot().switch(enabled),
-            Self::ObservedGauge(_) | Self::ObservedCounter(_) => {}
+            Self::ObservedGauge(_) | Self::ObservedCounter(_) | Self::ObservedFloatCounter(_) => {}
         }
     }
 }

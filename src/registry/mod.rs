@@ -24,7 +24,7 @@ pub use lazy::LazyCounter;
 pub(crate) use metric::Core;
 pub use metric::Metric;
 pub(crate) use own::{Met, Own};
-pub use typed::{SeriesRef, TypedFamily};
+pub use typed::TypedFamily;
 
 use crate::describe::{Descriptor, LabelValues, Level, STATIC_MAX_LEVEL};
 use crate::error::{Error, ErrorKind};

@@ -1,7 +1,7 @@
 //! The series of a family, found by their label values.
 
 use super::entry::Entry;
-use super::key::{Given, Kept, Key, Lookup};
+use super::key::{Given, Key, Lookup};
 use super::metric::{Core, Metric, Site};
 use crate::describe::{Descriptor, LabelValues};
 use crate::record::space::NoPlace;
@@ -16,7 +16,7 @@ pub(crate) const OVERFLOW: &str = "tach_overflow";
 /// text.
 pub(super) const VALUE_MAX: usize = 1024;
 
-/// A map from label values, kept as `V`, to series.
+/// A map from label values to series. Kept as `V`, an array: a look-up then finds them beside the metric.
 pub(super) struct Table<M, V> {
     series: papaya::HashMap<Key<V>, M, BuildHasherDefault<Given>>,
     /// What makes hashes differ from process to process, so that nobody can send label values that collide.
@@ -40,7 +40,11 @@ impl<M, V> Table<M, V> {
     }
 }
 
-impl<M: Metric, V: Kept> Table<M, V> {
+impl<M, V> Table<M, V>
+where
+    M: Metric,
+    V: AsRef<[Box<str>]> + TryFrom<Vec<Box<str>>>,
+{
     /// An empty one, of `entry`.
     pub(super) fn new(entry: &Arc<Entry>, site: &Arc<Site>) -> Result<Self, NoPlace> {
         Ok(Self {
@@ -57,7 +61,7 @@ impl<M: Metric, V: Kept> Table<M, V> {
 
     /// The series with these label values; made now if it is new.
     #[inline(always)]
-    pub(super) fn with(&self, values: &[&str]) -> M {
+    pub(super) fn with<'a, W: AsRef<[&'a str]>>(&self, values: W) -> M {
         if !self.may_look_up() {
             return self.overflow().clone();
         }
@@ -90,8 +94,8 @@ impl<M: Metric, V: Kept> Table<M, V> {
 
     /// Makes a series.
     #[cold]
-    fn add(&self, lookup: &Lookup<'_>) -> M {
-        let values = lookup.values;
+    fn add<'a, W: AsRef<[&'a str]>>(&self, lookup: &Lookup<'a, W>) -> M {
+        let values = lookup.values();
         let is_own = values.is_empty() || values.iter().any(|value| *value != OVERFLOW);
         // The number of values can be wrong only in a label set implemented by hand.
         let fits =
@@ -108,11 +112,11 @@ impl<M: Metric, V: Kept> Table<M, V> {
         }
         // Relaxed: it changes only under the lock.
         if self.len.load(Ordering::Relaxed) < self.desc.limit
+            && let Ok(kept) = V::try_from(values.iter().map(|value| (*value).into()).collect())
             && let Ok((metric, core)) = M::build(&self.desc, &self.site, roster.enabled, true)
         {
-            let values = boxed(values);
-            self.series.pin().insert(lookup.to_key(&values), metric.clone());
-            roster.insert(values, core);
+            self.series.pin().insert(lookup.to_key(kept), metric.clone());
+            roster.insert(boxed(values), core);
             // Relaxed: as above.
             self.len.fetch_add(1, Ordering::Relaxed);
             return metric;

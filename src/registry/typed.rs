@@ -3,12 +3,10 @@
 use super::entry::Entry;
 use super::metric::{Metric, Site};
 use super::table::{OVERFLOW, Table, VALUE_MAX};
-use crate::describe::{Label, LabelSet, LabelValues};
+use crate::describe::{Domain, Label, LabelSet, LabelValues, Open};
 use crate::error::{Error, ErrorKind};
 use crate::record::space::NoPlace;
 use std::fmt;
-use std::marker::PhantomData;
-use std::ops::Deref;
 use std::sync::Arc;
 
 /// A set of series with the same name, one for each value of the [`LabelSet`] `L`.
@@ -21,35 +19,32 @@ use std::sync::Arc;
 /// A handle, as [`Counter`](crate::Counter) is. Made by
 /// [`MetricBuilder::label_set`](crate::MetricBuilder::label_set). A type with a lifetime stands here with `'static`, as
 /// in `TypedFamily<Counter, Labels<'static>>`, whatever the label sets live for that it is asked for.
-pub struct TypedFamily<M, L> {
+pub struct TypedFamily<M: Metric, L: LabelSet> {
     /// The series of a closed set, in the order of their numbers; of an open one none. Here and not behind the table's
     /// pointer, as each look-up reads it.
-    closed: Arc<[M]>,
+    closed: L::Array<M>,
     /// The series of an open set, and those for what finds no room.
-    table: Arc<Table<M, LabelValues>>,
-    labels: PhantomData<fn(L)>,
+    table: Arc<Table<M, L::Row<Box<str>>>>,
 }
 
-impl<M, L> Clone for TypedFamily<M, L> {
+impl<M: Metric, L: LabelSet> Clone for TypedFamily<M, L> {
     fn clone(&self) -> Self {
-        Self { closed: Arc::clone(&self.closed), table: Arc::clone(&self.table), labels: PhantomData }
+        Self { closed: self.closed.clone(), table: Arc::clone(&self.table) }
     }
 }
 
-impl<M, L> fmt::Debug for TypedFamily<M, L> {
+impl<M: Metric, L: LabelSet> fmt::Debug for TypedFamily<M, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let len = self.closed.len() + self.table.len();
+        let len = self.series().len() + self.table.len();
         f.debug_struct("TypedFamily").field("len", &len).finish_non_exhaustive()
     }
 }
 
 impl<M: Metric, L: LabelSet> TypedFamily<M, L> {
-    const IS_CLOSED: bool = Label::combinations(L::LABELS).is_some();
-
     /// The family of `entry`, with all series of a closed set.
     pub(super) fn new(entry: &Arc<Entry>, site: &Arc<Site>) -> Result<Self, NoPlace> {
         let table = Arc::new(Table::new(entry, site)?);
-        let combinations = Label::combinations(L::LABELS).unwrap_or(0);
+        let combinations = fixed::<L>();
         let mut closed = Vec::with_capacity(combinations);
         let mut roster = entry.roster.lock();
         for index in 0..combinations {
@@ -58,52 +53,66 @@ impl<M: Metric, L: LabelSet> TypedFamily<M, L> {
             closed.push(metric);
             roster.insert(combination(L::LABELS, index), core);
         }
-        Ok(Self { closed: closed.into(), table, labels: PhantomData })
+        drop(roster);
+        let closed = Arc::<[M]>::from(closed).try_into();
+        Ok(Self { closed: closed.unwrap_or_else(|_| unreachable!("`check_set` has tried it")), table })
+    }
+
+    #[inline(always)]
+    fn series(&self) -> &[M] {
+        self.closed.as_ref()
     }
 
     /// The series with these labels; made now if the set is open and the series new.
     ///
-    /// `with(..).clone()` is a handle to keep. For a closed set this is an index and no more; for an open one it costs
-    /// what [`Family::with`](crate::Family::with) does, which says too when the result is the overflow series.
+    /// For a closed set this is `&M`, found by an index; for an open one `M`, found as by
+    /// [`Family::with`](crate::Family::with), which says too when it is the overflow series. Either way a recording can
+    /// follow, and `with(..).clone()` is a handle to keep.
     #[inline(always)]
     #[must_use]
-    pub fn with(&self, labels: L::At<'_>) -> SeriesRef<'_, M> {
-        if Self::IS_CLOSED {
-            // None only for a label set implemented by hand whose number is none.
-            return SeriesRef(Hold::Borrowed(match self.closed.get(labels.index()) {
-                Some(metric) => metric,
-                None => self.table.overflow(),
-            }));
-        }
-        SeriesRef(Hold::Owned(labels.texts(|texts| self.table.with(texts))))
+    pub fn with(&self, labels: L::At<'_>) -> <L::Domain as Domain>::Series<'_, M> {
+        // Beyond the series only where an implementation by hand gives a number that is none.
+        let closed = || self.series().get(labels.index()).unwrap_or_else(|| self.table.overflow());
+        L::Domain::choose(closed, || labels.texts(|texts| self.table.with(texts)))
     }
 
-    /// Removes a series from the exposition, as [`Family::remove`](crate::Family::remove) does; false when there is none
-    /// with these labels. Those of a closed set stay: always false.
-    pub fn remove(&self, labels: L::At<'_>) -> bool {
-        !Self::IS_CLOSED && labels.texts(|texts| self.table.remove(texts))
+    /// The series of a closed set with this number, as [`LabelSet::index`] gives it; `None` where there is none.
+    #[cfg(feature = "serve")]
+    pub(crate) fn at(&self, index: usize) -> Option<&M> {
+        self.series().get(index)
     }
+}
+
+impl<M: Metric, L: LabelSet<Domain = Open>> TypedFamily<M, L> {
+    /// Removes a series from the exposition, as [`Family::remove`](crate::Family::remove) does; false when there is none
+    /// with these labels. The series of a closed set stay.
+    pub fn remove(&self, labels: L::At<'_>) -> bool {
+        labels.texts(|texts| self.table.remove(texts.as_ref()))
+    }
+}
+
+/// How many series there are from the beginning: those of a closed set.
+fn fixed<L: LabelSet>() -> usize {
+    if L::Domain::IS_CLOSED { Label::combinations(L::LABELS) } else { 0 }
 }
 
 /// The label values of a closed set's combination `index`: its digits, the last label's the least significant.
 fn combination(labels: &[Label], mut index: usize) -> LabelValues {
     let mut values = Vec::with_capacity(labels.len());
     for label in labels.iter().rev() {
-        let choices = label.values.unwrap_or(&[]);
-        values.push(choices[index % choices.len()].into());
-        index /= choices.len();
+        values.push(label.values[index % label.values.len()].into());
+        index /= label.values.len();
     }
     values.reverse();
     values.into()
 }
 
 /// Checks what the derive has checked, for a label set implemented by hand; and that a closed one is not too large.
-pub(super) fn check_set(metric: &str, labels: &[Label], limit: usize) -> Result<(), Error> {
+pub(super) fn check_set<L: LabelSet>(metric: &str, limit: usize) -> Result<(), Error> {
     let wrong = |text: String| Err(Error::new(ErrorKind::Name, format!("{metric}: {text}")));
-    for Label { name, values } in labels {
-        let Some(values) = values else { continue };
+    for Label { name, values } in L::LABELS.iter().filter(|_| L::Domain::IS_CLOSED) {
         if values.is_empty() {
-            return wrong(format!("label {name:?} has no values: add one, or remove the label"));
+            return wrong(format!("label {name:?} of a closed set has no values: add one, or make the set open"));
         }
         for (index, value) in values.iter().enumerate() {
             if *value == OVERFLOW {
@@ -118,39 +127,19 @@ pub(super) fn check_set(metric: &str, labels: &[Label], limit: usize) -> Result<
             }
         }
     }
-    let Some(combinations) = Label::combinations(labels).filter(|combinations| *combinations > limit) else {
-        return Ok(());
-    };
-    let parts: Vec<_> =
-        labels.iter().map(|label| format!("{} {}", label.values.unwrap_or(&[]).len(), label.name)).collect();
+    let combinations = fixed::<L>();
+    if combinations <= limit {
+        // Nothing is allocated for elements of no size.
+        return match L::Array::try_from(Arc::from(vec![(); combinations])) {
+            Ok(_) => Ok(()),
+            Err(_) => wrong(format!("its label set's Array has another length than its {combinations} series")),
+        };
+    }
+    let parts: Vec<_> = L::LABELS.iter().map(|label| format!("{} {}", label.values.len(), label.name)).collect();
     let text = format!(
         "{metric}: {combinations} series ({}), where the limit is {limit}: drop a label or some of its values, make one a \
          string, so that a series is made at its first use, or raise the limit by limit({combinations})",
         parts.join(" × ")
     );
     Err(Error::new(ErrorKind::Setting, text))
-}
-
-/// A series of a [`TypedFamily`]: a metric to record to, or to clone for keeping.
-///
-/// Borrowed from the family where its label set is closed, and a handle of its own where it is open.
-#[derive(Debug)]
-pub struct SeriesRef<'f, M>(Hold<'f, M>);
-
-#[derive(Debug)]
-enum Hold<'f, M> {
-    Borrowed(&'f M),
-    Owned(M),
-}
-
-impl<M> Deref for SeriesRef<'_, M> {
-    type Target = M;
-
-    #[inline(always)]
-    fn deref(&self) -> &M {
-        match &self.0 {
-            Hold::Borrowed(metric) => metric,
-            Hold::Owned(metric) => metric,
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The object that servers record to.
 
-use super::catalogue::{Instruments, Maker};
+use super::catalogue::{BySleepState, Instruments, Maker, SleepState};
+use super::info::Info;
 use super::profile::Profiles;
 use super::timer::{Clock, Objectives};
 use crate::{Error, Level, Registry, STATIC_MAX_LEVEL};
@@ -36,8 +37,25 @@ pub struct Metrics {
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) instruments: Instruments,
+    pub(super) info: Info,
     pub(crate) clock: Clock,
     pub(crate) objectives: Objectives,
+}
+
+impl Live {
+    /// Makes the instruments.
+    pub(crate) fn new(
+        registry: &Registry,
+        profiles: &Profiles,
+        objectives: Objectives,
+        clock: Clock,
+    ) -> Result<Box<Self>, Error> {
+        let instruments = Instruments::new(&Maker::new(registry, profiles)?)?;
+        let info = Info::new(registry, profiles)?;
+        // Who makes instruments is awake.
+        instruments.more.engine_sleep_state.with(BySleepState { sleep_state: SleepState::Awake }).set(1.0);
+        Ok(Box::new(Self { instruments, info, clock, objectives }))
+    }
 }
 
 impl std::ops::Deref for Live {
@@ -76,9 +94,13 @@ impl Metrics {
         objectives: Objectives,
         clock: Clock,
     ) -> Result<(), Error> {
-        let instruments = Instruments::new(&Maker::new(registry, profiles)?)?;
-        self.live.store(Some(Box::leak(Box::new(Live { instruments, clock, objectives }))));
+        self.publish(Live::new(registry, profiles, objectives, clock)?);
         Ok(())
+    }
+
+    /// Records to these instruments from now on.
+    pub(crate) fn publish(&self, live: Box<Live>) {
+        self.live.store(Some(Box::leak(live)));
     }
 
     /// Records nowhere from now on. Timers that run already go on as they began.

@@ -3,8 +3,9 @@
 //! ```
 //! use tach::serve::{BatchType, Finish, METRICS, RequestTimer, Settings, StepStats, StepTimer, Turn, start};
 //!
-//! # unsafe { std::env::set_var("TACH_METRICS_PORT", "0") };
-//! let serving = start(&Settings::from_env()?)?; // collector, exporter, METRICS
+//! let settings = Settings::from_env()?;
+//! # let settings = { let mut settings = settings; settings.port = 0; settings };
+//! let serving = start(&settings)?; // collector, exporter, METRICS
 //! METRICS.pipeline_load("smollm2");
 //! let mut request = RequestTimer::arrived(&METRICS);
 //! request.input(512, Turn::First);
@@ -18,8 +19,13 @@
 //! ```
 
 mod catalogue;
+mod info;
+mod late;
 mod metrics;
+mod process;
 mod profile;
+mod settings;
+mod start;
 mod timer;
 
 pub use catalogue::{
@@ -27,6 +33,10 @@ pub use catalogue::{
     MediaSource, Objective, Origin, Refusal, ResponseError, ResponseFormat, SleepState, ToolCallError, ToolChoice,
     Turn, catalogue,
 };
+pub use info::CacheConfig;
+pub use late::{Measurement, MetricClient};
 pub use metrics::{METRICS, Metrics};
 pub use profile::{Identity, Profile, Profiles};
+pub use settings::{Settings, Variable};
+pub use start::{Serving, start};
 pub use timer::{Clock, ManualClock, Objectives, RequestTimer, Stamp, Step, StepStats, StepTimer};

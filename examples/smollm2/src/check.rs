@@ -1,9 +1,10 @@
 //! The self-check: what was recorded must equal the plain account.
 
+use tach::HistogramSnapshot;
+
 use crate::console;
-use crate::ledger::{Ledger, Tally};
-use crate::metrics::{self, Reading};
-use crate::request::FinishReason;
+use crate::ledger::{Expected, Ledger, Tally};
+use crate::metrics::Reading;
 
 /// Compares and prints the verdict; `false` when anything differs.
 pub(crate) fn print(ledger: &Ledger, reading: &Reading, recording: bool) -> bool {
@@ -11,9 +12,13 @@ pub(crate) fn print(ledger: &Ledger, reading: &Reading, recording: bool) -> bool
         console::out("check: skipped, recording is off\n");
         return true;
     }
-    let (compared, differences) = compare(ledger, reading);
+    let Comparison { compared, absent, differences } = compare(ledger, reading);
     if differences.is_empty() {
-        console::out(&format!("check: ok ({compared} values equal the scheduler's own account)\n"));
+        let rest = match absent {
+            0 => String::new(),
+            absent => format!("; {absent} that it has are in no chosen profile, or above the level"),
+        };
+        console::out(&format!("check: ok ({compared} values equal the scheduler's own account{rest})\n"));
     } else {
         console::out(&format!("check: FAILED, {} of {compared} values differ\n", differences.len()));
         for difference in &differences {
@@ -23,77 +28,57 @@ pub(crate) fn print(ledger: &Ledger, reading: &Reading, recording: bool) -> bool
     differences.is_empty()
 }
 
-/// How many values were compared, and what differs.
-pub(crate) fn compare(ledger: &Ledger, reading: &Reading) -> (usize, Vec<String>) {
-    let mut comparison = Comparison::default();
-    for &(name, recorded) in &reading.counters {
-        let wanted = match name {
-            metrics::GENERATION_TOKENS => Some(ledger.generated),
-            metrics::PROMPT_TOKENS => Some(ledger.prompt_tokens),
-            _ => None,
-        };
-        comparison.exactly(name, recorded, wanted);
-    }
-    for reason in FinishReason::ALL {
-        let name = format!("{}{{finished_reason=\"{}\"}}", metrics::REQUEST_SUCCESS, reason.label());
-        comparison.exactly(&name, reading.finished[reason as usize], Some(ledger.finished[reason as usize]));
-    }
-    for &(name, recorded) in &reading.levels {
-        let wanted = match name {
-            metrics::REQUESTS_RUNNING => Some(ledger.running),
-            metrics::REQUESTS_WAITING => Some(ledger.waiting),
-            metrics::KV_CACHE_TOKENS => Some(ledger.kv_tokens),
-            _ => None,
-        };
-        comparison.nearly(name, recorded, wanted.map(|level| level as f64));
-    }
-    for summary in &reading.histograms {
-        let tally = tally(ledger, summary.name);
-        let scale = if summary.is_time() { 1e-9 } else { 1.0 };
-        comparison.exactly(&format!("{} count", summary.name), summary.count, tally.map(|tally| tally.count));
-        comparison.nearly(&format!("{} sum", summary.name), summary.sum, tally.map(|tally| tally.sum as f64 * scale));
-        if !summary.exact {
-            comparison.differences.push(format!("{}: the snapshot is not exact", summary.name));
-        }
-    }
-    (comparison.compared, comparison.differences)
-}
-
-fn tally(ledger: &Ledger, name: &str) -> Option<Tally> {
-    Some(match name {
-        metrics::TIME_TO_FIRST_TOKEN => ledger.first_token,
-        metrics::INTER_TOKEN_LATENCY => ledger.inter_token,
-        metrics::QUEUE_TIME => ledger.queue,
-        metrics::E2E_LATENCY => ledger.end_to_end,
-        metrics::STEP_TIME => ledger.step,
-        metrics::BATCH_SIZE => ledger.batch,
-        _ => return None,
-    })
-}
-
+/// What came of it.
 #[derive(Default)]
-struct Comparison {
-    compared: usize,
-    differences: Vec<String>,
+pub(crate) struct Comparison {
+    pub(crate) compared: usize,
+    /// Metrics that no chosen profile has, or that lie above the level.
+    pub(crate) absent: usize,
+    pub(crate) differences: Vec<String>,
+}
+
+/// Compares everything that the account has with what was recorded.
+pub(crate) fn compare(ledger: &Ledger, reading: &Reading) -> Comparison {
+    let mut comparison = Comparison::default();
+    for (row, by, expected) in ledger.expected() {
+        let name = match by {
+            None => row.to_owned(),
+            Some((label, value)) => format!("{row}{{{label}=\"{value}\"}}"),
+        };
+        let found = match expected {
+            Expected::Count(total) => reading.counter(row, by).map(|found| comparison.exactly(&name, found, total)),
+            Expected::Level(level) => reading.level(row).map(|found| comparison.nearly(&name, found, level as f64)),
+            // A millisecond is a million nanoseconds.
+            Expected::Times(tally) => reading.histogram(row, by).map(|h| comparison.histogram(&name, h, tally, 1e-6)),
+            Expected::Sizes(tally) => reading.histogram(row, by).map(|h| comparison.histogram(&name, h, tally, 1.0)),
+        };
+        comparison.absent += usize::from(found.is_none());
+    }
+    comparison
 }
 
 impl Comparison {
-    fn exactly(&mut self, name: &str, recorded: u64, wanted: Option<u64>) {
-        self.note(name, recorded, wanted, wanted == Some(recorded));
+    fn histogram(&mut self, name: &str, recorded: &HistogramSnapshot, wanted: Tally, scale: f64) {
+        self.exactly(&format!("{name} count"), recorded.count(), wanted.count);
+        self.nearly(&format!("{name} sum"), recorded.sum(), wanted.sum as f64 * scale);
+        if !recorded.is_exact() {
+            self.differences.push(format!("{name}: the snapshot is not exact"));
+        }
     }
 
-    /// Sums are integers inside and become floating-point seconds only when they are read: equal but for that rounding.
-    fn nearly(&mut self, name: &str, recorded: f64, wanted: Option<f64>) {
-        let equal = wanted.is_some_and(|wanted| (recorded - wanted).abs() <= 1e-12 * wanted.abs());
-        self.note(name, recorded, wanted, equal);
+    fn exactly(&mut self, name: &str, recorded: u64, wanted: u64) {
+        self.note(name, recorded, wanted, wanted == recorded);
     }
 
-    fn note<T: std::fmt::Debug>(&mut self, name: &str, recorded: T, wanted: Option<T>, equal: bool) {
+    /// Sums are integers inside and become floating-point numbers only when they are read: equal but for that rounding.
+    fn nearly(&mut self, name: &str, recorded: f64, wanted: f64) {
+        self.note(name, recorded, wanted, (recorded - wanted).abs() <= 1e-12 * wanted.abs());
+    }
+
+    fn note<T: std::fmt::Debug>(&mut self, name: &str, recorded: T, wanted: T, equal: bool) {
         self.compared += 1;
-        match wanted {
-            _ if equal => {}
-            None => self.differences.push(format!("{name}: recorded {recorded:?}, but the account has no such value")),
-            Some(wanted) => self.differences.push(format!("{name}: recorded {recorded:?}, the account has {wanted:?}")),
+        if !equal {
+            self.differences.push(format!("{name}: recorded {recorded:?}, the account has {wanted:?}"));
         }
     }
 }
@@ -101,23 +86,29 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Metrics;
+    use crate::metrics::Recording;
+    use std::time::Duration;
+    use tach::serve::{BatchType, Finish, Settings};
 
     #[test]
     fn a_difference_is_named() {
-        let metrics = Metrics::new("test", true).unwrap();
-        let ledger = Ledger::default();
-        assert_eq!(compare(&ledger, &metrics.read()).1, Vec::<String>::new());
+        let recording = Recording::unserved(&Settings::default()).unwrap();
+        let mut ledger = Ledger::default();
+        assert_eq!(compare(&ledger, &recording.read()).differences, Vec::<String>::new());
 
-        metrics.first_token(1_500_000_000, 7);
-        let differences = compare(&ledger, &metrics.read()).1;
+        recording.metrics.output_tokens(7);
+        recording.metrics.ttft(Duration::from_millis(1_500));
+        recording.metrics.batch_size(3, BatchType::Decode);
+        recording.metrics.requests_finished(Finish::Stop);
+        ledger.batch[0].add(4);
         assert_eq!(
-            differences,
+            compare(&ledger, &recording.read()).differences,
             [
-                "prompt_tokens: recorded 7, the account has 0",
-                "generation_tokens: recorded 1, the account has 0",
+                "num_output_tokens: recorded 7, the account has 0",
                 "time_to_first_token count: recorded 1, the account has 0",
-                "time_to_first_token sum: recorded 1.5, the account has 0.0",
+                "time_to_first_token sum: recorded 1500.0, the account has 0.0",
+                "requests_finished{finished_reason=\"stop\"}: recorded 1, the account has 0",
+                "batch_size{batch_type=\"TG\"} sum: recorded 3.0, the account has 4.0",
             ]
         );
     }

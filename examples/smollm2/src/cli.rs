@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::Parser;
+use tach::serve::Settings;
 
 /// Where `scripts/demo` puts the model.
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model/SmolLM2-135M-Instruct.Q4_1.gguf");
@@ -58,11 +59,17 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) weights_as_stored: bool,
 
-    /// Address of /metrics; port 0 takes any free one, "none" serves nothing
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464", value_parser = listen)]
-    pub(crate) listen: Listen,
+    /// Address of /metrics; port 0 takes any free one, "none" serves nothing [default: as the environment says, or
+    /// 127.0.0.1:8001]
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
+    pub(crate) listen: Option<Listen>,
 
-    /// Record nothing, to compare the speed
+    /// Whose names /metrics shows: maxserve, maxserve-gone, vllm, sglang, genai, with commas between [default: as
+    /// TACH_PROFILE says, or maxserve]
+    #[arg(long, value_name = "NAMES", value_parser = profile)]
+    pub(crate) profile: Option<String>,
+
+    /// Record nothing and serve nothing, to compare the speed
     #[arg(long)]
     pub(crate) metrics_off: bool,
 
@@ -72,6 +79,14 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// What the model is called where the environment does not say: its file's name without the ending.
+    pub(crate) fn model_name(&self) -> String {
+        if self.mock {
+            return "mock".to_owned();
+        }
+        self.model.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned())
+    }
+
     /// Clients with a request under way.
     pub(crate) fn clients(&self) -> usize {
         self.clients.unwrap_or(2 * self.streams)
@@ -97,7 +112,12 @@ fn listen(text: &str) -> Result<Listen, String> {
         return Ok(Listen::Off);
     }
     let address = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    address.map(Listen::At).ok_or_else(|| "not an address such as 127.0.0.1:9464, nor \"none\"".to_owned())
+    address.map(Listen::At).ok_or_else(|| "not an address such as 127.0.0.1:8001, nor \"none\"".to_owned())
+}
+
+/// As the environment's variable, which has the same values.
+fn profile(text: &str) -> Result<String, String> {
+    Settings::from_vars([("TACH_PROFILE", text)]).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn at_most<const MAX: usize>(text: &str) -> Result<usize, String> {
@@ -127,14 +147,22 @@ mod tests {
         Options::command().debug_assert();
         let options = parse(&[]).unwrap();
         assert_eq!((options.streams, options.threads, options.clients(), options.tokens), (4, 2, 8, 600));
-        assert_eq!(options.listen, Listen::At("127.0.0.1:9464".parse().unwrap()));
+        assert_eq!((options.listen, options.profile), (None, None));
     }
 
     #[test]
     fn listen_takes_an_address_or_none() {
-        assert_eq!(parse(&["--listen", "none"]).unwrap().listen, Listen::Off);
-        assert_eq!(parse(&["--listen", "[::1]:0"]).unwrap().listen, Listen::At("[::1]:0".parse().unwrap()));
+        assert_eq!(parse(&["--listen", "none"]).unwrap().listen, Some(Listen::Off));
+        let six = Listen::At("[::1]:0".parse().unwrap());
+        assert_eq!(parse(&["--listen", "[::1]:0"]).unwrap().listen, Some(six));
         assert!(parse(&["--listen", "9464"]).unwrap_err().to_string().contains("not an address"));
+    }
+
+    #[test]
+    fn profiles_are_those_that_there_are() {
+        assert_eq!(parse(&["--profile", "vllm,genai"]).unwrap().profile.as_deref(), Some("vllm,genai"));
+        let error = parse(&["--profile", "vllm,tgi"]).unwrap_err().to_string();
+        assert!(error.contains("\"tgi\"") && error.contains("sglang"), "{error}");
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! A token server that runs a real language model and measures itself with tach.
 //!
-//! Several streams generate text at once over a queue of prompts. Every step of the generation loop records what an
-//! inference server is watched by: time to first token, inter-token latency, queue time, batch size and step time,
-//! tokens, running and waiting requests, KV cache in use. `/metrics` shows it while the program runs, a table when it
-//! ends, and an account kept in plain integers proves that nothing was lost.
+//! Several streams generate text at once over a queue of prompts. tach's timers follow each request and each step, and
+//! record what an inference server is watched by. `/metrics` shows it while the program runs, under the names that are
+//! asked for, a table shows it at the end, and an account kept in plain integers proves that nothing was lost.
 //!
-//! Reading order: [`cli`] → [`stream`] (what a model is to the server) → [`scheduler`] → [`server`] (the threads) →
-//! [`metrics`] (everything that is recorded, and the only file that names tach).
+//! Reading order: [`cli`] → [`stream`] (what a model is to the server) → [`scheduler`] (where all measuring is) →
+//! [`server`] (the threads) → [`metrics`] (where it is recorded to).
 
 mod check;
 mod cli;
@@ -29,17 +28,18 @@ mod server_tests;
 mod stream;
 mod tokenizer;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use tach::serve::Component;
 
-use crate::cli::{Listen, Options};
+use crate::cli::Options;
 use crate::console::Console;
-use crate::metrics::Metrics;
+use crate::metrics::Recording;
 use crate::server::Server;
 use crate::stream::Engine;
 
@@ -61,19 +61,14 @@ fn run(options: &Options) -> Result<bool> {
         llama::one_thread_per_stream()?;
     }
     let interrupted = watch_for_interrupt().context("cannot catch Ctrl-C")?;
-    let metrics = Arc::new(Metrics::new(&model_name(options), !options.metrics_off)?);
-
     // Before the model is loaded: a taken port is worth knowing at once, and every series shows up at zero.
-    let exporter = match (&options.listen, options.metrics_off) {
-        (Listen::Off, _) => None,
-        (Listen::At(_), true) => {
-            eprintln!("recording is off: /metrics is not served");
-            None
-        }
-        (Listen::At(address), false) => Some(metrics.serve(*address)?),
-    };
+    let recording = Recording::start(options)?;
+    let metrics = recording.metrics;
 
+    let begin = Instant::now();
     let engine = load(options)?;
+    metrics.model_load_time(begin.elapsed(), Component::Init);
+    metrics.pipeline_load(&options.model_name());
     eprintln!("{}", engine.description);
     eprintln!(
         "{} streams on {} threads, {} clients over {} prompts",
@@ -82,29 +77,24 @@ fn run(options: &Options) -> Result<bool> {
         options.clients(),
         prompts::PROMPTS.len()
     );
-    if let Some(exporter) = &exporter {
-        let address = exporter.local_addr();
-        eprintln!("serving http://{address}/metrics; in another terminal:");
-        eprintln!("  curl -s http://{address}/metrics | grep inter_token_latency");
+    match recording.address() {
+        Some(address) => {
+            eprintln!("serving http://{address}/metrics; in another terminal:");
+            eprintln!("  curl -s http://{address}/metrics | grep -E 'itl|inter_token|per_output_token'");
+        }
+        None if recording.is_on() => {}
+        None => eprintln!("recording is off: /metrics is not served"),
     }
 
     let console = Console::new();
-    let server = Server::new(options, engine, metrics.clone(), interrupted)?;
-    let outcome = progress::watched(&server, &console, || server.run(&console))?;
+    let server = Server::new(options, engine, metrics, interrupted)?;
+    metrics.model_load_time(begin.elapsed(), Component::Total);
+    let outcome = progress::watched(&server, &recording, &console, || server.run(&console))?;
 
-    let reading = metrics.read();
-    report::print(&outcome, metrics.is_recording().then_some(&reading), &options.run_label());
-    cost::print(&outcome, metrics.is_recording())?;
-    Ok(check::print(&outcome.ledger, &reading, metrics.is_recording()))
-}
-
-/// The label `model_name` of every series: the file's name without its ending.
-fn model_name(options: &Options) -> String {
-    if options.mock {
-        return "mock".to_owned();
-    }
-    let path: &Path = &options.model;
-    path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned())
+    let reading = recording.read();
+    report::print(&outcome, recording.is_on().then_some(&reading), &options.run_label());
+    cost::print(&outcome, options, recording.is_on())?;
+    Ok(check::print(&outcome.ledger, &reading, recording.is_on()))
 }
 
 fn load(options: &Options) -> Result<Engine> {

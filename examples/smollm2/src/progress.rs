@@ -5,9 +5,18 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use crate::console::Console;
-use crate::metrics::Progress;
+use crate::metrics::Recording;
 use crate::report::seconds;
 use crate::server::Server;
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    pub(crate) tokens: u64,
+    pub(crate) running: u64,
+    pub(crate) waiting: u64,
+    pub(crate) kv_tokens: u64,
+}
 
 /// Between two lines on a terminal, and elsewhere.
 const TERMINAL_EVERY: Duration = Duration::from_millis(250);
@@ -17,7 +26,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const RATE_OVER: Duration = Duration::from_secs(5);
 
 /// Runs `run` and shows the server's progress until it returns.
-pub(crate) fn watched<R>(server: &Server, console: &Console, run: impl FnOnce() -> R) -> R {
+pub(crate) fn watched<R>(server: &Server, recording: &Recording, console: &Console, run: impl FnOnce() -> R) -> R {
     let (over, wait) = channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -26,7 +35,7 @@ pub(crate) fn watched<R>(server: &Server, console: &Console, run: impl FnOnce() 
             while wait.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 let progress = server.progress();
                 let per_second = rate.update(Instant::now(), progress.tokens);
-                console.status(&line(&progress, per_second, server.token_limit()));
+                console.status(&line(&progress, per_second, server.token_limit(), inter_token(recording)));
             }
             console.end_status();
         });
@@ -36,11 +45,17 @@ pub(crate) fn watched<R>(server: &Server, console: &Console, run: impl FnOnce() 
     })
 }
 
-fn line(progress: &Progress, per_second: f64, limit: Option<u64>) -> String {
+/// p50 and p99 of the inter-token latency since the start, in seconds.
+fn inter_token(recording: &Recording) -> Option<(f64, f64)> {
+    let reading = recording.read();
+    let gaps = reading.histogram("itl", None).filter(|gaps| gaps.count() > 0)?;
+    Some((gaps.quantile(0.5) * 1e-3, gaps.quantile(0.99) * 1e-3))
+}
+
+fn line(progress: &Progress, per_second: f64, limit: Option<u64>, inter_token: Option<(f64, f64)>) -> String {
     let limit = limit.map_or_else(String::new, |limit| format!("/{limit}"));
-    let inter_token = progress
-        .inter_token
-        .map_or_else(String::new, |(p50, p99)| format!(" | ITL p50 {} p99 {}", seconds(p50), seconds(p99)));
+    let inter_token =
+        inter_token.map_or_else(String::new, |(p50, p99)| format!(" | ITL p50 {} p99 {}", seconds(p50), seconds(p99)));
     format!(
         "{}{limit} tokens {per_second:.1}/s | {} run {} wait | KV {}{inter_token}",
         progress.tokens, progress.running, progress.waiting, progress.kv_tokens,
@@ -90,9 +105,8 @@ mod tests {
 
     #[test]
     fn a_line_fits_a_narrow_terminal() {
-        let progress =
-            Progress { tokens: 599, running: 4, waiting: 4, kv_tokens: 4321, inter_token: Some((0.0531, 0.881)) };
-        let line = line(&progress, 152.34, Some(600));
+        let progress = Progress { tokens: 599, running: 4, waiting: 4, kv_tokens: 4321 };
+        let line = line(&progress, 152.34, Some(600), Some((0.0531, 0.881)));
         assert_eq!(line, "599/600 tokens 152.3/s | 4 run 4 wait | KV 4321 | ITL p50 53.1 ms p99 881 ms");
         assert!(line.len() < 80);
     }

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use tach::HistogramSnapshot;
+
 use crate::console;
-use crate::metrics::{Reading, Summary};
-use crate::request::FinishReason;
+use crate::ledger::REASONS;
+use crate::metrics::{By, Reading};
 use crate::scheduler::Ending;
 use crate::server::Outcome;
 
@@ -28,45 +30,68 @@ fn headline(outcome: &Outcome, run: &str) -> String {
     format!("\n{ended}: {tokens} tokens in {elapsed:.2} s = {rate:.1} tokens/s\n{run}\n\n")
 }
 
+/// What the table shows: rows of the catalogue, and whether they are times.
+const ROWS: [(&str, By, bool); 11] = [
+    ("time_to_first_token", None, true),
+    ("itl", None, true),
+    ("time_per_output_token", None, true),
+    ("request_queue_time", None, true),
+    ("request_prefill_time", None, true),
+    ("request_latency", Some(("finished_reason", "stop")), true),
+    ("request_latency", Some(("finished_reason", "length")), true),
+    ("batch_execution_time", Some(("batch_type", "CE")), true),
+    ("batch_execution_time", Some(("batch_type", "TG")), true),
+    ("batch_size", Some(("batch_type", "CE")), false),
+    ("batch_size", Some(("batch_type", "TG")), false),
+];
+
 fn table(reading: &Reading) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{:<20}{:>7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>8}",
+        "{:<24}{:>7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>8}",
         "", "count", "mean", "p50", "p90", "p99", "p99.9", "max"
     );
-    for summary in &reading.histograms {
-        let _ = write!(text, "{:<20}{:>7}", summary.name, summary.count);
-        for value in cells(summary) {
-            let _ = write!(text, "{value:>8}");
+    for (row, by, is_time) in ROWS {
+        if let Some(histogram) = reading.histogram(row, by) {
+            let _ = write!(text, "{:<24}{:>7}", label(row, by), histogram.count());
+            for value in cells(histogram, is_time) {
+                let _ = write!(text, "{value:>8}");
+            }
+            text.push('\n');
         }
-        text.push('\n');
     }
     text.push('\n');
-    for (name, total) in &reading.counters {
-        let _ = writeln!(text, "{name:<20}{total:>7}");
+    let reasons = REASONS.map(|(_, reason)| ("requests_finished", Some(("finished_reason", reason))));
+    for (row, by) in [("num_input_tokens", None), ("num_output_tokens", None)].into_iter().chain(reasons) {
+        if let Some(total) = reading.counter(row, by) {
+            let _ = writeln!(text, "{:<24}{total:>7}", label(row, by));
+        }
     }
-    for reason in FinishReason::ALL {
-        let name = format!("requests: {}", reason.label());
-        let _ = writeln!(text, "{name:<20}{:>7}", reading.finished[reason as usize]);
-    }
-    for (name, level) in &reading.levels {
-        let _ = writeln!(text, "{name:<20}{level:>7}");
+    for row in ["num_requests_running", "num_requests_waiting", "kv_tokens"] {
+        if let Some(level) = reading.level(row) {
+            let _ = writeln!(text, "{row:<24}{level:>7}");
+        }
     }
     text.push('\n');
     text
 }
 
-/// Mean, quantiles and maximum, as text.
-fn cells(summary: &Summary) -> Vec<String> {
-    let mean = summary.sum / summary.count as f64;
-    let values = [&[mean], &summary.quantiles[..], &[summary.max]].concat();
-    let show = |value: &f64| match (summary.count, summary.is_time()) {
-        (0, _) => "-".to_owned(),
-        (_, true) => seconds(*value),
-        (_, false) => three_digits(*value),
-    };
-    values.iter().map(show).collect()
+fn label(row: &str, by: By) -> String {
+    by.map_or_else(|| row.to_owned(), |(_, value)| format!("{row} {value}"))
+}
+
+/// Mean, quantiles and maximum, as text. Times are in milliseconds.
+fn cells(histogram: &HistogramSnapshot, is_time: bool) -> [String; 6] {
+    let quantile = |q| histogram.quantile(q);
+    let mean = histogram.sum() / histogram.count() as f64;
+    [mean, quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999), histogram.max()].map(|value| {
+        match (histogram.count(), is_time) {
+            (0, _) => "-".to_owned(),
+            (_, true) => seconds(value * 1e-3),
+            (_, false) => three_digits(value),
+        }
+    })
 }
 
 /// Seconds with a fitting unit and three significant digits.
@@ -95,6 +120,9 @@ fn three_digits(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Recording;
+    use std::time::Duration;
+    use tach::serve::Settings;
 
     #[test]
     fn durations_have_three_digits_and_a_unit() {
@@ -115,8 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_histogram_shows_dashes() {
-        let summary = Summary { name: "step_time", ..Summary::default() };
-        assert_eq!(cells(&summary), ["-"; 6]);
+    fn an_empty_histogram_shows_dashes_and_times_are_scaled() {
+        let recording = Recording::unserved(&Settings::default()).unwrap();
+        recording.metrics.itl(Duration::from_micros(53_100));
+        let reading = recording.read();
+        assert_eq!(cells(reading.histogram("time_to_first_token", None).unwrap(), true), ["-"; 6]);
+        let cells = cells(reading.histogram("itl", None).unwrap(), true);
+        assert_eq!((cells[0].as_str(), cells[5].as_str()), ("53.1 ms", "53.1 ms"));
     }
 }

@@ -5,15 +5,20 @@
 //!
 //! Clients are closed-loop: each has one request under way and sends the next one as soon as the answer is complete.
 //! With more clients than slots a queue forms, first come, first served.
+//!
+//! All measuring is here: the lines with `timer`, `steps`, `step` and `metrics`. Those with `ledger` and `times` keep
+//! the plain account that the self-check needs.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::Error;
+use anyhow::{Context, Error};
+use tach::serve::{BatchType, Clock, Finish, Metrics, RequestTimer, Stamp, StepStats, StepTimer, Turn};
 
-use crate::ledger::Ledger;
-use crate::metrics::Metrics;
-use crate::request::{Active, FinishReason, Request, Slot, Stamp};
+use crate::ledger::{Batch, Ledger};
+use crate::prompts::PROMPTS;
+use crate::request::{Request, Slot, Times};
+use crate::stream::Text;
 
 /// Why the run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +31,51 @@ pub(crate) enum Ending {
     Failed,
 }
 
+/// What a scheduler works to.
+pub(crate) struct Terms {
+    pub(crate) text: Arc<dyn Text>,
+    pub(crate) metrics: &'static Metrics,
+    pub(crate) clients: usize,
+    /// Tokens to generate in all; `None` for no end.
+    pub(crate) tokens: Option<u64>,
+    /// Tokens of one request.
+    pub(crate) max_tokens: usize,
+    /// Tokens that all KV caches together can hold.
+    pub(crate) kv_capacity: u64,
+}
+
+impl Terms {
+    /// A request got a token, its first or another.
+    fn got(&self, request: &mut Request, token: u32, now: Stamp) {
+        if request.generated.is_empty() {
+            request.times.first_token = now.nanos();
+            self.metrics.prefill_computed_tokens(request.prompt.len() as u64);
+            self.metrics.cache_misses(request.prompt.len() as u64);
+        }
+        request.times.last_token = now.nanos();
+        request.generated.push(token);
+    }
+}
+
+/// An answer, complete or not.
+pub(crate) struct Answer {
+    pub(crate) id: u64,
+    pub(crate) tokens: Vec<u32>,
+    pub(crate) reason: Finish,
+}
+
 /// See the module.
 pub(crate) struct Scheduler {
-    /// The prompts' tokens; requests go round.
-    prompts: Vec<Arc<[u32]>>,
-    clients: usize,
-    /// Tokens to generate in all; `None` for no end.
-    tokens: Option<u64>,
+    terms: Terms,
+    clock: Clock,
+    steps: StepTimer<'static>,
     queue: VecDeque<Request>,
     next_id: u64,
-    /// End of the step before this one.
-    previous: Stamp,
-    /// The one clock reading of the step under way: its end.
-    pub(crate) now: Stamp,
+    /// The start of the run, and the end of the newest step: the one clock reading of it.
+    start: Stamp,
+    now: Stamp,
+    /// Since the one before the newest was settled.
+    pub(crate) answers: Vec<Answer>,
     pub(crate) ledger: Ledger,
     pub(crate) ending: Option<Ending>,
     pub(crate) failure: Option<Error>,
@@ -49,72 +86,112 @@ pub(crate) fn lock(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The prompt of a request; they go round.
+pub(crate) fn prompt(id: u64) -> &'static str {
+    PROMPTS[(id % PROMPTS.len() as u64) as usize]
+}
+
 impl Scheduler {
-    pub(crate) fn new(prompts: Vec<Arc<[u32]>>, clients: usize, tokens: Option<u64>) -> Self {
-        assert!(!prompts.is_empty());
+    pub(crate) fn new(terms: Terms) -> Self {
+        let clock = Clock::new();
+        let now = clock.now();
+        let steps = StepTimer::new(terms.metrics);
         Self {
-            prompts,
-            clients,
-            tokens,
+            terms,
+            clock,
+            steps,
             queue: VecDeque::new(),
             next_id: 0,
-            previous: 0,
-            now: 0,
+            start: now,
+            now,
+            answers: Vec::new(),
             ledger: Ledger::default(),
             ending: None,
             failure: None,
         }
     }
 
-    /// The start: every client sends its first request.
-    pub(crate) fn open(&mut self, slots: &[Mutex<Slot>], metrics: &Metrics, interrupted: bool) {
-        for _ in 0..self.clients {
-            self.arrive(metrics);
-        }
-        self.plan(slots, metrics, interrupted);
+    /// From the first step's start to the latest one's end, in nanoseconds.
+    pub(crate) fn elapsed(&self) -> u64 {
+        self.now.since(self.start)
     }
 
-    /// The end of a step, when all its slots are published.
-    pub(crate) fn settle(&mut self, slots: &[Mutex<Slot>], metrics: &Metrics, interrupted: bool) {
-        let (mut batch, mut answered, mut kv_tokens) = (0u64, 0, 0);
+    /// The start: every client sends its first request.
+    pub(crate) fn open(&mut self, slots: &[Mutex<Slot>], interrupted: bool) {
+        // A step of nothing: the first real one begins where it ends.
+        self.start = self.steps.step().now();
+        self.now = self.start;
+        for _ in 0..self.terms.clients {
+            self.arrive();
+        }
+        self.plan(slots, interrupted);
+    }
+
+    /// The end of a step, when all its slots are computed.
+    pub(crate) fn settle(&mut self, slots: &[Mutex<Slot>], interrupted: bool) {
+        let (terms, began, before) = (&self.terms, self.now, self.ledger.generated);
+        let mut step = self.steps.step();
+        self.now = step.now();
+        let mut batch = Batch::default();
         for slot in slots {
             let mut slot = lock(slot);
-            if std::mem::take(&mut slot.scheduled) {
-                match (slot.failure.take(), &slot.active) {
-                    (None, Some(active)) => {
-                        batch += 1;
-                        self.ledger.token(active);
-                    }
-                    (failure, _) => self.failure = failure,
+            if std::mem::take(&mut slot.scheduled)
+                && let Some(mut request) = slot.active.take()
+            {
+                batch.requests += 1;
+                batch.context += slot.stream.cached_tokens() as u64;
+                if request.generated.is_empty() {
+                    batch.prompts += request.prompt.len() as u64;
                 }
-                if let Some(reason) = slot.finished.take() {
-                    slot.stream.clear();
-                    if let Some(active) = slot.active.take() {
-                        self.ledger.left(&active, reason, self.now);
-                        self.ledger.running -= 1;
-                        answered += 1;
+                let finished = match slot.token.take() {
+                    Some(Ok(token)) => {
+                        step.token(&mut request.timer);
+                        terms.got(&mut request, token, self.now);
+                        self.ledger.token(&request);
+                        request.after(terms.text.is_end(token), terms.max_tokens)
                     }
+                    failed => {
+                        self.failure = failed.and_then(Result::err);
+                        Some(Finish::Error)
+                    }
+                };
+                if let Some(reason) = finished {
+                    slot.stream.clear();
+                    batch.ended += 1;
+                    self.ledger.running -= 1;
+                    self.ledger.left(&request, reason, self.now.nanos());
+                    request.timer.finished_at(reason, self.now);
+                    self.answers.push(Answer { id: request.id, tokens: request.generated, reason });
+                } else {
+                    slot.active = Some(request);
                 }
             }
-            kv_tokens += slot.stream.cached_tokens() as u64;
+            batch.kv_tokens += slot.stream.cached_tokens() as u64;
         }
 
-        let step_time = self.now - self.previous;
-        self.previous = self.now;
-        metrics.step(batch, step_time, kv_tokens);
-        self.ledger.step.add(step_time);
-        self.ledger.batch.add(batch);
-        self.ledger.kv_tokens = kv_tokens;
+        let batch_type = if batch.prompts > 0 { BatchType::Prefill } else { BatchType::Decode };
+        step.end(&StepStats {
+            input_tokens: batch.input(),
+            context_tokens: batch.context,
+            terminated: batch.ended,
+            pending: self.queue.len() as u64,
+            queued: self.queue.len() as u64,
+            // A cache here grows by a token: that is its block.
+            kv_blocks: Some((batch.kv_tokens, terms.kv_capacity)),
+            ..StepStats::new(batch_type, batch.requests)
+        });
+        terms.metrics.kv_tokens(batch.kv_tokens as f64);
+        self.ledger.step(&batch, self.now.nanos() - began.nanos(), self.ledger.generated - before);
 
-        for _ in 0..answered {
-            self.arrive(metrics);
+        for _ in 0..batch.ended {
+            self.arrive();
         }
-        self.plan(slots, metrics, interrupted);
+        self.plan(slots, interrupted);
     }
 
     /// Fills free slots and schedules the next step, or ends the run.
-    fn plan(&mut self, slots: &[Mutex<Slot>], metrics: &Metrics, interrupted: bool) {
-        let left = self.tokens.map_or(u64::MAX, |tokens| tokens.saturating_sub(self.ledger.generated));
+    fn plan(&mut self, slots: &[Mutex<Slot>], interrupted: bool) {
+        let left = self.terms.tokens.map_or(u64::MAX, |tokens| tokens.saturating_sub(self.ledger.generated));
         self.ending = if self.failure.is_some() {
             Some(Ending::Failed)
         } else if left == 0 {
@@ -125,14 +202,14 @@ impl Scheduler {
             None
         };
         if self.ending.is_some() {
-            self.abort_all(slots, metrics);
+            self.abort_all(slots);
             return;
         }
         let mut scheduled = 0;
         for slot in slots {
             let mut slot = lock(slot);
             if slot.active.is_none() {
-                slot.active = self.admit(metrics);
+                slot.active = self.admit();
             }
             // The last step computes no more tokens than were asked for.
             slot.scheduled = slot.active.is_some() && scheduled < left;
@@ -140,44 +217,61 @@ impl Scheduler {
         }
     }
 
-    /// A client sends its next request, now.
-    fn arrive(&mut self, metrics: &Metrics) {
-        let prompt = (self.next_id % self.prompts.len() as u64) as usize;
-        self.queue.push_back(Request { id: self.next_id, prompt, arrived: self.now });
+    /// A client sends its next request, at the end of the step that completed its last one.
+    fn arrive(&mut self) {
+        let metrics = self.terms.metrics;
+        let mut timer = RequestTimer::arrived_at(metrics, self.now);
+        metrics.request_params_max_tokens(self.terms.max_tokens as u64);
+        metrics.request_params_n(1);
+        let id = self.next_id;
         self.next_id += 1;
-        metrics.arrived();
+        let mut times = Times { arrived: self.now.nanos(), ..Times::default() };
+        let prompt = match self.terms.text.encode_chat(prompt(id)).with_context(|| format!("request {id} failed")) {
+            Ok(prompt) => prompt,
+            Err(error) => {
+                timer.finished_at(Finish::Error, self.now);
+                self.ledger.ended[Finish::Error as usize].add(0);
+                self.failure = Some(error);
+                return;
+            }
+        };
+        let tokenized = self.clock.now();
+        timer.input_at(prompt.len() as u64, Turn::First, tokenized);
+        timer.admitted();
+        times.tokenized = tokenized.nanos();
+        self.ledger.tokenized(prompt.len(), times.tokenized - times.arrived);
         self.ledger.waiting += 1;
+        self.queue.push_back(Request { id, prompt, generated: Vec::new(), timer, times });
     }
 
     /// The request that has waited longest, for a free slot.
-    fn admit(&mut self, metrics: &Metrics) -> Option<Active> {
-        let request = self.queue.pop_front()?;
-        let waited = self.now - request.arrived;
-        metrics.admitted(waited);
-        self.ledger.queue.add(waited);
+    fn admit(&mut self) -> Option<Request> {
+        let mut request = self.queue.pop_front()?;
+        let now = self.clock.now();
+        request.timer.scheduled_at(now);
+        request.times.scheduled = now.nanos();
+        self.ledger.queue.add(request.times.scheduled - request.times.arrived);
         self.ledger.waiting -= 1;
         self.ledger.running += 1;
-        let prompt = self.prompts[request.prompt].clone();
-        Some(Active { request, prompt, generated: Vec::new(), first_token: 0, last_token: 0 })
+        Some(request)
     }
 
-    /// Counts every request that is not complete as aborted and empties slots and queue.
-    fn abort_all(&mut self, slots: &[Mutex<Slot>], metrics: &Metrics) {
-        for slot in slots {
+    /// Ends every request that is not complete and empties slots and queue.
+    fn abort_all(&mut self, slots: &[Mutex<Slot>]) {
+        let now = self.clock.now();
+        let running = slots.iter().filter_map(|slot| {
             let mut slot = lock(slot);
             slot.stream.clear();
-            if let Some(active) = slot.active.take() {
-                metrics.ended(FinishReason::Abort);
-                self.ledger.left(&active, FinishReason::Abort, self.now);
-                self.ledger.running -= 1;
-            }
+            slot.active.take()
+        });
+        for request in running.chain(self.queue.drain(..)) {
+            self.ledger.left(&request, Finish::Abort, now.nanos());
+            // To drop it would be the same, but for a clock reading that the account does not have.
+            request.timer.finished_at(Finish::Abort, now);
         }
-        for _ in self.queue.drain(..) {
-            metrics.gave_up_waiting();
-            self.ledger.finished[FinishReason::Abort as usize] += 1;
-            self.ledger.waiting -= 1;
-        }
-        metrics.kv_tokens(0);
-        self.ledger.kv_tokens = 0;
+        (self.ledger.running, self.ledger.waiting, self.ledger.kv_tokens) = (0, 0, 0);
+        self.terms.metrics.kv_tokens(0.0);
+        self.terms.metrics.kv_usage(0.0);
+        self.terms.metrics.cache_num_used_blocks(0.0);
     }
 }

@@ -1,39 +1,52 @@
 //! Whole runs on mock models: every way in which a run can end, and the account equal to the metrics each time.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Parser;
+use tach::serve::Finish;
 
 use crate::check;
 use crate::cli::Options;
 use crate::console::Console;
 use crate::ledger::Ledger;
-use crate::metrics::Metrics;
+use crate::metrics::{Recording, settings};
 use crate::mock::{self, Pace};
-use crate::request::FinishReason;
 use crate::scheduler::Ending;
 use crate::server::Server;
 use crate::stream::{Engine, Stream};
 
 const AT_ONCE: Pace = Pace { prompt_token: Duration::ZERO, token: Duration::ZERO };
 
+/// Values that the account has and the profile maxserve exposes.
+const VALUES: usize = 69;
+
 struct Run {
     server: Server,
-    metrics: Arc<Metrics>,
+    recording: Recording,
     interrupted: Arc<AtomicBool>,
     options: Options,
 }
 
+fn options(arguments: &str) -> Options {
+    Options::parse_from(["smollm2", "--mock"].into_iter().chain(arguments.split_whitespace()))
+}
+
 fn prepare(arguments: &str, change: impl FnOnce(Engine) -> Engine) -> Run {
-    let options = Options::parse_from(["smollm2", "--mock"].into_iter().chain(arguments.split_whitespace()));
-    let metrics = Arc::new(Metrics::new("mock", true).unwrap());
+    let options = options(arguments);
+    let recording = Recording::unserved(&settings(&options).unwrap()).unwrap();
+    run_to(recording, options, change)
+}
+
+fn run_to(recording: Recording, options: Options, change: impl FnOnce(Engine) -> Engine) -> Run {
     let interrupted = Arc::new(AtomicBool::new(false));
     let engine = change(mock::engine(options.streams, AT_ONCE));
-    let server = Server::new(&options, engine, metrics.clone(), interrupted.clone()).unwrap();
-    Run { server, metrics, interrupted, options }
+    let server = Server::new(&options, engine, recording.metrics, interrupted.clone()).unwrap();
+    Run { server, recording, interrupted, options }
 }
 
 impl Run {
@@ -45,15 +58,12 @@ impl Run {
     }
 
     fn agree(&self, ledger: &Ledger) {
-        let (compared, differences) = check::compare(ledger, &self.metrics.read());
-        assert!(compared >= 20, "only {compared} values were compared");
-        assert_eq!(differences, Vec::<String>::new());
+        let comparison = check::compare(ledger, &self.recording.read());
+        assert_eq!(comparison.differences, Vec::<String>::new());
+        // All but what maxserve does not have: the latency per token.
+        assert_eq!((comparison.compared, comparison.absent), (VALUES, 1));
         assert_eq!((ledger.running, ledger.waiting, ledger.kv_tokens), (0, 0, 0));
     }
-}
-
-fn ended(ledger: &Ledger, reason: FinishReason) -> u64 {
-    ledger.finished[reason as usize]
 }
 
 #[test]
@@ -69,10 +79,10 @@ fn a_run_generates_exactly_the_tokens_asked_for() {
         let (ending, ledger) = run.finish();
         assert_eq!(ending, Ending::Tokens, "{arguments}");
         assert_eq!(ledger.generated, run.options.tokens, "{arguments}");
-        assert_eq!(ledger.batch.sum, ledger.generated, "{arguments}");
+        assert_eq!((ledger.batch[0].sum + ledger.batch[1].sum), ledger.generated, "{arguments}");
         assert_eq!(ledger.first_token.count + ledger.inter_token.count, ledger.generated, "{arguments}");
         // A client whose answer came with the last step sends no other request; all the rest had one under way.
-        let aborted = ended(&ledger, FinishReason::Abort);
+        let aborted = ledger.ended(Finish::Abort);
         let streams = run.options.streams as u64;
         assert!(aborted <= clients && aborted + streams >= clients, "{arguments}: {aborted} aborted");
     }
@@ -82,15 +92,15 @@ fn a_run_generates_exactly_the_tokens_asked_for() {
 fn requests_end_by_the_end_token_or_by_their_limit() {
     let run = prepare("--tokens 2000 --max-tokens 30", |engine| engine);
     let (_, ledger) = run.finish();
-    assert!(ended(&ledger, FinishReason::Stop) > 10, "{ledger:?}");
-    assert!(ended(&ledger, FinishReason::Length) > 10, "{ledger:?}");
-    assert_eq!(ledger.end_to_end.count, ended(&ledger, FinishReason::Stop) + ended(&ledger, FinishReason::Length));
+    assert!(ledger.ended(Finish::Stop) > 10, "{ledger:?}");
+    assert!(ledger.ended(Finish::Length) > 10, "{ledger:?}");
+    assert_eq!(ledger.answer_tokens.sum, ledger.generated);
 
     // One token each: no gap between tokens, ever.
     let run = prepare("--tokens 200 --max-tokens 1", |engine| engine);
     let (_, ledger) = run.finish();
     assert_eq!((ledger.first_token.count, ledger.inter_token.count), (200, 0));
-    assert_eq!(ledger.end_to_end.count, 200);
+    assert_eq!((ledger.answer_tokens.count, ledger.mean_per_token.count), (200, 0));
 }
 
 #[test]
@@ -114,7 +124,7 @@ fn an_interrupt_aborts_what_is_under_way() {
         });
         let (ending, ledger) = run.finish();
         assert_eq!(ending, Ending::Interrupted);
-        assert_eq!(ended(&ledger, FinishReason::Abort), 9);
+        assert_eq!(ledger.ended(Finish::Abort), 9);
         assert!(ledger.generated > 0);
     });
 }
@@ -124,8 +134,8 @@ fn an_interrupt_before_the_start_generates_nothing() {
     let run = prepare("", |engine| engine);
     run.interrupted.store(true, Ordering::Relaxed);
     let (ending, ledger) = run.finish();
-    assert_eq!((ending, ledger.generated, ledger.step.count), (Ending::Interrupted, 0, 0));
-    assert_eq!(ended(&ledger, FinishReason::Abort), 8);
+    assert_eq!((ending, ledger.generated, ledger.steps().count), (Ending::Interrupted, 0, 0));
+    assert_eq!(ledger.ended(Finish::Abort), 8);
 }
 
 /// A stream that works for some tokens and then breaks.
@@ -171,7 +181,7 @@ fn a_failing_model_ends_the_run_with_its_reason() {
     assert!(format!("{error:#}").ends_with("failed: out of luck"), "{error:#}");
     let ledger = run.server.ledger();
     run.agree(&ledger);
-    assert_eq!(ended(&ledger, FinishReason::Error), 1);
+    assert_eq!(ledger.ended(Finish::Error), 1);
 }
 
 #[test]
@@ -179,13 +189,65 @@ fn a_panicking_model_ends_the_run_too() {
     let run = with_a_broken_stream(true);
     let error = run.server.run(&Console::new()).err().expect("it should fail");
     assert_eq!(error.to_string(), "1 of 3 workers panicked");
+    // What nobody ends is aborted when it is dropped.
+    assert_eq!(run.recording.read().level("num_requests_running"), Some(8.0));
+    drop(run.server);
+    let reading = run.recording.read();
+    assert_eq!(reading.level("num_requests_running"), Some(0.0));
+    assert!(reading.counter("requests_finished", Some(("finished_reason", "abort"))) >= Some(8));
 }
 
 #[test]
 fn a_request_that_cannot_fit_is_refused_before_the_run() {
-    let options = Options::parse_from(["smollm2", "--mock", "--max-tokens", "60"]);
-    let metrics = Arc::new(Metrics::new("mock", true).unwrap());
+    let options = options("--max-tokens 60");
+    let metrics = Recording::unserved(&settings(&options).unwrap()).unwrap().metrics;
     let engine = Engine { context: 64, ..mock::engine(4, AT_ONCE) };
     let error = Server::new(&options, engine, metrics, Arc::default()).err().expect("it should be refused");
     assert!(error.to_string().contains("--max-tokens 60"), "{error}");
+}
+
+/// What is served.
+fn scrape(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// The only test that records to `METRICS`, which takes one recording at a time.
+#[test]
+fn every_profile_shows_what_a_run_recorded_under_its_names() {
+    let all = [
+        ("maxserve", ["maxserve_num_output_tokens_total", "maxserve_itl_milliseconds_count"]),
+        ("vllm", ["vllm:generation_tokens_total", "vllm:inter_token_latency_seconds_count"]),
+        ("sglang", ["sglang:generation_tokens_total", "sglang:inter_token_latency_seconds_count"]),
+        ("genai", ["gen_ai_client_token_usage_sum", "gen_ai_server_time_to_first_token_seconds_count"]),
+    ];
+    let together = all.map(|(profile, _)| profile).join(",");
+    for chosen in all.iter().map(|(profile, _)| *profile).chain([&*together]) {
+        let options = options(&format!("--tokens 300 --listen 127.0.0.1:0 --profile {chosen}"));
+        let run = run_to(Recording::start(&options).unwrap(), options, |engine| engine);
+        let outcome = run.server.run(&Console::new()).unwrap();
+        let comparison = check::compare(&outcome.ledger, &run.recording.read());
+        assert_eq!(comparison.differences, Vec::<String>::new(), "{chosen}");
+        assert!(comparison.compared > 3, "{chosen}: {}", comparison.compared);
+        let text = scrape(run.recording.address().unwrap());
+        for (profile, names) in all {
+            for name in names {
+                let values = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
+                let total: f64 = values.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum();
+                assert_eq!(total > 0.0, chosen.contains(profile), "{chosen}: {name} {total}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_off_records_nothing_and_serves_nothing() {
+    let run = prepare("--tokens 100 --metrics-off", |engine| engine);
+    assert!(!run.recording.is_on());
+    let outcome = run.server.run(&Console::new()).unwrap();
+    assert_eq!(outcome.ledger.generated, 100);
+    assert_eq!(run.recording.read().counter("num_output_tokens", None), None);
 }

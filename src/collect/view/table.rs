@@ -53,7 +53,7 @@ pub(crate) enum Sources {
 
 impl Sources {
     /// All of them: those of the dividend first.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Source> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Source> {
         let (first, second): (_, &[Source]) = match self {
             Self::Sum(sources) => (sources, &[]),
             Self::Quotient { over, under } => (over, under),

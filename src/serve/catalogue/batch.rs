@@ -1,7 +1,7 @@
 //! The batch scheduler: once per step.
 
 use super::labels::BatchType;
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// The batch scheduler.

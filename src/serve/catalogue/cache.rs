@@ -1,7 +1,7 @@
 //! The KV cache.
 
 use super::labels::CacheTier;
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// The KV cache.

@@ -1,6 +1,6 @@
 //! Prefill and decode on nodes of their own.
 
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// Prefill and decode on nodes of their own.

@@ -1,6 +1,6 @@
 //! The external KV store. Latencies are means of a step's operations.
 
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// The external KV store.

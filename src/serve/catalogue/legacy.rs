@@ -1,6 +1,6 @@
 //! What MAX serve had once and a dashboard may still ask for.
 
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// What MAX serve had once.

@@ -1,7 +1,7 @@
 //! Media that requests bring.
 
 use super::labels::{MediaKind, MediaRejection, MediaSource};
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// Media that requests bring.

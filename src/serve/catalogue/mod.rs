@@ -8,6 +8,7 @@
 //! ```
 
 mod batch;
+mod bind;
 mod cache;
 mod disaggregated;
 mod dkv;
@@ -27,6 +28,7 @@ pub use labels::*;
 pub use ladders::Ladder;
 pub(crate) use maker::Maker;
 
+use super::late::Measurement;
 use crate::{Error, Label, Level, Unit};
 
 /// What an instrument takes, and what it is exposed as.
@@ -82,6 +84,8 @@ pub struct Instrument {
     pub origin: Origin,
     /// What it tells.
     pub help: &'static str,
+    /// Records a measurement to it.
+    pub(crate) late: fn(&Instruments, &Measurement<'_>) -> Result<(), Refusal>,
 }
 
 impl Instrument {

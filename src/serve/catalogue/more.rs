@@ -1,7 +1,7 @@
 //! What the timers know besides, and what other servers' names need.
 
 use super::labels::{Finish, Objective, Refusal, SleepState};
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// What the timers know besides.

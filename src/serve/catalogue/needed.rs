@@ -1,6 +1,6 @@
 //! What only other servers' names need: made where a profile of theirs is chosen, as it costs something per token.
 
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// What only other servers' names need.

@@ -1,7 +1,7 @@
 //! Requests, tokens and start-up.
 
 use super::labels::{Component, Turn};
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// Requests, tokens and start-up.

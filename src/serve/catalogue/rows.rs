@@ -37,6 +37,12 @@ macro_rules! instruments {
                 ],
                 origin: crate::serve::catalogue::Origin::$origin,
                 help: $help,
+                late: |instruments, measurement| {
+                    late!(
+                        instruments.$field.$method, crate::serve::catalogue::Kind::$kind, measurement,
+                        $(by $set)? $(open { $($open_label: $open_value),+ })?
+                    )
+                },
             }),+
         ];
 
@@ -46,7 +52,11 @@ macro_rules! instruments {
                     $($method: {
                         let builder = start!($kind, maker, &ROWS[Row::$method as usize]);
                         $(let builder = builder.label_set::<crate::serve::catalogue::labels::$set>();)?
-                        $(let builder = builder.labels([$(stringify!($open_label)),+]).limit(crate::serve::catalogue::maker::OPEN_LIMIT);)?
+                        $(
+                            let builder = builder
+                                .labels([$(stringify!($open_label)),+])
+                                .limit(crate::serve::catalogue::maker::OPEN_LIMIT);
+                        )?
                         builder.build()?
                     },)+
                 })
@@ -149,4 +159,22 @@ macro_rules! series {
     };
 }
 
-pub(super) use {handle, instruments, method, metric, series, start};
+/// Records a late-bound measurement to a row.
+macro_rules! late {
+    ($handle:expr, $kind:expr, $measurement:expr,) => {
+        crate::serve::catalogue::bind::plain(&$handle, $kind, $measurement)
+    };
+    ($handle:expr, $kind:expr, $measurement:expr, by $set:ident) => {
+        crate::serve::catalogue::bind::closed(&$handle, $kind, $measurement)
+    };
+    ($handle:expr, $kind:expr, $measurement:expr, open { $($label:ident: $value:ty),+ }) => {
+        crate::serve::catalogue::bind::open(
+            &$handle,
+            [$((stringify!($label), <$value as crate::serve::catalogue::bind::Accept>::accepts)),+],
+            $kind,
+            $measurement,
+        )
+    };
+}
+
+pub(super) use {handle, instruments, late, method, metric, series, start};

@@ -1,7 +1,7 @@
 //! Tool calls, structured output, chat encoders.
 
 use super::labels::{ChatEncoder, Grammar, ResponseError, ResponseFormat, ToolCallError, ToolChoice};
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// Tool calls, structured output, chat encoders.

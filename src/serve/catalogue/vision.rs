@@ -1,6 +1,6 @@
 //! Image and video encoders, and what is done before them.
 
-use super::rows::{handle, instruments, method, metric, series, start};
+use super::rows::{handle, instruments, late, method, metric, series, start};
 
 instruments! {
     /// Image and video encoders.

@@ -1,7 +1,21 @@
 //! Name profiles: the same recordings under the names that other servers' dashboards ask for.
 
-use super::catalogue::{Instrument, Origin};
-use crate::Snapshot;
+mod genai;
+mod rows;
+mod sglang;
+#[cfg(test)]
+mod tests;
+mod vllm;
+
+use super::catalogue::{Instrument, Origin, catalogue};
+use super::info;
+use crate::bucket::Scale;
+use crate::collect::view::{View, ViewFamily, ViewKind};
+use crate::{Error, Snapshot};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the own names of the catalogue's metrics begin with.
+const PREFIX: &str = "maxserve.";
 
 /// Whose names the recordings are exposed under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,12 +25,32 @@ pub enum Profile {
     MaxServe,
     /// Those that MAX serve had once.
     MaxServeGone,
-    /// vLLM's, `vllm:...`.
+    /// vLLM's, `vllm:...` and `http_...`.
     Vllm,
     /// SGLang's, `sglang:...`.
     Sglang,
     /// Those of OpenTelemetry's conventions for generative AI, `gen_ai_...`.
     GenAi,
+}
+
+impl Profile {
+    /// Whether it shows what has this origin, under its own name.
+    fn has(self, origin: Origin) -> bool {
+        match self {
+            Self::MaxServe => matches!(origin, Origin::MaxServe | Origin::Own),
+            Self::MaxServeGone => origin == Origin::Gone,
+            Self::Vllm | Self::Sglang | Self::GenAi => false,
+        }
+    }
+
+    fn families(self, identity: &Identity) -> Vec<ViewFamily> {
+        match self {
+            Self::MaxServe | Self::MaxServeGone => Vec::new(),
+            Self::Vllm => vllm::families(identity),
+            Self::Sglang => sglang::families(identity),
+            Self::GenAi => genai::families(identity),
+        }
+    }
 }
 
 /// What the labels of profiles say of the server.
@@ -38,32 +72,92 @@ impl Default for Identity {
 #[derive(Debug)]
 pub struct Profiles {
     list: Vec<Profile>,
+    /// `None`: what is shown has its own name.
+    view: Option<View>,
+    /// The recordings that the view is made of, without [`PREFIX`].
+    sources: BTreeSet<&'static str>,
+    /// The bounds that the view has for them, in their own unit.
+    bounds: BTreeMap<&'static str, Vec<f64>>,
+    /// The own names of recordings that only the view needs.
+    hidden: BTreeSet<String>,
 }
 
 impl Profiles {
-    /// These profiles, for this server.
-    #[must_use]
-    pub fn new(list: &[Profile], _identity: &Identity) -> Self {
-        Self { list: list.to_vec() }
+    /// These profiles, for this server. What is listed twice counts once.
+    ///
+    /// # Errors
+    ///
+    /// None with the profiles that there are.
+    pub fn new(list: &[Profile], identity: &Identity) -> Result<Self, Error> {
+        let mut profiles = Self {
+            list: Vec::new(),
+            view: None,
+            sources: BTreeSet::new(),
+            bounds: BTreeMap::new(),
+            hidden: BTreeSet::new(),
+        };
+        let mut families = Vec::new();
+        for profile in list {
+            if !profiles.list.contains(profile) {
+                profiles.list.push(*profile);
+                families.extend(profile.families(identity));
+            }
+        }
+        families.iter().for_each(|family| profiles.note(family));
+        let rows = catalogue().filter(|row| !profiles.has(row.origin)).map(|row| row.name);
+        let infos = info::NAMES.into_iter().filter(|_| !profiles.has(Origin::Own));
+        profiles.hidden = rows.chain(infos).map(|name| format!("{PREFIX}{name}")).collect();
+        profiles.view = if families.is_empty() { None } else { Some(View::new(families)?) };
+        Ok(profiles)
     }
 
-    /// Whether any of them shows an instrument.
-    pub(crate) fn show(&self, row: &Instrument) -> bool {
-        match row.origin {
-            Origin::MaxServe | Origin::Own => self.list.contains(&Profile::MaxServe),
-            Origin::Needed => self.list.contains(&Profile::Sglang),
-            Origin::Gone => self.list.contains(&Profile::MaxServeGone),
+    /// What a family of the view needs.
+    fn note(&mut self, family: &ViewFamily) {
+        for source in family.sources.all() {
+            let name = source.metric.strip_prefix(PREFIX).unwrap_or(source.metric);
+            self.sources.insert(name);
+            if family.kind == ViewKind::Histogram {
+                let ladder = family.ladder.iter().flatten();
+                let own = ladder.map(|&bound| Scale::shift(bound, -family.power));
+                self.bounds.entry(name).or_default().extend(own);
+            }
         }
     }
 
-    /// The bounds that any of them has for an instrument, beyond those of its own ladder, in its own unit.
-    pub(crate) fn bounds(&self, _row: &Instrument) -> Vec<f64> {
-        Vec::new()
+    fn has(&self, origin: Origin) -> bool {
+        self.list.iter().any(|profile| profile.has(origin))
     }
 
-    /// A snapshot of the registry that the instruments are in, as the profiles show it.
+    /// Whether any of them needs an instrument.
+    pub(crate) fn show(&self, row: &Instrument) -> bool {
+        self.has(row.origin) || self.sources.contains(row.name)
+    }
+
+    /// Whether any of them needs what is no row of the catalogue.
+    pub(crate) fn show_info(&self, name: &str) -> bool {
+        self.has(Origin::Own) || self.sources.contains(name)
+    }
+
+    /// The bounds that any of them has for an instrument, beyond those of its own ladder, in its own unit.
+    pub(crate) fn bounds(&self, row: &Instrument) -> Vec<f64> {
+        self.bounds.get(row.name).cloned().unwrap_or_default()
+    }
+
+    /// A snapshot of the registry that the instruments are in, as the profiles show it: metrics of one's own and the
+    /// engine's stay.
+    ///
+    /// Costs nothing to speak of where nothing has another name; else copying the values of what has.
     #[must_use]
     pub fn apply(&self, snapshot: &Snapshot) -> Snapshot {
-        snapshot.clone()
+        match &self.view {
+            None => snapshot.clone(),
+            Some(view) => snapshot.viewed(|name| !self.hidden.contains(name), view.apply(snapshot)),
+        }
+    }
+
+    /// What of the view does not fit a snapshot in which everything ought to be.
+    #[cfg(test)]
+    pub(crate) fn faults(&self, snapshot: &Snapshot) -> Vec<String> {
+        self.view.as_ref().map_or_else(Vec::new, |view| view.faults(snapshot))
     }
 }

@@ -15,6 +15,7 @@ pub(crate) fn two_threads() -> Group {
 fn contenders() -> Vec<Contender> {
     [
         of::tach::scalar::counter(),
+        vec![of::tach::labels::constant(), of::tach::labels::closed("tach counter by typed labels (dense), in turn")],
         of::floor::counter(),
         of::fast_telemetry::counter(),
         of::prometheus::counter(),

@@ -7,7 +7,9 @@ mod gauge;
 mod histogram;
 mod labels;
 pub(crate) mod memory;
+mod modes;
 pub(crate) mod render;
+mod serve;
 pub(crate) mod tail;
 
 use crate::contender::Contender;
@@ -68,7 +70,7 @@ impl Group {
 pub(crate) type Entry = (&'static str, fn() -> Group);
 
 /// All timed groups, in the order of the table.
-pub(crate) const ALL: [Entry; 11] = [
+pub(crate) const ALL: [Entry; 14] = [
     ("clock", clock::group),
     ("counter", counter::group),
     ("counter, two threads", counter::two_threads),
@@ -77,6 +79,9 @@ pub(crate) const ALL: [Entry; 11] = [
     ("histogram, one value", histogram::one_value),
     ("histogram, two threads", histogram::two_threads),
     ("labels", labels::group),
+    ("modes, counter", modes::counters),
+    ("modes, histogram", modes::histograms),
+    ("serve", serve::group),
     ("render", render::group),
     ("collect counters", collect::counters),
     ("collect histograms", collect::histograms),

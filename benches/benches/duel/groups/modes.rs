@@ -1,0 +1,12 @@
+//! What each recording mode costs, and a metric that is switched off.
+
+use crate::contenders as of;
+use crate::groups::Group;
+
+pub(crate) fn counters() -> Group {
+    Group::new("modes, counter", of::floor::plain_add(), of::tach::modes::counters())
+}
+
+pub(crate) fn histograms() -> Group {
+    Group::new("modes, histogram", of::floor::plain_add(), of::tach::modes::histograms())
+}

@@ -1,0 +1,106 @@
+//! What is told by labels: a gauge whose one series is replaced when a label changes.
+
+use super::metrics::Metrics;
+use super::profile::Profiles;
+use crate::sync::Mutex;
+use crate::{Error, Family, Gauge, Registry};
+
+const CACHE: &str = "cache_config_info";
+const LORA: &str = "lora_requests_info";
+/// The names, without `maxserve.`.
+pub(super) const NAMES: [&str; 2] = [CACHE, LORA];
+
+/// How the KV cache is set up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CacheConfig<'a> {
+    /// Tokens that a block holds.
+    pub block_size: u64,
+    /// Blocks in all.
+    pub num_blocks: u64,
+    /// The type of its elements, `bfloat16` say.
+    pub cache_dtype: &'a str,
+    /// Whether prefixes are kept for later requests.
+    pub enable_prefix_caching: bool,
+    /// The share of the device's memory that the server may use, 0 to 1.
+    pub gpu_memory_utilization: f64,
+}
+
+/// Those that a profile shows.
+#[derive(Debug)]
+pub(super) struct Info {
+    cache: Option<Replaced<5>>,
+    lora: Option<Replaced<3>>,
+}
+
+impl Info {
+    pub(super) fn new(registry: &Registry, profiles: &Profiles) -> Result<Self, Error> {
+        let help = "The KV cache's configuration, as labels; the value is 1.";
+        let labels = ["block_size", "cache_dtype", "enable_prefix_caching", "gpu_memory_utilization", "num_blocks"];
+        let cache = Replaced::new(registry, profiles, CACHE, help, labels)?;
+        let help = "LoRA adapters that requests run and wait with, as labels; the value is the time of the last change in \
+                    Unix seconds.";
+        let labels = ["max_lora", "waiting_lora_adapters", "running_lora_adapters"];
+        let lora = Replaced::new(registry, profiles, LORA, help, labels)?;
+        Ok(Self { cache, lora })
+    }
+}
+
+/// A family of one series.
+#[derive(Debug)]
+struct Replaced<const N: usize> {
+    family: Family<Gauge, N>,
+    /// The label values of the series.
+    last: Mutex<Option<[String; N]>>,
+}
+
+impl<const N: usize> Replaced<N> {
+    /// `None` where no profile shows it.
+    fn new(
+        registry: &Registry,
+        profiles: &Profiles,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+    ) -> Result<Option<Self>, Error> {
+        if !profiles.show_info(name) {
+            return Ok(None);
+        }
+        let family = registry.gauge(format!("maxserve.{name}")).help(help).labels(labels).build()?;
+        Ok(Some(Self { family, last: Mutex::new(None) }))
+    }
+
+    fn set(&self, labels: [String; N], value: f64) {
+        let mut last = self.last.lock();
+        // The new one first: a collection in between finds both, and takes the later by its value, rather than none.
+        self.family.with(labels.each_ref().map(String::as_str)).set(value);
+        if let Some(old) = last.replace(labels)
+            && last.as_ref() != Some(&old)
+        {
+            self.family.remove(old.each_ref().map(String::as_str));
+        }
+    }
+}
+
+impl Metrics {
+    /// How the KV cache is set up; replaces what was told before. For once at the start: waits for other threads that
+    /// tell the same, and allocates.
+    pub fn cache_config_info(&self, config: &CacheConfig<'_>) {
+        let Some(info) = self.live().and_then(|live| live.info.cache.as_ref()) else { return };
+        let labels = [
+            config.block_size.to_string(),
+            config.cache_dtype.to_owned(),
+            config.enable_prefix_caching.to_string(),
+            config.gpu_memory_utilization.to_string(),
+            config.num_blocks.to_string(),
+        ];
+        info.set(labels, 1.0);
+    }
+
+    /// The LoRA adapters that requests run and wait with, the most that can run at once, and the time in Unix seconds;
+    /// replaces what was told before. For whenever an adapter comes or goes: waits for other threads that tell the same,
+    /// and allocates.
+    pub fn lora_requests_info(&self, max_lora: u64, running: &[&str], waiting: &[&str], now: f64) {
+        let Some(info) = self.live().and_then(|live| live.info.lora.as_ref()) else { return };
+        info.set([max_lora.to_string(), waiting.join(","), running.join(",")], now);
+    }
+}

@@ -1,0 +1,117 @@
+//! What a server is told from outside.
+
+mod read;
+mod variables;
+
+pub use variables::Variable;
+
+use super::profile::{Identity, Profile};
+use super::timer::Objectives;
+use crate::{Error, ErrorKind, Level, Recording};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
+use variables::VARIABLES;
+
+/// What [`start`](super::start) is told: by the environment, by code, or by both.
+///
+/// ```
+/// use tach::serve::{Profile, Settings};
+///
+/// let mut settings = Settings::from_vars([("TACH_LEVEL", "basic"), ("MAX_SERVE_METRICS_ENDPOINT_PORT", "9000")])?;
+/// settings.profiles.push(Profile::Vllm);
+/// assert_eq!((settings.level, settings.port), (tach::Level::Basic, 9000));
+/// # Ok::<(), tach::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How recordings reach their cells. [`Recording::Sharded`] unless told. With [`Recording::Noop`] nothing is recorded
+    /// and no port is opened.
+    pub recording: Recording,
+    /// How much is measured at first. [`Level::Detailed`], which is everything, unless told.
+    pub level: Level,
+    /// The address of the interface to listen on. `127.0.0.1` unless told: the metrics tell what a server is used for,
+    /// and there is neither encryption nor a password, so that it takes a decision to open them to a network
+    /// (`0.0.0.0`).
+    pub host: IpAddr,
+    /// The port to listen on. 8001 unless told; 0 takes any free one, which
+    /// [`Serving::local_addr`](super::Serving::local_addr) tells.
+    pub port: u16,
+    /// Records nothing and opens no port, whatever the rest says. False unless told.
+    pub disabled: bool,
+    /// Where to push to by OTLP, besides being scraped. Not built yet: [`start`](super::start) refuses it.
+    pub otlp_endpoint: Option<String>,
+    /// Labels on every series, with their values.
+    pub attributes: Vec<(String, String)>,
+    /// Whose names the recordings are exposed under. [`Profile::MaxServe`] unless told.
+    pub profiles: Vec<Profile>,
+    /// What the labels of profiles say of the server.
+    pub identity: Identity,
+    /// What a request must keep to be good. Nothing unless told.
+    pub objectives: Objectives,
+    /// How many bytes the cells may come to occupy, as for
+    /// [`RegistryBuilder::memory_budget`](crate::RegistryBuilder::memory_budget), and its default unless told.
+    pub memory_budget: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            recording: Recording::Sharded,
+            level: Level::Detailed,
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 8001,
+            disabled: false,
+            otlp_endpoint: None,
+            attributes: Vec::new(),
+            profiles: vec![Profile::MaxServe],
+            identity: Identity::default(),
+            objectives: Objectives::default(),
+            memory_budget: None,
+        }
+    }
+}
+
+impl Settings {
+    /// What the environment says, and the defaults where it says nothing.
+    ///
+    /// Each setting has a variable of its own name, and some have one by the name that MAX serve has for it;
+    /// `docs/SETTINGS.md` and [`Settings::variables`] list them. Where both are set tach's own counts and the other is
+    /// not looked at, so that an environment made for MAX serve can be kept and overruled. An empty value counts as
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// Values that cannot be read: the text names every such variable, its value and what is allowed.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_vars(std::env::vars_os())
+    }
+
+    /// As [`Settings::from_env`], from names and values given; others than its variables are ignored, and the last of
+    /// a name counts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Settings::from_env`].
+    pub fn from_vars<N: Into<OsString>, V: Into<OsString>>(
+        vars: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, Error> {
+        let given: BTreeMap<OsString, OsString> =
+            vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let mut settings = Self::default();
+        let mut problems = Vec::new();
+        for variable in VARIABLES {
+            if let Err(problem) = variable.apply(&given, &mut settings) {
+                problems.push(problem);
+            }
+        }
+        if problems.is_empty() { Ok(settings) } else { Err(Error::new(ErrorKind::Setting, problems.join("\n"))) }
+    }
+
+    /// The variables that [`Settings::from_env`] looks at, for a program's help.
+    #[must_use]
+    pub fn variables() -> &'static [Variable] {
+        VARIABLES
+    }
+}

@@ -1,0 +1,158 @@
+//! From settings to a server whose metrics can be scraped.
+
+use super::metrics::{Live, METRICS};
+use super::process;
+use super::profile::Profiles;
+use super::settings::Settings;
+use super::timer::Clock;
+use crate::sync::Mutex;
+use crate::{Error, ErrorKind, Exporter, Level, Recording, Registry, Snapshot};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Whether a [`Serving`] lives.
+static TAKEN: Mutex<bool> = Mutex::new(false);
+
+/// That this [`Serving`] is the one.
+#[derive(Debug)]
+struct Claim;
+
+impl Claim {
+    fn take() -> Result<Self, Error> {
+        let mut taken = TAKEN.lock();
+        if *taken || METRICS.is_attached() {
+            let text = "serve: started already, and METRICS records to one registry at a time: keep what the first start \
+                        gave, or drop it (or detach METRICS) before the next";
+            return Err(Error::new(ErrorKind::Conflict, text));
+        }
+        *taken = true;
+        Ok(Self)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        *TAKEN.lock() = false;
+    }
+}
+
+/// Has [`METRICS`] record, and the settings' port serve what it recorded, until the result is dropped.
+///
+/// Opens the port, makes the instruments and starts the threads, and waits for nothing else; when it returns,
+/// connections are accepted. Where telemetry is disabled, or the recording method is NOOP, none of that happens, and
+/// what is given back does nothing.
+///
+/// # Errors
+///
+/// A setting that cannot be served: a recording method or OTLP endpoint, which are not built yet; a port that is taken
+/// or an address that is not the machine's; an attribute that is no label name. The text names the variable to change.
+/// A start while the result of an earlier one lives, or while [`METRICS`] records elsewhere. After an error nothing has
+/// changed, and another start may work.
+pub fn start(settings: &Settings) -> Result<Serving, Error> {
+    let claim = Claim::take()?;
+    let profiles = Arc::new(Profiles::new(&settings.profiles, &settings.identity)?);
+    if settings.disabled || settings.recording == Recording::Noop {
+        let registry = Registry::builder().recording(Recording::Noop).build()?;
+        return Ok(Serving { exporter: None, registry, profiles, _claim: claim });
+    }
+    check(settings)?;
+    let registry = registry(settings)?;
+    process::register(&registry)?;
+    let clock = Clock::new();
+    // Published only when the port is open, and freed where it is not.
+    let live = Live::new(&registry, &profiles, settings.objectives, clock)?;
+    let address = SocketAddr::new(settings.host, settings.port);
+    let view = Arc::clone(&profiles);
+    let exporter = Exporter::builder().listen(address.to_string()).view(move |snapshot| view.apply(snapshot));
+    let exporter = exporter.start(&registry).map_err(|error| {
+        error.within(
+            "serve: TACH_METRICS_PORT and TACH_METRICS_HOST (or MAX_SERVE_METRICS_ENDPOINT_PORT and MAX_SERVE_HOST)",
+        )
+    })?;
+    METRICS.publish(live);
+    Ok(Serving { exporter: Some(exporter), registry, profiles, _claim: claim })
+}
+
+/// What can be written and not be served.
+fn check(settings: &Settings) -> Result<(), Error> {
+    let refuse = |text: String| Err(Error::new(ErrorKind::Setting, text));
+    if settings.recording == Recording::Process {
+        return refuse(
+            "serve: TACH_RECORDING (or MAX_SERVE_METRIC_RECORDING_METHOD) is PROCESS, which is not built yet: use SHARDED"
+                .to_owned(),
+        );
+    }
+    match &settings.otlp_endpoint {
+        Some(endpoint) => refuse(format!(
+            "serve: TACH_OTLP_ENDPOINT (or MAX_SERVE_OTLP_METRICS_ENDPOINT) is {endpoint:?}, but pushing by OTLP is not \
+             built yet: unset it, and have the collector scrape /metrics"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn registry(settings: &Settings) -> Result<Registry, Error> {
+    let mut builder = Registry::builder().recording(settings.recording).level(settings.level);
+    for (name, value) in &settings.attributes {
+        builder = builder.const_label(name, value);
+    }
+    if let Some(bytes) = settings.memory_budget {
+        builder = builder.memory_budget(bytes);
+    }
+    builder.build().map_err(|error| error.within("serve: TACH_EXTRA_ATTRIBUTES"))
+}
+
+/// A server's metrics, recorded and served until this is dropped.
+#[derive(Debug)]
+#[must_use = "recording and serving stop when it is dropped"]
+pub struct Serving {
+    exporter: Option<Exporter>,
+    registry: Registry,
+    profiles: Arc<Profiles>,
+    /// Given up last.
+    _claim: Claim,
+}
+
+impl Serving {
+    /// The registry that [`METRICS`] records to, for metrics of the server's own, which are exposed with it.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Where the metrics are served; `None` where they are not.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.exporter.as_ref().map(Exporter::local_addr)
+    }
+
+    /// What a scrape would show now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.profiles.apply(&self.registry.snapshot())
+    }
+
+    /// Changes how much is measured.
+    pub fn set_level(&self, level: Level) {
+        self.registry.set_level(level);
+    }
+
+    /// As dropping it; gives what a last scrape would have shown, with everything that was recorded before on this
+    /// thread or any that it synchronised with.
+    pub fn shutdown(mut self) -> Snapshot {
+        self.stop();
+        self.snapshot()
+    }
+
+    fn stop(&mut self) {
+        if self.exporter.take().is_some() {
+            METRICS.detach();
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,20 @@
+//! Fields that are no label values, and what is no label set.
+
+struct Plain;
+
+#[derive(tach::LabelSet)]
+struct Labels {
+    method: bool,
+    ratio: f64,
+}
+
+#[derive(tach::LabelSet)]
+struct Generic<'a, T> {
+    value: &'a T,
+}
+
+fn main() {
+    let registry = tach::Registry::new();
+    let _ = registry.counter("a").label_set::<Plain>();
+    let _ = registry.counter("b").label_set::<Generic<'_, Plain>>();
+}

@@ -1,0 +1,160 @@
+//! Starting and stopping.
+
+use crate::page::scrape;
+use crate::{settings, start, turn};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+use tach::serve::{Clock, METRICS, Objectives, Profiles, Serving, Settings};
+use tach::{ErrorKind, Level, Recording, Registry};
+
+fn refuse(settings: &Settings) -> tach::Error {
+    let error = tach::serve::start(settings).unwrap_err();
+    assert!(!METRICS.is_attached());
+    error
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn what_was_started_ends_when_it_is_dropped() {
+    let _turn = turn();
+    METRICS.preemption();
+    let serving = start();
+    let address = serving.local_addr().unwrap();
+    assert!(METRICS.is_attached() && address.ip().is_loopback());
+    METRICS.preemption();
+    assert_eq!(scrape(&serving).value("maxserve_cache_preemption_count_total"), Some(1.0));
+    drop(serving);
+    assert!(!METRICS.is_attached());
+    METRICS.preemption();
+    assert!(TcpStream::connect(address).is_err());
+    // The next one begins at zero.
+    let serving = start();
+    assert_eq!(scrape(&serving).value("maxserve_cache_preemption_count_total"), Some(0.0));
+    assert_eq!(serving.shutdown().counter("maxserve.cache.preemption_count", &[]), Some(0));
+}
+
+#[test]
+fn disabled_telemetry_and_noop_open_no_port_and_record_nothing() {
+    let _turn = turn();
+    for disabled in [true, false] {
+        let mut settings = settings();
+        settings.port = free_port();
+        if disabled {
+            settings.disabled = true;
+            // Nothing of this is looked at then.
+            settings.recording = Recording::Process;
+        } else {
+            settings.recording = Recording::Noop;
+        }
+        let serving = tach::serve::start(&settings).unwrap();
+        assert_eq!(serving.local_addr(), None);
+        assert!(!METRICS.is_attached());
+        assert!(TcpStream::connect(SocketAddr::new(settings.host, settings.port)).is_err());
+        // A server's own metrics can be made all the same.
+        serving.registry().counter("own").build().unwrap().inc();
+        serving.set_level(Level::Detailed);
+        assert_eq!(serving.snapshot().counter("own", &[]), None);
+        assert_eq!(tach::serve::start(&settings).unwrap_err().kind(), ErrorKind::Conflict);
+        assert_eq!(serving.shutdown().counter("maxserve.num_input_tokens", &[]), None);
+    }
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused() {
+    let _turn = turn();
+    let mut process = settings();
+    process.recording = Recording::Process;
+    let mut push = settings();
+    push.otlp_endpoint = Some("http://localhost:4318".to_owned());
+    for (settings, parts) in [
+        (process, ["TACH_RECORDING", "MAX_SERVE_METRIC_RECORDING_METHOD", "PROCESS", "use SHARDED"]),
+        (push, ["TACH_OTLP_ENDPOINT", "MAX_SERVE_OTLP_METRICS_ENDPOINT", "\"http://localhost:4318\"", "unset it"]),
+    ] {
+        let error = refuse(&settings);
+        assert_eq!(error.kind(), ErrorKind::Setting);
+        let text = error.to_string();
+        assert!(parts.iter().all(|part| text.contains(part)) && text.contains("not built yet"), "{text}");
+    }
+    drop(start());
+}
+
+#[test]
+fn attributes_that_are_no_labels_are_refused() {
+    let _turn = turn();
+    for (attribute, problem) in [("a b", "TACH_EXTRA_ATTRIBUTES"), ("path", "\"path\" is a constant label")] {
+        let mut settings = settings();
+        settings.attributes.push((attribute.to_owned(), "x".to_owned()));
+        let text = refuse(&settings).to_string();
+        assert!(text.contains(problem), "{text}");
+    }
+    drop(start());
+}
+
+#[test]
+fn there_is_one_at_a_time() {
+    let _turn = turn();
+    let serving = start();
+    let error = tach::serve::start(&settings()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains("started already"), "{error}");
+    // The first goes on.
+    METRICS.preemption();
+    assert_eq!(serving.snapshot().counter("maxserve.cache.preemption_count", &[]), Some(1));
+    drop(serving);
+    // Nor is a registry taken from who attached one by hand.
+    let registry = Registry::new();
+    let profiles = Profiles::new(&settings().profiles, &settings().identity).unwrap();
+    METRICS.attach(&registry, &profiles, Objectives::default(), Clock::new()).unwrap();
+    let error = tach::serve::start(&settings()).unwrap_err();
+    assert!(METRICS.is_attached() && error.to_string().contains("detach METRICS"), "{error}");
+    METRICS.detach();
+    drop(start());
+}
+
+#[test]
+fn levels_attributes_and_own_metrics_are_those_of_the_registry() {
+    let _turn = turn();
+    let mut settings = settings();
+    settings.level = Level::Basic;
+    settings.attributes.push(("zone".to_owned(), "eu-1".to_owned()));
+    settings.memory_budget = Some(64 << 20);
+    let serving = tach::serve::start(&settings).unwrap();
+    serving.registry().counter("own").build().unwrap().add(3);
+    METRICS.input_tokens(5);
+    METRICS.preemption();
+    let page = scrape(&serving);
+    assert_eq!(page.value("own_total{zone=\"eu-1\"}"), Some(3.0));
+    assert_eq!(page.value("maxserve_num_input_tokens_total{zone=\"eu-1\"}"), Some(5.0));
+    assert_eq!(page.sum("maxserve_cache_preemption_count_total"), 0.0);
+    assert!(page.values("maxserve_cache_preemption_count_total").is_empty());
+    serving.set_level(Level::Detailed);
+    METRICS.preemption();
+    assert_eq!(scrape(&serving).value("maxserve_cache_preemption_count_total{zone=\"eu-1\"}"), Some(1.0));
+    assert_eq!(serving.snapshot().counter("own", &[]), Some(3));
+}
+
+#[test]
+fn objectives_judge_requests() {
+    let _turn = turn();
+    let mut settings = settings();
+    settings.objectives.ttft = Some(Duration::from_secs(3600));
+    let serving = tach::serve::start(&settings).unwrap();
+    let mut request = tach::serve::RequestTimer::arrived(&METRICS);
+    request.tokens(1);
+    request.finished(tach::serve::Finish::Stop);
+    assert_eq!(serving.shutdown().counter("maxserve.requests_good", &[]), Some(1));
+}
+
+#[test]
+fn a_guard_can_be_moved_to_another_thread() {
+    fn sendable<T: Send + Sync>() {}
+    sendable::<Serving>();
+    let _turn = turn();
+    let serving = start();
+    std::thread::spawn(move || drop(serving)).join().unwrap();
+    assert!(!METRICS.is_attached());
+}
