@@ -87,7 +87,7 @@ pub use {
     collect::{Collector, HistogramSnapshot, Snapshot},
     describe::{Closed, Domain, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL, Unit},
     error::{Error, ErrorKind},
-    expose::{openmetrics, text},
+    expose::{openmetrics, protobuf, text},
     record::{
         counter::{Counter, FloatCounter, UpDownCounter},
         gauge::Gauge,

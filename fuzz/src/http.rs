@@ -27,8 +27,12 @@ const HEAD_MAX: usize = 512;
 ///
 /// An expectation failed.
 pub fn run(data: &[u8]) {
-    let pages = Pages { text: tach::text::render(&SNAPSHOT), openmetrics: tach::openmetrics::render(&SNAPSHOT) };
-    let longest = pages.openmetrics.len().max(pages.text.len());
+    let pages = Pages {
+        text: tach::text::render(&SNAPSHOT).into_bytes(),
+        openmetrics: tach::openmetrics::render(&SNAPSHOT).into_bytes(),
+        protobuf: tach::protobuf::render(&SNAPSHOT),
+    };
+    let longest = [&pages.text, &pages.openmetrics, &pages.protobuf].map(Vec::len).into_iter().max().unwrap_or(0);
     // A query may ask for some metrics only.
     let in_part = data.contains(&b'?');
     let out = serve_bytes(&SNAPSHOT, data);
@@ -48,26 +52,29 @@ pub fn run(data: &[u8]) {
 
 /// The same snapshot in each format.
 struct Pages {
-    text: String,
-    openmetrics: String,
+    text: Vec<u8>,
+    openmetrics: Vec<u8>,
+    protobuf: Vec<u8>,
 }
 
 impl Pages {
-    fn of(&self, content_type: &str) -> Option<&str> {
-        if content_type.starts_with("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=") {
-            Some(&self.openmetrics)
-        } else {
-            let is_text = content_type == tach::text::CONTENT_TYPE
-                || content_type.starts_with("text/plain; version=1.0.0; charset=utf-8; escaping=");
-            is_text.then_some(&*self.text)
-        }
+    fn of(&self, content_type: &str) -> Option<&[u8]> {
+        let of = [
+            ("text/plain; version=0.0.4; charset=utf-8", &self.text),
+            ("text/plain; version=1.0.0; charset=utf-8; escaping=", &self.text),
+            ("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=", &self.openmetrics),
+            (tach::protobuf::CONTENT_TYPE, &self.protobuf),
+        ];
+        of.into_iter().find(|(begin, _)| content_type.starts_with(begin)).map(|(_, page)| &page[..])
     }
 }
 
-/// Whether each line of `part` is one of `page`, in the same order.
-fn is_part(part: &[u8], page: &str) -> bool {
-    let mut lines = page.as_bytes().split_inclusive(|byte| *byte == b'\n');
-    part.split_inclusive(|byte| *byte == b'\n').all(|line| lines.any(|there| there == line))
+/// Whether each line of `part` is one of `page`, in the same order. Protobuf has no lines: there it is at most as long.
+fn is_part(part: &[u8], page: &[u8]) -> bool {
+    let mut lines = page.split_inclusive(|byte| *byte == b'\n');
+    part.len() <= page.len()
+        && (!page.starts_with(b"#")
+            || part.split_inclusive(|byte| *byte == b'\n').all(|line| lines.any(|there| there == line)))
 }
 
 /// Checks the response at the start of `bytes`, and gives what follows it.
@@ -106,7 +113,7 @@ fn response<'a>(bytes: &'a [u8], pages: &Pages, in_part: bool) -> Result<&'a [u8
     let content_type = header("content-type").unwrap_or_default();
     let Some(page) = pages.of(content_type).filter(|_| code == "200") else { return Ok(rest) };
     match header("content-encoding") {
-        None if content == page.as_bytes() || in_part && is_part(content, page) => Ok(rest),
+        None if content == page || in_part && is_part(content, page) => Ok(rest),
         None => Err("another page than the snapshot's".to_owned()),
         Some("gzip") if content.starts_with(&[0x1f, 0x8b]) => Ok(rest),
         Some(_) => Err("an encoding that is not gzip".to_owned()),
@@ -120,7 +127,8 @@ mod tests {
     #[test]
     fn what_is_no_response_is_noticed() {
         let good = b"HTTP/1.1 404 Not Found\r\ncontent-length: 3\r\n\r\nabcHTTP/1.1";
-        let pages = Pages { text: "page\n".to_owned(), openmetrics: "open\n# EOF\n".to_owned() };
+        let pages =
+            Pages { text: b"# page\n".to_vec(), openmetrics: b"# open\n# EOF\n".to_vec(), protobuf: b"pb".to_vec() };
         assert_eq!(response(good, &pages, false), Ok(&b"HTTP/1.1"[..]));
         for bad in [
             &b"HTTP/1.1 404 Not Found\r\ncontent-length: 3\r\n"[..],
@@ -134,7 +142,7 @@ mod tests {
             b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n\
               content-length: 3\r\n\r\nabc",
             b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n\
-              content-length: 11\r\n\r\nopen\n# EOF\n",
+              content-length: 13\r\n\r\n# open\n# EOF\n",
         ] {
             assert!(response(bad, &pages, false).is_err(), "{}", bad.escape_ascii());
         }

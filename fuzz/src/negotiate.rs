@@ -6,9 +6,13 @@ use tach::http::negotiate;
 /// What clients that name nothing get.
 const TEXT: &str = tach::text::CONTENT_TYPE;
 /// What any other answer begins with, and what the client must have named for it.
-const OTHERS: [(&str, &str); 2] = [
+const OTHERS: [(&str, &str); 3] = [
     ("text/plain; version=1.0.0; charset=utf-8; escaping=", "text/plain"),
     ("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=", "application/openmetrics-text"),
+    (
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=",
+        "application/vnd.google.protobuf",
+    ),
 ];
 const ESCAPINGS: [&str; 3] = ["underscores", "values", "allow-utf-8"];
 

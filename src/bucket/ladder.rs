@@ -1,6 +1,8 @@
 //! What a histogram's cells are exposed as: a scale from ticks to a unit, and bounds in that unit.
 
+use super::native::Native;
 use super::{Decimal, Grid};
+use std::sync::OnceLock;
 
 /// How many of the exposed unit one tick is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,6 +72,8 @@ pub(crate) struct Ladder {
     bounds: Box<[Bound]>,
     /// Of each bound, the last place in the order of values that it includes.
     last_places: Box<[u32]>,
+    /// Made when first asked for.
+    native: OnceLock<Native>,
 }
 
 impl Ladder {
@@ -78,11 +82,11 @@ impl Ladder {
         // A histogram has fewer than 2^17 cells, and the first holds zero only, which no bound is below.
         let last = |bound: &Bound| grid.rank_up_to(bound.ticks).unwrap_or(0) as u32;
         let last_places = bounds.iter().map(last).collect();
-        Self { scale, bounds, last_places }
+        Self { scale, bounds, last_places, native: OnceLock::new() }
     }
 
     pub(crate) fn without_bounds(scale: Scale) -> Self {
-        Self { scale, bounds: Box::default(), last_places: Box::default() }
+        Self { scale, bounds: Box::default(), last_places: Box::default(), native: OnceLock::new() }
     }
 
     pub(crate) fn scale(&self) -> Scale {
@@ -96,6 +100,11 @@ impl Ladder {
     /// Of each bound, the last place in the order of values that it includes.
     pub(crate) fn last_places(&self) -> &[u32] {
         &self.last_places
+    }
+
+    /// The exponential buckets of the cells of `grid`, for which this was made. Costs up to a millisecond once.
+    pub(crate) fn native(&self, grid: &Grid) -> &Native {
+        self.native.get_or_init(|| Native::new(grid, self.scale))
     }
 
     /// The bounds at which counts of `grid`, for which this was made, are not exact: no cell ends there, or values are

@@ -195,6 +195,14 @@ impl HistogramSnapshot {
         })
     }
 
+    /// The same cells as exponential buckets.
+    pub(crate) fn native(&self) -> NativeBuckets<impl Iterator<Item = (i32, u64)> + '_> {
+        let native = self.ladder().native(&self.grid);
+        let (zeros, others) = self.cells.split_at(native.zeros(&self.cells));
+        let zeros = zeros.iter().map(|(_, count)| count).sum();
+        NativeBuckets { schema: native.schema(), zeros, buckets: native.buckets(others) }
+    }
+
     /// The same as a histogram of the `hdrhistogram` crate, in ticks, with the same number of digits: cell for cell.
     ///
     /// # Panics
@@ -239,6 +247,17 @@ impl HistogramSnapshot {
     fn exposed(&self, ticks: u64) -> f64 {
         self.ladder().scale().exposed(u128::from(ticks))
     }
+}
+
+/// A histogram's exponential buckets.
+#[derive(Debug)]
+pub(crate) struct NativeBuckets<I> {
+    /// How many there are to the doubling of a value, as a power of two.
+    pub(crate) schema: u32,
+    /// The count of what is zero.
+    pub(crate) zeros: u64,
+    /// Those that are not empty: index and count, ascending.
+    pub(crate) buckets: I,
 }
 
 /// Counts by place in the order of values, while shards are added up.

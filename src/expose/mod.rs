@@ -6,4 +6,6 @@ pub mod http;
 mod lines;
 mod number;
 pub mod openmetrics;
+pub mod protobuf;
 pub mod text;
+mod wire;

@@ -37,6 +37,23 @@ fn each_client_gets_the_format_that_it_asks_for() {
 }
 
 #[test]
+fn protobuf_is_served_too() {
+    let (_registry, exporter) = tokens();
+    let mut client = Client::connect(&exporter);
+    let accept = tach::protobuf::CONTENT_TYPE.replace(' ', "");
+    let mut get =
+        |more: &str| client.request("GET", "/metrics?name[]=tokens_total", &format!("Accept: {accept}{more}"));
+    let response = get(";q=0.6,*/*;q=0.5\r\n");
+    assert_eq!(response.status, 200);
+    let content_type = format!("{}; escaping=underscores", tach::protobuf::CONTENT_TYPE);
+    assert_eq!(response.header("content-type"), Some(&*content_type));
+    // A length, the field 1 of 12 bytes, and at the end a value of 5.
+    assert_eq!(response.body[1..15], *b"\n\x0ctokens_total");
+    assert!(response.body.ends_with(&5.0_f64.to_le_bytes()));
+    assert_eq!(usize::from(response.body[0]), response.body.len() - 1);
+}
+
+#[test]
 fn a_scrape_may_ask_for_some_metrics_only() {
     let (registry, exporter) = tokens();
     registry.histogram("itl").build().unwrap().record(1);

@@ -4,3 +4,5 @@
 mod model;
 mod om_reader;
 mod openmetrics;
+mod pb_reader;
+mod protobuf;

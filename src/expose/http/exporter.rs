@@ -19,8 +19,9 @@ use tokio::task::LocalSet;
 
 /// Serves a registry's metrics over HTTP, on threads of its own, until dropped.
 ///
-/// `GET /metrics` gives OpenMetrics text to clients that prefer it, as Prometheus does, and the Prometheus text format
-/// 0.0.4 to all others, gzipped where that is taken; `?name[]=tokens_total`, also several times, asks for those metrics
+/// `GET /metrics` gives the format that `Accept` prefers: OpenMetrics text, as Prometheus does unless told otherwise,
+/// protobuf, as it does for native histograms, or the Prometheus text format 0.0.4, to all others too. It is gzipped
+/// where that is taken; `?name[]=tokens_total`, also several times, asks for those metrics
 /// only. `GET /` gives a page that leads there; `HEAD` works for both. A scrape shows everything that was recorded before it was sent, on this thread
 /// or any that it synchronised with. It never touches a recording thread, and scrapes that come together share one
 /// collection and one rendering of each format.

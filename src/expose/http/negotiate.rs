@@ -11,23 +11,30 @@
 
 use super::encoding::weight;
 use crate::collect::Snapshot;
-use crate::expose::{openmetrics, text};
+use crate::expose::{openmetrics, protobuf, text};
 
 /// What a page is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
     Text,
     OpenMetrics,
+    Protobuf,
 }
 
 impl Body {
     /// Prints `snapshot` into an empty `buffer`.
-    pub(super) fn render(self, snapshot: &Snapshot, buffer: Vec<u8>) -> Vec<u8> {
+    pub(super) fn render(self, snapshot: &Snapshot, mut buffer: Vec<u8>) -> Vec<u8> {
+        let print: fn(&Snapshot, &mut String) = match self {
+            Self::Text => text::render_into,
+            Self::OpenMetrics => openmetrics::render_into,
+            Self::Protobuf => {
+                protobuf::render_into(snapshot, &mut buffer);
+                return buffer;
+            }
+        };
+        // Nothing is text.
         let mut text = String::from_utf8(buffer).unwrap_or_default();
-        match self {
-            Self::Text => text::render_into(snapshot, &mut text),
-            Self::OpenMetrics => openmetrics::render_into(snapshot, &mut text),
-        }
+        print(snapshot, &mut text);
         text.into_bytes()
     }
 }
@@ -71,6 +78,16 @@ const OPENMETRICS: Escaped = Escaped {
     underscores: "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
     values: "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=values",
     allow_utf_8: "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+};
+
+const PROTOBUF: Escaped = Escaped {
+    body: Body::Protobuf,
+    underscores: "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; \
+                  escaping=underscores",
+    values: "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; \
+             escaping=values",
+    allow_utf_8: "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; \
+                  escaping=allow-utf-8",
 };
 
 impl Escaped {
@@ -117,6 +134,10 @@ fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone
         }
     } else if is("application/openmetrics-text") {
         version.is_none_or(|version| version == "1.0.0").then(|| OPENMETRICS.format(escaping))
+    } else if is("application/vnd.google.protobuf") {
+        // Other messages and other framings have this media type too.
+        let ours = parameter("proto") == Some("io.prometheus.client.MetricFamily");
+        (ours && parameter("encoding") == Some("delimited")).then(|| PROTOBUF.format(escaping))
     } else {
         (is("*/*") || is("text/*")).then_some(TEXT)
     }
@@ -129,6 +150,9 @@ mod tests {
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
     const TEXT_1: &str = "text/plain; version=1.0.0; charset=utf-8; escaping=";
     const OM: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=";
+
+    const PROTOBUF: &str =
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=";
 
     #[track_caller]
     fn check(cases: &[(&str, &str, &str)]) {
@@ -165,6 +189,29 @@ mod tests {
             // 3 with scrape_protocols: [PrometheusText1.0.0], and [PrometheusText0.0.4].
             ("text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,*/*;q=0.5", TEXT_1, "allow-utf-8"),
             ("text/plain;version=0.0.4;q=0.6,*/*;q=0.5", TEXT, ""),
+            // With native histograms: 2.42, 2.53, 3.
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,\
+                 application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,\
+                 text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                PROTOBUF,
+                "underscores",
+            ),
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.5,\
+                 application/openmetrics-text;version=1.0.0;q=0.4,application/openmetrics-text;version=0.0.1;q=0.3,\
+                 text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+                PROTOBUF,
+                "underscores",
+            ),
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+                 application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+                 application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+                 text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+                PROTOBUF,
+                "underscores",
+            ),
             // Before 2.5, and up to 2.22, whose OpenMetrics was a draft.
             ("text/plain;version=0.0.4;q=1,*/*;q=0.1", TEXT, ""),
             ("application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", TEXT, ""),
@@ -198,6 +245,9 @@ mod tests {
             ("application/openmetrics-text;version=2.0.0", TEXT, ""),
             ("application/openmetrics-text;version=0.0.1", TEXT, ""),
             ("text/*, application/json", TEXT, ""),
+            ("application/vnd.google.protobuf", TEXT, ""),
+            ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text", TEXT, ""),
+            ("application/vnd.google.protobuf;proto=io.prometheus.write.v2.Request;encoding=delimited", TEXT, ""),
         ]);
     }
 

@@ -1,0 +1,121 @@
+//! Protocol buffers, as far as writing them goes: tagged fields, appended to a buffer.
+
+/// How the value behind a tag is written.
+#[derive(Clone, Copy)]
+enum Wire {
+    Varint = 0,
+    Fixed64 = 1,
+    Sized = 2,
+}
+
+fn push_tag(out: &mut Vec<u8>, field: u32, wire: Wire) {
+    push_varint(out, u64::from(field << 3 | wire as u32));
+}
+
+fn push_varint(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        return out.push(value as u8);
+    }
+    let (bytes, len) = varint(value);
+    out.extend_from_slice(&bytes[..len]);
+}
+
+/// Seven bits in each byte, the lowest first, and whether more follow; and how many bytes these are.
+fn varint(mut value: u64) -> ([u8; 10], usize) {
+    let mut bytes = [0; 10];
+    let mut len = 0;
+    while value >= 0x80 {
+        bytes[len] = value as u8 | 0x80;
+        value >>= 7;
+        len += 1;
+    }
+    bytes[len] = value as u8;
+    (bytes, len + 1)
+}
+
+/// Small numbers of either sign as small numbers.
+fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63).cast_unsigned()
+}
+
+/// `uint32`, `uint64`, `bool` and enumerations.
+pub(super) fn push_uint(out: &mut Vec<u8>, field: u32, value: u64) {
+    push_tag(out, field, Wire::Varint);
+    push_varint(out, value);
+}
+
+/// `sint32` and `sint64`.
+pub(super) fn push_sint(out: &mut Vec<u8>, field: u32, value: i64) {
+    push_uint(out, field, zigzag(value));
+}
+
+/// `double`.
+pub(super) fn push_double(out: &mut Vec<u8>, field: u32, value: f64) {
+    push_tag(out, field, Wire::Fixed64);
+    out.extend_from_slice(&value.to_bits().to_le_bytes());
+}
+
+/// `string` and `bytes`, in pieces.
+pub(super) fn push_text(out: &mut Vec<u8>, field: u32, pieces: &[&str]) {
+    push_tag(out, field, Wire::Sized);
+    push_varint(out, pieces.iter().map(|piece| piece.len() as u64).sum());
+    pieces.iter().for_each(|piece| out.extend_from_slice(piece.as_bytes()));
+}
+
+/// `repeated sint64`, packed.
+pub(super) fn push_sints(out: &mut Vec<u8>, field: u32, values: &[i64]) {
+    push_tag(out, field, Wire::Sized);
+    push_sized(out, |out| values.iter().for_each(|value| push_varint(out, zigzag(*value))));
+}
+
+/// A message: what `fields` writes.
+pub(super) fn push_message(out: &mut Vec<u8>, field: u32, fields: impl FnOnce(&mut Vec<u8>)) {
+    push_tag(out, field, Wire::Sized);
+    push_sized(out, fields);
+}
+
+/// What `content` writes, with its length before it.
+pub(super) fn push_sized(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.push(0);
+    content(out);
+    let len = out.len() - start - 1;
+    // One byte is enough for most; for more the content moves.
+    let (bytes, width) = varint(len as u64);
+    out.splice(start..=start, bytes[..width].iter().copied());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = b"before".to_vec();
+        write(&mut out);
+        out.split_off(6)
+    }
+
+    #[test]
+    fn fields_are_written_as_the_format_says() {
+        assert_eq!(bytes(|out| push_uint(out, 1, 150)), [0x08, 0x96, 0x01]);
+        assert_eq!(bytes(|out| push_uint(out, 16, 0)), [0x80, 0x01, 0]);
+        assert_eq!(bytes(|out| push_uint(out, 1, u64::MAX)), [&[0x08], &[0xff; 9][..], &[1]].concat());
+        for (value, encoded) in [(0, 0), (-1, 1), (1, 2), (-2, 3), (i64::MAX, u64::MAX - 1), (i64::MIN, u64::MAX)] {
+            assert_eq!(bytes(|out| push_sint(out, 1, value)), bytes(|out| push_uint(out, 1, encoded)));
+        }
+        assert_eq!(bytes(|out| push_double(out, 2, 1.0)), [0x11, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
+        assert_eq!(bytes(|out| push_text(out, 2, &["test", "", "ing"])), b"\x12\x07testing");
+        assert_eq!(bytes(|out| push_sints(out, 13, &[1, -1, 64])), [0x6a, 4, 2, 1, 0x80, 1]);
+    }
+
+    #[test]
+    fn messages_have_their_length_before_them_however_long_they_are() {
+        for len in [0, 1, 127, 128, 16_383, 16_384, 3_000_000] {
+            let content = vec![b'x'; len];
+            let out = bytes(|out| push_message(out, 4, |out| out.extend_from_slice(&content)));
+            let head = bytes(|out| push_uint(out, 4, len as u64));
+            // The tag differs from that of a number in its kind.
+            assert_eq!((out[0], &out[1..head.len()], &out[head.len()..]), (0x22, &head[1..], &content[..]));
+        }
+    }
+}
