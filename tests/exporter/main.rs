@@ -5,3 +5,4 @@ mod answers;
 mod client;
 mod life;
 mod limits;
+mod own;

@@ -3,6 +3,7 @@
 use super::builder::Limits;
 use super::connection;
 use super::landing;
+use super::own::{Own, Refused};
 use super::places::Places;
 use super::request::{Ask, Route};
 use super::respond::{Content, respond};
@@ -27,16 +28,17 @@ pub(super) struct Server {
     limits: Rc<Limits>,
     scraper: Scraper,
     landing: String,
+    own: Rc<Own>,
 }
 
 impl Server {
-    pub(super) fn new(limits: Limits, scraper: Scraper) -> Self {
-        Self { limits: Rc::new(limits), scraper, landing: landing::page() }
+    pub(super) fn new(limits: Limits, scraper: Scraper, own: Rc<Own>) -> Self {
+        Self { limits: Rc::new(limits), scraper, landing: landing::page(), own }
     }
 
     /// Accepts connections for ever.
     pub(super) async fn run(self: Rc<Self>, listener: TcpListener) {
-        let places = Rc::new(Places::new(self.limits.connections));
+        let places = Rc::new(Places::new(self.limits.connections, Rc::clone(&self.own)));
         let mut pause = PAUSE.0;
         loop {
             match listener.accept().await {
@@ -47,6 +49,7 @@ impl Server {
                 // Out of file descriptors or memory: the connection stays in the backlog, and trying at once would
                 // spin.
                 Err(_) => {
+                    self.own.refused(Refused::System);
                     tokio::time::sleep(pause).await;
                     pause = PAUSE.1.min(pause * 2);
                     continue;
@@ -69,7 +72,9 @@ impl Server {
             async move {
                 let _place = place;
                 let answer = |ask| server.answer(ask);
-                connection::serve(stream, watch, answer).await;
+                if let Some(reason) = connection::serve(stream, watch, answer).await {
+                    server.own.refused(reason);
+                }
             }
         });
         places.take(watch, task.abort_handle());
@@ -80,7 +85,9 @@ impl Server {
             Route::Metrics(wanted) => Some(self.scraper.scrape(wanted).await),
             _ => None,
         };
-        respond(&ask, &self.landing, scraped)
+        let response = respond(&ask, &self.landing, scraped);
+        self.own.answered(response.status());
+        response
     }
 }
 

@@ -4,6 +4,7 @@ use super::accept::Server;
 use super::address;
 use super::builder::{ExporterBuilder, Limits};
 use super::negotiate::Body;
+use super::own::Own;
 use super::scrape::{Scraper, Viewing};
 use crate::collect::Collector;
 use crate::error::Error;
@@ -21,16 +22,19 @@ use tokio::task::LocalSet;
 ///
 /// `GET /metrics` gives the format that `Accept` prefers: OpenMetrics text, as Prometheus does unless told otherwise,
 /// protobuf, as it does for native histograms, or the Prometheus text format 0.0.4, to all others too. It is gzipped
-/// where that is taken; `?name[]=tokens_total`, also several times, asks for those metrics
-/// only. `GET /` gives a page that leads there; `HEAD` works for both. A scrape shows everything that was recorded before it was sent, on this thread
-/// or any that it synchronised with. It never touches a recording thread, and scrapes that come together share one
-/// collection and one rendering of each format.
+/// where that is taken; `?name[]=tokens_total`, also several times, asks for those metrics only. A scrape shows
+/// everything that was recorded before it was sent, on this thread or any that it synchronised with. It never touches a
+/// recording thread, and scrapes that come together share one collection and one rendering of each format.
+///
+/// `GET /` gives a page that leads there, and `GET /-/healthy` a 200 without a collection, for probes; `HEAD` works for
+/// all of them. Behind the registry's metrics come those of the exporter, `tach_exporter_*`: how it answered, and whom
+/// it turned away.
 ///
 /// Listens on the loopback interface unless told otherwise: there is neither encryption nor a password.
 ///
 /// Costs two threads, `tach-exporter` (with a tokio runtime of its own, apart from any that the process has) and
-/// `tach-collector`, and keeps the last page of each format in memory, whose buffer serves the next one. A thousand histograms and ten
-/// thousand counters make a page of under 2 MB.
+/// `tach-collector`, and keeps the last page of each format in memory, whose buffer serves the next one. A thousand
+/// histograms and ten thousand counters make a page of under 2 MB.
 ///
 /// Dropping it closes every connection, joins the threads and frees the port; it waits for a collection or rendering
 /// under way, and may be done anywhere, in asynchronous code too.
@@ -136,8 +140,10 @@ fn serve(
             Ok(listener) => listener,
             Err(error) => return ready(Err(error)),
         };
-        let scraper = Scraper::new(collector, Body::render, limits.scrapes, limits.scrape).viewing(view);
-        tokio::task::spawn_local(Rc::new(Server::new(limits, scraper)).run(listener));
+        let own = Rc::new(Own::default());
+        let scraper = Scraper::new(collector, Body::render, limits.scrapes, limits.scrape);
+        let scraper = scraper.viewing(view, Rc::clone(&own));
+        tokio::task::spawn_local(Rc::new(Server::new(limits, scraper, own)).run(listener));
         ready(Ok(()));
         // An error is the sender's end, which means the same.
         let _ = stopped.await;

@@ -29,6 +29,7 @@ pub(super) struct Ask {
 pub(super) enum Route {
     Metrics(Wanted),
     Landing,
+    Healthy,
     Refused(StatusCode),
 }
 
@@ -51,6 +52,7 @@ impl Ask {
             _ if body => Route::Refused(StatusCode::PAYLOAD_TOO_LARGE),
             "/metrics" => Route::Metrics(Wanted::read(query, headers)),
             "/" => Route::Landing,
+            "/-/healthy" => Route::Healthy,
             _ => Route::Refused(StatusCode::NOT_FOUND),
         };
         Self { route, head: method == Method::HEAD, close: body }
@@ -91,13 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn only_get_and_head_of_two_pages_without_a_body_are_served() {
+    fn only_get_and_head_of_three_pages_without_a_body_are_served() {
         let metrics = Route::Metrics(Wanted::default());
         let refused = Route::Refused;
         for (method, path, body, route) in [
             (Method::GET, "/metrics", false, metrics.clone()),
             (Method::HEAD, "/metrics", false, metrics),
             (Method::GET, "/", false, Route::Landing),
+            (Method::GET, "/-/healthy", false, Route::Healthy),
             (Method::GET, "/metrics/", false, refused(StatusCode::NOT_FOUND)),
             (Method::GET, "/%6detrics", false, refused(StatusCode::NOT_FOUND)),
             (Method::GET, "*", false, refused(StatusCode::NOT_FOUND)),

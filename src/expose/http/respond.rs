@@ -54,6 +54,7 @@ pub(super) fn respond(ask: &Ask, landing: &str, scraped: Option<Result<Scraped, 
         (Route::Metrics(_), Some(Err(Refusal::Broken))) => plain(StatusCode::INTERNAL_SERVER_ERROR),
         (Route::Metrics(_), Some(Err(Refusal::Late)) | None) => plain(StatusCode::SERVICE_UNAVAILABLE),
         (Route::Landing, _) => response(StatusCode::OK, HTML, Content::Text(landing.to_owned())),
+        (Route::Healthy, _) => response(StatusCode::OK, PLAIN, Content::Text("Healthy.\n".to_owned())),
         (Route::Refused(status), _) => plain(*status),
     };
     finish(response, ask)

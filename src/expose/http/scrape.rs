@@ -1,6 +1,7 @@
 //! From a scrape to a page: a collection that begins after it, rendered once for all the scrapes that it answers.
 
 use super::negotiate::Body;
+use super::own::Own;
 use super::page::Page;
 use super::request::Wanted;
 use super::respond::{Refusal, Scraped};
@@ -38,6 +39,8 @@ pub(super) struct Scraper {
     collector: Arc<Collector>,
     /// `None`: all of it.
     view: Option<Viewing>,
+    /// What is added to it.
+    own: Option<Rc<Own>>,
     render: Render,
     /// One for each scrape under way, until its response is sent: so many pages are in memory at most.
     places: Arc<Semaphore>,
@@ -65,12 +68,12 @@ impl fmt::Debug for Scraper {
 impl Scraper {
     pub(super) fn new(collector: Arc<Collector>, render: Render, scrapes: usize, limit: Duration) -> Self {
         let places = Arc::new(Semaphore::new(scrapes.min(Semaphore::MAX_PERMITS)));
-        Self { collector, view: None, render, places, limit, last: RefCell::default() }
+        Self { collector, view: None, own: None, render, places, limit, last: RefCell::default() }
     }
 
-    /// The same with another view.
-    pub(super) fn viewing(self, view: Option<Viewing>) -> Self {
-        Self { view, ..self }
+    /// The same with another view, and with the exporter's own metrics.
+    pub(super) fn viewing(self, view: Option<Viewing>, own: Rc<Own>) -> Self {
+        Self { view, own: Some(own), ..self }
     }
 
     /// Has a page made of what is recorded by now, within the client's patience and the own limit.
@@ -101,6 +104,7 @@ impl Scraper {
                     Some(view) => catch(|| view.0(&snapshot))?,
                     None => snapshot.clone(),
                 };
+                let shown = self.own.as_ref().map_or(shown.clone(), |own| own.added_to(&shown));
                 let spare = before.map_or_else(Vec::new, |last| last.pages.into_iter().map(|(_, page)| page).collect());
                 Last { snapshot, shown, pages: Vec::new(), spare }
             }
