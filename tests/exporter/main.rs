@@ -3,6 +3,7 @@
 
 mod answers;
 mod client;
+mod endpoint;
 mod life;
 mod limits;
 mod own;

@@ -2,15 +2,17 @@
 //!
 //! What an answer looks like is decided by plain functions: `request` reads a request's head (with `encoding`,
 //! `negotiate` and `query`), `respond` makes the response, `page` and `landing` its content. Around them stand thin
-//! shells: `exporter` owns the thread and its runtime, `accept` the listening socket, `connection` one client, `stream`
-//! and `watch` its deadlines, `scrape` asks the collector, and `own` counts what they meet. All of it runs on one thread
-//! of its own: nothing here is shared, locked or ever waited for by a recording.
+//! shells: `endpoint` for servers that there are already; and for one of its own `exporter`, which owns the thread and
+//! its runtime, `accept` the listening socket, `connection` one client, `stream` and `watch` its deadlines, `scrape` asks
+//! the collector, and `own` counts what they meet. All of that runs on one thread: nothing there is shared, locked or
+//! ever waited for by a recording.
 
 mod accept;
 mod address;
 mod builder;
 mod connection;
 mod encoding;
+mod endpoint;
 mod exporter;
 mod landing;
 mod memory;
@@ -26,6 +28,7 @@ mod stream;
 mod watch;
 
 pub use builder::ExporterBuilder;
+pub use endpoint::Endpoint;
 pub use exporter::Exporter;
 #[doc(hidden)]
 pub use memory::serve_bytes;

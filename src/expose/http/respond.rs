@@ -37,6 +37,18 @@ pub(super) enum Content {
     Gzip(Scraped),
 }
 
+impl Content {
+    /// The bytes of a page that nobody else sends, or of a text.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        let own = |scraped: Scraped| Rc::into_inner(scraped.page).unwrap_or_default();
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Page(scraped) => own(scraped).into_bytes(),
+            Self::Gzip(scraped) => own(scraped).into_gzip().unwrap_or_default(),
+        }
+    }
+}
+
 impl AsRef<[u8]> for Content {
     fn as_ref(&self) -> &[u8] {
         match self {

@@ -26,6 +26,11 @@ impl Viewing {
     pub(super) fn new(view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
         Self(Arc::new(view))
     }
+
+    /// What is exposed of `snapshot`.
+    pub(super) fn show(&self, snapshot: &Snapshot) -> Snapshot {
+        self.0(snapshot)
+    }
 }
 
 impl fmt::Debug for Viewing {
@@ -101,7 +106,7 @@ impl Scraper {
             Some(last) if same(&last.snapshot, &snapshot) => last,
             before => {
                 let shown = match &self.view {
-                    Some(view) => catch(|| view.0(&snapshot))?,
+                    Some(view) => catch(|| view.show(&snapshot))?,
                     None => snapshot.clone(),
                 };
                 let shown = self.own.as_ref().map_or(shown.clone(), |own| own.added_to(&shown));
@@ -126,7 +131,7 @@ impl Scraper {
 }
 
 /// Does what may panic: a user's view, or rendering.
-fn catch<T>(make: impl FnOnce() -> T) -> Result<T, Refusal> {
+pub(super) fn catch<T>(make: impl FnOnce() -> T) -> Result<T, Refusal> {
     catch_unwind(AssertUnwindSafe(make)).map_err(|_| Refusal::Broken)
 }
 
