@@ -7,3 +7,4 @@ mod endpoint;
 mod life;
 mod limits;
 mod own;
+mod places;

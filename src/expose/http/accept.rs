@@ -3,17 +3,18 @@
 use super::builder::Limits;
 use super::connection;
 use super::landing;
+use super::networks::Networks;
 use super::own::{Own, Refused};
 use super::places::Places;
 use super::request::{Ask, Route};
 use super::respond::{Content, respond};
 use super::scrape::Scraper;
+use super::socket::{Listener, Socket};
 use super::watch::Watch;
 use hyper::Response;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 
 /// The first and the longest pause after the system refused a connection.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -26,24 +27,27 @@ const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/p
 /// What all connections share.
 pub(super) struct Server {
     limits: Rc<Limits>,
+    networks: Networks,
     scraper: Scraper,
     landing: String,
     own: Rc<Own>,
 }
 
 impl Server {
-    pub(super) fn new(limits: Limits, scraper: Scraper, own: Rc<Own>) -> Self {
-        Self { limits: Rc::new(limits), scraper, landing: landing::page(), own }
+    pub(super) fn new(limits: Limits, networks: Networks, scraper: Scraper, own: Rc<Own>) -> Self {
+        Self { limits: Rc::new(limits), networks, scraper, landing: landing::page(), own }
     }
 
     /// Accepts connections for ever.
-    pub(super) async fn run(self: Rc<Self>, listener: TcpListener) {
+    pub(super) async fn run(self: Rc<Self>, listener: Listener) {
         let places = Rc::new(Places::new(self.limits.connections, Rc::clone(&self.own)));
         let mut pause = PAUSE.0;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) if places.claim().await => self.spawn(&places, stream),
-                Ok((stream, _)) => refuse(stream),
+                Ok((_, client)) if !self.networks.admit(client) => self.own.refused(Refused::Network),
+                Ok((socket, _)) if places.claim().await => self.spawn(&places, socket),
+                // A client that is gone needs no answer.
+                Ok((socket, _)) => drop(socket.part(NO_PLACE)),
                 // The client is gone already.
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
                 // Out of file descriptors or memory: the connection stays in the backlog, and trying at once would
@@ -61,9 +65,7 @@ impl Server {
         }
     }
 
-    fn spawn(self: &Rc<Self>, places: &Rc<Places>, stream: TcpStream) {
-        // A response is written in one go; waiting for more to send would only delay its end.
-        let _ = stream.set_nodelay(true);
+    fn spawn(self: &Rc<Self>, places: &Rc<Places>, socket: Socket) {
         let watch = Rc::new(Watch::new(&self.limits, &places.freed));
         let place = places.place(&watch);
         let server = Rc::clone(self);
@@ -72,7 +74,7 @@ impl Server {
             async move {
                 let _place = place;
                 let answer = |ask| server.answer(ask);
-                if let Some(reason) = connection::serve(stream, watch, answer).await {
+                if let Some(reason) = connection::serve(socket, watch, answer).await {
                     server.own.refused(reason);
                 }
             }
@@ -89,19 +91,6 @@ impl Server {
         self.own.answered(response.status());
         response
     }
-}
-
-/// Says that there is no place, as far as that can be said without waiting.
-fn refuse(stream: TcpStream) {
-    let refuse = || -> io::Result<()> {
-        let mut stream = stream.into_std()?;
-        // Unread bytes would make the system reset the connection, and the client might never see the answer.
-        let _ = stream.read(&mut [0; 4096]);
-        stream.write_all(NO_PLACE.as_bytes())?;
-        stream.shutdown(std::net::Shutdown::Write)
-    };
-    // A client that is gone needs no answer.
-    let _ = refuse();
 }
 
 #[cfg(test)]

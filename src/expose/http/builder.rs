@@ -1,7 +1,8 @@
 //! The settings of an exporter.
 
-use super::address;
+use super::address::{self, Address};
 use super::exporter::Exporter;
+use super::networks::Networks;
 use super::scrape::Viewing;
 use crate::collect::Snapshot;
 use crate::error::{Error, ErrorKind};
@@ -49,25 +50,65 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 pub struct ExporterBuilder {
     listen: String,
+    socket_mode: u32,
+    allow: Vec<String>,
     limits: Limits,
     view: Option<Viewing>,
 }
 
+/// The same, checked.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) address: Address,
+    pub(super) socket_mode: u32,
+    pub(super) networks: Networks,
+    pub(super) limits: Limits,
+    pub(super) view: Option<Viewing>,
+}
+
 impl Default for ExporterBuilder {
     fn default() -> Self {
-        Self { listen: address::DEFAULT.to_owned(), limits: Limits::default(), view: None }
+        Self {
+            listen: address::DEFAULT.to_owned(),
+            socket_mode: 0o660,
+            allow: Vec::new(),
+            limits: Limits::default(),
+            view: None,
+        }
     }
 }
 
 impl ExporterBuilder {
     /// Where to listen: an IP address and a port, as `127.0.0.1:9464`, `[::1]:9464` or `localhost:9464`.
-    /// `127.0.0.1:9464` unless told.
+    /// `127.0.0.1:9464` unless told. Or `unix:` and an absolute path, as `unix:/run/tach.sock`.
     ///
     /// Port 0 takes any free port, which [`Exporter::local_addr`] tells. `0.0.0.0` and `[::]` open the metrics to
     /// whoever reaches the machine.
+    ///
+    /// The file of a Unix socket is removed when the exporter is dropped. One that is left of a process which was killed
+    /// is replaced; one that somebody listens on, or that is no socket, is an error.
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen = address.into();
+        self
+    }
+
+    /// Who may connect to a Unix socket, as the permissions of its file; connecting takes the right to write. `0o660`,
+    /// which is the owner and the group, unless told. Of no account for other sockets.
+    #[must_use]
+    pub fn socket_mode(mut self, mode: u32) -> Self {
+        self.socket_mode = mode;
+        self
+    }
+
+    /// A network whose clients may connect, as `10.0.0.0/8` or `fd00::/8`, or an address; called again, one more. Once
+    /// there is one all others are closed when accepted, unheard and unanswered, those of the machine itself
+    /// (`127.0.0.0/8`, `::1`) included. All may connect unless told.
+    ///
+    /// An address proves little: it may be that of a proxy, or one that several share.
+    #[must_use]
+    pub fn allow(mut self, network: impl Into<String>) -> Self {
+        self.allow.push(network.into());
         self
     }
 
@@ -153,7 +194,8 @@ impl ExporterBuilder {
     /// # Errors
     ///
     /// The address is none, or the system does not let the process listen there, as the port is taken: the text names
-    /// the address and the remedy. A limit is zero. The system refuses a thread.
+    /// the address and the remedy. A limit is zero, a network is none, or a Unix socket is to have networks or permissions
+    /// that nobody could connect with. The system refuses a thread.
     pub fn start(mut self, registry: &Registry) -> Result<Exporter, Error> {
         let limits = &mut self.limits;
         for (name, count) in [("connections_max", limits.connections), ("scrapes_max", limits.scrapes)] {
@@ -172,8 +214,31 @@ impl ExporterBuilder {
             }
             *limit = FOREVER.min(*limit);
         }
-        Exporter::start(registry, &self.listen, self.limits, self.view)
+        let address = address::parse(&self.listen)?;
+        let networks = Networks::read(&self.allow)?;
+        if matches!(address, Address::Unix(_)) {
+            check_unix(&networks, self.socket_mode)?;
+        }
+        let Self { socket_mode, limits, view, .. } = self;
+        Exporter::start(registry, Setup { address, socket_mode, networks, limits, view })
     }
+}
+
+/// Checks the settings of a Unix socket.
+fn check_unix(networks: &Networks, mode: u32) -> Result<(), Error> {
+    if !networks.is_empty() {
+        let text = "exporter: allow is for clients with an IP address, and those of a Unix socket have none: leave it out, \
+                    and set socket_mode";
+        return Err(Error::new(ErrorKind::Setting, text));
+    }
+    if mode & !0o777 == 0 && mode & 0o200 != 0 {
+        return Ok(());
+    }
+    let text = format!(
+        "exporter: socket_mode is 0o{mode:o}: give permissions in octal that let the owner write, as connecting takes that: \
+         0o600 for the owner only, 0o660 for its group too, 0o666 for everybody"
+    );
+    Err(Error::new(ErrorKind::Setting, text))
 }
 
 fn zero(name: &str, instead: &str) -> Error {

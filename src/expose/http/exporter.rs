@@ -1,17 +1,19 @@
 //! The exporter's thread: it owns the runtime, and with it every connection.
 
 use super::accept::Server;
-use super::address;
-use super::builder::{ExporterBuilder, Limits};
+use super::address::{self, Listening};
+use super::builder::{ExporterBuilder, Setup};
 use super::negotiate::Body;
 use super::own::Own;
-use super::scrape::{Scraper, Viewing};
+use super::scrape::Scraper;
+use super::socket::{Bound, Listener};
 use crate::collect::Collector;
 use crate::error::Error;
 use crate::registry::Registry;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -58,6 +60,9 @@ use tokio::task::LocalSet;
 #[must_use = "an exporter stops when it is dropped"]
 pub struct Exporter {
     address: SocketAddr,
+    /// Removes the file of a Unix socket in the end.
+    #[cfg(unix)]
+    file: Option<super::unix::SocketFile>,
     /// Dropped to stop the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -78,19 +83,25 @@ impl Exporter {
         ExporterBuilder::default()
     }
 
-    /// Where it listens: with the port that the system chose, if port 0 was asked for.
+    /// Where it listens: with the port that the system chose, if port 0 was asked for. `0.0.0.0:0` for a Unix socket,
+    /// whose place [`Exporter::socket_path`] tells.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn start(
-        registry: &Registry,
-        listen: &str,
-        limits: Limits,
-        view: Option<Viewing>,
-    ) -> Result<Self, Error> {
-        let (listener, address) = address::listen(listen)?;
+    /// The file of the Unix socket that it listens on; `None` if it listens on an IP address.
+    #[must_use]
+    pub fn socket_path(&self) -> Option<&Path> {
+        #[cfg(unix)]
+        return self.file.as_ref().map(super::unix::SocketFile::path);
+        #[cfg(not(unix))]
+        None
+    }
+
+    pub(super) fn start(registry: &Registry, setup: Setup) -> Result<Self, Error> {
+        let listening = address::listen(&setup.address, setup.socket_mode)?;
+        let Listening { bound, address, .. } = listening;
         let collector = Arc::new(Collector::start(registry, None)?);
         let (stop, stopped) = oneshot::channel();
         let (sender, ready) = mpsc::sync_channel(1);
@@ -98,11 +109,18 @@ impl Exporter {
         let run = move || {
             // The caller waits for it.
             let ready = |result| drop(sender.send(result));
-            serve(listener, limits, view, scraping, stopped, ready);
+            serve(bound, setup, scraping, stopped, ready);
         };
         let thread = std::thread::Builder::new().name("tach-exporter".to_owned()).spawn(run);
         let thread = thread.map_err(|error| Error::system("cannot start the thread tach-exporter", error))?;
-        let exporter = Self { address, stop: Some(stop), thread: Some(thread), _collector: collector };
+        let exporter = Self {
+            address,
+            #[cfg(unix)]
+            file: listening.file,
+            stop: Some(stop),
+            thread: Some(thread),
+            _collector: collector,
+        };
         let started = ready.recv().unwrap_or_else(|_| Err(io::Error::other("its thread has ended")));
         started.map_err(|error| Error::system(format!("cannot serve on {address}"), error))?;
         Ok(exporter)
@@ -122,9 +140,8 @@ impl Drop for Exporter {
 /// The thread: serves until stopped. The runtime is made and dropped here, as it must not be dropped in asynchronous
 /// code.
 fn serve(
-    listener: TcpListener,
-    limits: Limits,
-    view: Option<Viewing>,
+    bound: Bound,
+    setup: Setup,
     collector: Arc<Collector>,
     stopped: oneshot::Receiver<()>,
     ready: impl FnOnce(io::Result<()>),
@@ -136,14 +153,15 @@ fn serve(
     // Dropped before the runtime, and every connection with it.
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
-        let listener = match tokio::net::TcpListener::from_std(listener) {
+        let listener = match Listener::new(bound) {
             Ok(listener) => listener,
             Err(error) => return ready(Err(error)),
         };
         let own = Rc::new(Own::default());
+        let Setup { networks, limits, view, .. } = setup;
         let scraper = Scraper::new(collector, Body::render, limits.scrapes, limits.scrape);
         let scraper = scraper.viewing(view, Rc::clone(&own));
-        tokio::task::spawn_local(Rc::new(Server::new(limits, scraper, own)).run(listener));
+        tokio::task::spawn_local(Rc::new(Server::new(limits, networks, scraper, own)).run(listener));
         ready(Ok(()));
         // An error is the sender's end, which means the same.
         let _ = stopped.await;

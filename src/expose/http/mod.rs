@@ -3,7 +3,8 @@
 //! What an answer looks like is decided by plain functions: `request` reads a request's head (with `encoding`,
 //! `negotiate` and `query`), `respond` makes the response, `page` and `landing` its content. Around them stand thin
 //! shells: `endpoint` for servers that there are already; and for one of its own `exporter`, which owns the thread and
-//! its runtime, `accept` the listening socket, `connection` one client, `stream` and `watch` its deadlines, `scrape` asks
+//! its runtime, `accept` the listening socket (with `address`,
+//! `networks`, `socket` and `unix`), `connection` one client, `stream` and `watch` its deadlines, `scrape` asks
 //! the collector, and `own` counts what they meet. All of that runs on one thread: nothing there is shared, locked or
 //! ever waited for by a recording.
 
@@ -17,6 +18,7 @@ mod exporter;
 mod landing;
 mod memory;
 mod negotiate;
+mod networks;
 mod own;
 mod page;
 mod places;
@@ -24,7 +26,10 @@ mod query;
 mod request;
 mod respond;
 mod scrape;
+mod socket;
 mod stream;
+#[cfg(unix)]
+mod unix;
 mod watch;
 
 pub use builder::ExporterBuilder;

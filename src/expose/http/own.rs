@@ -28,12 +28,14 @@ pub(super) enum Refused {
     Late,
     /// What its client sent is no HTTP request.
     Malformed,
+    /// Its client's address is in none of the networks that are let in.
+    Network,
     /// The system did not hand it over, for want of file descriptors or memory.
     System,
 }
 
 /// The values of the label `reason`, ascending and as [`Refused`] has them.
-const REASONS: [&str; 5] = ["busy", "displaced", "late", "malformed", "system"];
+const REASONS: [&str; 6] = ["busy", "displaced", "late", "malformed", "network", "system"];
 
 /// What one exporter counts.
 #[derive(Debug, Default)]
@@ -121,7 +123,8 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
             Some("reason"),
             &REASONS,
             "Connections that were not served, or not to their end: all places busy; displaced by a newer one while \
-             idle; late with a request or with reading the answer; malformed requests; refused by the system.",
+             idle; late with a request or with reading the answer; malformed requests; from a network that is not let \
+             in; refused by the system.",
         ),
     ]
 }
