@@ -8,3 +8,5 @@ mod life;
 mod limits;
 mod own;
 mod places;
+#[cfg(feature = "tls")]
+mod secure;

@@ -4,12 +4,12 @@ use crate::client::*;
 use tach::{Exporter, Registry};
 
 /// The value of a sample with labels, `name{…}`.
-fn count(exporter: &Exporter, sample: &str) -> f64 {
+pub(crate) fn count(exporter: &Exporter, sample: &str) -> f64 {
     scrape(exporter).value(sample).unwrap_or_else(|| panic!("no {sample}"))
 }
 
 /// Waits until a count is there: a connection ends a little later than its client sees.
-fn wait_for(exporter: &Exporter, sample: &str, value: f64) {
+pub(crate) fn wait_for(exporter: &Exporter, sample: &str, value: f64) {
     for _ in 0..200 {
         if count(exporter, sample) == value {
             return;
@@ -35,7 +35,7 @@ fn requests_are_counted_by_the_status_of_their_answers() {
     }
     let page = client.request("GET", "/metrics", "");
     for (code, requests) in
-        [("200", 3.0), ("401", 0.0), ("404", 2.0), ("405", 1.0), ("413", 0.0), ("500", 0.0), ("503", 0.0)]
+        [("200", 3.0), ("401", 0.0), ("404", 2.0), ("405", 1.0), ("413", 0.0), ("429", 0.0), ("500", 0.0), ("503", 0.0)]
     {
         assert_eq!(page.value(&format!("tach_exporter_requests_total{{code=\"{code}\"}}")), Some(requests), "{code}");
     }
@@ -72,7 +72,7 @@ fn its_metrics_are_in_every_format_and_can_be_asked_for_by_name() {
 fn connections_that_were_turned_away_are_counted_by_reason() {
     let exporter = builder().header_timeout(millis(100)).connections_max(2).start(&Registry::new()).unwrap();
     let reason = |reason: &str| format!("tach_exporter_refused_total{{reason=\"{reason}\"}}");
-    for of in ["busy", "displaced", "late", "malformed", "system"] {
+    for of in ["busy", "displaced", "handshake", "late", "malformed", "network", "system"] {
         assert_eq!(count(&exporter, &reason(of)), 0.0);
     }
     let mut nonsense = Client::connect(&exporter);
@@ -144,4 +144,44 @@ fn it_recovers_when_the_process_is_out_of_file_descriptors() {
     assert!((2.0..10.0).contains(&tried), "{tried}");
     drop(files);
     assert_eq!(waiting.receive(false).unwrap().value("tokens_total"), Some(5.0));
+}
+
+#[test]
+fn an_exporter_tells_whether_it_is_open_to_all() {
+    let registry = Registry::new();
+    for (builder, open) in [
+        (builder(), false),
+        (builder().listen("0.0.0.0:0"), true),
+        (builder().listen("0.0.0.0:0").allow("127.0.0.0/8"), false),
+    ] {
+        let exporter = builder.start(&registry).unwrap();
+        assert_eq!(exporter.is_open_to_all(), open);
+        let mut client = Client::connect_to(([127, 0, 0, 1], exporter.local_addr().port()).into());
+        assert_eq!(client.request("GET", "/", "").text().contains("Open to all"), open);
+        let page = client.request("GET", "/metrics", "");
+        assert_eq!(page.value("tach_exporter_open_to_all"), Some(f64::from(u8::from(open))));
+    }
+}
+
+#[test]
+fn headers_can_be_added_to_every_answer() {
+    let registry = Registry::new();
+    let exporter = builder().header("X-Frame-Options", "sameorigin").header("x-frame-options", "deny");
+    let exporter = exporter.header("Strict-Transport-Security", "max-age=60").start(&registry).unwrap();
+    let mut client = Client::connect(&exporter);
+    for (method, path) in [("GET", "/metrics"), ("HEAD", "/"), ("GET", "/nothing"), ("PUT", "/")] {
+        let response = client.request(method, path, "");
+        assert_eq!(response.header("x-frame-options"), Some("deny"));
+        assert_eq!(response.header("strict-transport-security"), Some("max-age=60"));
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    }
+    for (name, value, part) in [
+        ("two words", "x", "is no name of a header"),
+        ("x-a", "line\nfeed", "no header may have"),
+        ("Content-Length", "5", "the exporter's own"),
+    ] {
+        let error = builder().header(name, value).start(&registry).unwrap_err();
+        assert_eq!(error.kind(), tach::ErrorKind::Setting);
+        assert!(error.to_string().contains(&format!("{name:?}")) && error.to_string().contains(part), "{error}");
+    }
 }

@@ -1,7 +1,9 @@
 //! The listening socket: a task per connection, within the cap.
 
-use super::builder::Limits;
+use super::builder::{Limits, Setup};
 use super::connection;
+#[cfg(feature = "tls")]
+use super::guard::Guard;
 use super::landing;
 use super::networks::Networks;
 use super::own::{Own, Refused};
@@ -11,7 +13,7 @@ use super::respond::{Content, respond};
 use super::scrape::Scraper;
 use super::socket::{Listener, Socket};
 use super::watch::Watch;
-use hyper::Response;
+use hyper::{HeaderMap, Response};
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
@@ -30,12 +32,25 @@ pub(super) struct Server {
     networks: Networks,
     scraper: Scraper,
     landing: String,
+    headers: HeaderMap,
+    #[cfg(feature = "tls")]
+    guard: Guard,
     own: Rc<Own>,
 }
 
 impl Server {
-    pub(super) fn new(limits: Limits, networks: Networks, scraper: Scraper, own: Rc<Own>) -> Self {
-        Self { limits: Rc::new(limits), networks, scraper, landing: landing::page(), own }
+    /// `own`: also what `scraper` adds to its pages.
+    pub(super) fn new(setup: Setup, scraper: Scraper, own: Rc<Own>) -> Self {
+        Self {
+            #[cfg(feature = "tls")]
+            guard: Guard::new(setup.guard, setup.limits.scrape, Rc::clone(&own)),
+            landing: landing::page(setup.open_to_all),
+            limits: Rc::new(setup.limits),
+            networks: setup.networks,
+            headers: setup.headers,
+            scraper,
+            own,
+        }
     }
 
     /// Accepts connections for ever.
@@ -73,8 +88,7 @@ impl Server {
             let watch = Rc::clone(&watch);
             async move {
                 let _place = place;
-                let answer = |ask| server.answer(ask);
-                if let Some(reason) = connection::serve(socket, watch, answer).await {
+                if let Some(reason) = connection::serve(&watch, server.exchange(socket, &watch)).await {
                     server.own.refused(reason);
                 }
             }
@@ -82,12 +96,34 @@ impl Server {
         places.take(watch, task.abort_handle());
     }
 
-    async fn answer(&self, ask: Ask) -> Response<Content> {
+    /// Serves a connection, and gives the reason if it comes to nothing.
+    async fn exchange(&self, socket: Socket, watch: &Rc<Watch>) -> Option<Refused> {
+        let answer = |ask| self.answer(ask);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.guard.tls() {
+            let Ok(stream) = tls.accept(socket).await else { return Some(Refused::Handshake) };
+            // An error ends the connection, as its client may at any time.
+            let _ = connection::exchange(stream, Rc::clone(watch), answer).await;
+            return None;
+        }
+        let _ = connection::exchange(socket, Rc::clone(watch), answer).await;
+        None
+    }
+
+    #[cfg_attr(not(feature = "tls"), allow(unused_mut, reason = "nobody refuses"))]
+    async fn answer(&self, mut ask: Ask) -> Response<Content> {
+        #[cfg(feature = "tls")]
+        if let Some(status) = self.guard.refusal(&ask).await {
+            ask.route = Route::Refused(status);
+        }
         let scraped = match &ask.route {
             Route::Metrics(wanted) => Some(self.scraper.scrape(wanted).await),
             _ => None,
         };
-        let response = respond(&ask, &self.landing, scraped);
+        let mut response = respond(&ask, &self.landing, scraped);
+        response.headers_mut().extend(self.headers.clone());
+        #[cfg(feature = "tls")]
+        self.guard.finish(response.status(), response.headers_mut());
         self.own.answered(response.status());
         response
     }

@@ -21,6 +21,13 @@ pub(super) enum Address {
     Unix(PathBuf),
 }
 
+impl Address {
+    /// Whether other machines can get there.
+    pub(super) fn is_reachable(&self) -> bool {
+        matches!(self, Self::Ip(address) if !address.ip().to_canonical().is_loopback())
+    }
+}
+
 /// A listening socket, and where it is.
 #[derive(Debug)]
 pub(super) struct Listening {
@@ -117,6 +124,18 @@ mod tests {
             ("localhost:9464", "127.0.0.1:9464"),
         ] {
             assert_eq!(parse(text).unwrap(), Address::Ip(address.parse().unwrap()));
+        }
+        for (text, reachable) in [
+            ("127.0.0.1:1", false),
+            ("127.9.9.9:1", false),
+            ("[::1]:1", false),
+            ("[::ffff:127.0.0.1]:1", false),
+            ("unix:/run/tach.sock", false),
+            ("0.0.0.0:1", true),
+            ("[::]:1", true),
+            ("10.0.0.1:1", true),
+        ] {
+            assert_eq!(parse(text).unwrap().is_reachable(), reachable, "{text}");
         }
         assert_eq!(parse("unix:/run/a b.sock").unwrap(), Address::Unix("/run/a b.sock".into()));
         for text in ["unix:", "unix:tach.sock", "unix:@tach"] {

@@ -2,11 +2,15 @@
 
 use super::address::{self, Address};
 use super::exporter::Exporter;
+#[cfg(feature = "tls")]
+use super::guard;
 use super::networks::Networks;
 use super::scrape::Viewing;
 use crate::collect::Snapshot;
 use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
+use hyper::HeaderMap;
+use hyper::header::{self, HeaderName};
 use std::time::Duration;
 
 /// Longer than anybody waits, and short enough to be added to any time.
@@ -52,18 +56,25 @@ pub struct ExporterBuilder {
     listen: String,
     socket_mode: u32,
     allow: Vec<String>,
+    headers: Vec<(String, String)>,
     limits: Limits,
     view: Option<Viewing>,
+    #[cfg(feature = "tls")]
+    pub(super) guard: guard::Wanted,
 }
 
 /// The same, checked.
-#[derive(Debug)]
 pub(super) struct Setup {
     pub(super) address: Address,
     pub(super) socket_mode: u32,
     pub(super) networks: Networks,
+    pub(super) headers: HeaderMap,
     pub(super) limits: Limits,
     pub(super) view: Option<Viewing>,
+    #[cfg(feature = "tls")]
+    pub(super) guard: guard::Plan,
+    /// Whoever reaches the address can read the metrics.
+    pub(super) open_to_all: bool,
 }
 
 impl Default for ExporterBuilder {
@@ -72,8 +83,11 @@ impl Default for ExporterBuilder {
             listen: address::DEFAULT.to_owned(),
             socket_mode: 0o660,
             allow: Vec::new(),
+            headers: Vec::new(),
             limits: Limits::default(),
             view: None,
+            #[cfg(feature = "tls")]
+            guard: guard::Wanted::default(),
         }
     }
 }
@@ -85,8 +99,8 @@ impl ExporterBuilder {
     /// Port 0 takes any free port, which [`Exporter::local_addr`] tells. `0.0.0.0` and `[::]` open the metrics to
     /// whoever reaches the machine.
     ///
-    /// The file of a Unix socket is removed when the exporter is dropped. One that is left of a process which was killed
-    /// is replaced; one that somebody listens on, or that is no socket, is an error.
+    /// The file of a Unix socket is removed when the exporter is dropped. One that is left of a process which was
+    /// killed is replaced; one that somebody listens on, or that is no socket, is an error.
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen = address.into();
@@ -109,6 +123,14 @@ impl ExporterBuilder {
     #[must_use]
     pub fn allow(mut self, network: impl Into<String>) -> Self {
         self.allow.push(network.into());
+        self
+    }
+
+    /// A header that every response has besides its own, as `Strict-Transport-Security`; called again, one more, and of
+    /// one name the last counts. None unless told.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -194,8 +216,8 @@ impl ExporterBuilder {
     /// # Errors
     ///
     /// The address is none, or the system does not let the process listen there, as the port is taken: the text names
-    /// the address and the remedy. A limit is zero, a network is none, or a Unix socket is to have networks or permissions
-    /// that nobody could connect with. The system refuses a thread.
+    /// the address and the remedy. A limit is zero, a network or header is none, or a Unix socket is to have networks
+    /// or permissions that nobody could connect with. The system refuses a thread.
     pub fn start(mut self, registry: &Registry) -> Result<Exporter, Error> {
         let limits = &mut self.limits;
         for (name, count) in [("connections_max", limits.connections), ("scrapes_max", limits.scrapes)] {
@@ -219,9 +241,55 @@ impl ExporterBuilder {
         if matches!(address, Address::Unix(_)) {
             check_unix(&networks, self.socket_mode)?;
         }
-        let Self { socket_mode, limits, view, .. } = self;
-        Exporter::start(registry, Setup { address, socket_mode, networks, limits, view })
+        #[cfg(feature = "tls")]
+        let guard = guard::Plan::new(self.guard)?;
+        #[cfg(feature = "tls")]
+        let asks = guard.asks();
+        #[cfg(not(feature = "tls"))]
+        let asks = false;
+        let setup = Setup {
+            open_to_all: address.is_reachable() && networks.is_empty() && !asks,
+            address,
+            socket_mode: self.socket_mode,
+            networks,
+            headers: headers(&self.headers)?,
+            limits: self.limits,
+            view: self.view,
+            #[cfg(feature = "tls")]
+            guard,
+        };
+        Exporter::start(registry, setup)
     }
+}
+
+/// Those that the exporter sets itself, or that say how a message is sent.
+const OWN_HEADERS: [HeaderName; 11] = [
+    header::ALLOW,
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::DATE,
+    header::RETRY_AFTER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::VARY,
+    header::WWW_AUTHENTICATE,
+];
+
+fn headers(texts: &[(String, String)]) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in texts {
+        let wrong = |what: &str| Error::new(ErrorKind::Setting, format!("exporter: header {name:?} {what}"));
+        let header: HeaderName =
+            name.parse().map_err(|_| wrong("is no name of a header: use letters, digits and '-'"))?;
+        if OWN_HEADERS.contains(&header) {
+            return Err(wrong("is the exporter's own to set: leave it out"));
+        }
+        let value = value.parse().map_err(|_| wrong("has a value with characters that no header may have"))?;
+        headers.insert(header, value);
+    }
+    Ok(headers)
 }
 
 /// Checks the settings of a Unix socket.

@@ -32,7 +32,9 @@ use tokio::task::LocalSet;
 /// all of them. Behind the registry's metrics come those of the exporter, `tach_exporter_*`: how it answered, and whom
 /// it turned away.
 ///
-/// Listens on the loopback interface unless told otherwise: there is neither encryption nor a password.
+/// Listens on the loopback interface unless told otherwise: there is neither encryption nor a password, unless the
+/// feature `tls` is on and the settings ask for them. `docs/EXPORTER.md` lists all settings, and what to think of before
+/// a network can reach them.
 ///
 /// Costs two threads, `tach-exporter` (with a tokio runtime of its own, apart from any that the process has) and
 /// `tach-collector`, and keeps the last page of each format in memory, whose buffer serves the next one. A thousand
@@ -60,6 +62,7 @@ use tokio::task::LocalSet;
 #[must_use = "an exporter stops when it is dropped"]
 pub struct Exporter {
     address: SocketAddr,
+    open_to_all: bool,
     /// Removes the file of a Unix socket in the end.
     #[cfg(unix)]
     file: Option<super::unix::SocketFile>,
@@ -99,9 +102,21 @@ impl Exporter {
         None
     }
 
+    /// Whether everybody who reaches its address can read the metrics: it is not a loopback address or a Unix socket,
+    /// no network is named by [`allow`](ExporterBuilder::allow), and there is neither a password nor a token nor a
+    /// certificate to show.
+    ///
+    /// A program that was not told to do that had better say so when it starts. The landing page says it, and the
+    /// metric `tach_exporter_open_to_all`.
+    #[must_use]
+    pub fn is_open_to_all(&self) -> bool {
+        self.open_to_all
+    }
+
     pub(super) fn start(registry: &Registry, setup: Setup) -> Result<Self, Error> {
         let listening = address::listen(&setup.address, setup.socket_mode)?;
         let Listening { bound, address, .. } = listening;
+        let open_to_all = setup.open_to_all;
         let collector = Arc::new(Collector::start(registry, None)?);
         let (stop, stopped) = oneshot::channel();
         let (sender, ready) = mpsc::sync_channel(1);
@@ -115,6 +130,7 @@ impl Exporter {
         let thread = thread.map_err(|error| Error::system("cannot start the thread tach-exporter", error))?;
         let exporter = Self {
             address,
+            open_to_all,
             #[cfg(unix)]
             file: listening.file,
             stop: Some(stop),
@@ -146,7 +162,8 @@ fn serve(
     stopped: oneshot::Receiver<()>,
     ready: impl FnOnce(io::Result<()>),
 ) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_current_thread().thread_name("tach-password").enable_all().build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return ready(Err(error)),
     };
@@ -157,11 +174,10 @@ fn serve(
             Ok(listener) => listener,
             Err(error) => return ready(Err(error)),
         };
-        let own = Rc::new(Own::default());
-        let Setup { networks, limits, view, .. } = setup;
-        let scraper = Scraper::new(collector, Body::render, limits.scrapes, limits.scrape);
-        let scraper = scraper.viewing(view, Rc::clone(&own));
-        tokio::task::spawn_local(Rc::new(Server::new(limits, networks, scraper, own)).run(listener));
+        let own = Rc::new(Own::new(setup.open_to_all));
+        let scraper = Scraper::new(collector, Body::render, setup.limits.scrapes, setup.limits.scrape);
+        let scraper = scraper.viewing(setup.view.clone(), Rc::clone(&own));
+        tokio::task::spawn_local(Rc::new(Server::new(setup, scraper, own)).run(listener));
         ready(Ok(()));
         // An error is the sender's end, which means the same.
         let _ = stopped.await;

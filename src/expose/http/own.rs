@@ -7,12 +7,13 @@ use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 /// Every status that a request is answered with, ascending.
-const CODES: [StatusCode; 7] = [
+const CODES: [StatusCode; 8] = [
     StatusCode::OK,
     StatusCode::UNAUTHORIZED,
     StatusCode::NOT_FOUND,
     StatusCode::METHOD_NOT_ALLOWED,
     StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::TOO_MANY_REQUESTS,
     StatusCode::INTERNAL_SERVER_ERROR,
     StatusCode::SERVICE_UNAVAILABLE,
 ];
@@ -24,6 +25,9 @@ pub(super) enum Refused {
     Busy,
     /// It was waiting for its client when another connection needed the place.
     Displaced,
+    /// Its client did not get through the handshake of TLS.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "there are no handshakes"))]
+    Handshake,
     /// Its client took too long to send a request, or to read the answer.
     Late,
     /// What its client sent is no HTTP request.
@@ -35,7 +39,7 @@ pub(super) enum Refused {
 }
 
 /// The values of the label `reason`, ascending and as [`Refused`] has them.
-const REASONS: [&str; 6] = ["busy", "displaced", "late", "malformed", "network", "system"];
+const REASONS: [&str; 7] = ["busy", "displaced", "handshake", "late", "malformed", "network", "system"];
 
 /// What one exporter counts.
 #[derive(Debug, Default)]
@@ -43,11 +47,18 @@ pub(super) struct Own {
     answered: [Cell<u64>; CODES.len()],
     refused: [Cell<u64>; REASONS.len()],
     connections: Cell<usize>,
+    reload_errors: Cell<u64>,
+    open_to_all: bool,
     /// Made for the first page, as the registry's constant labels are in its snapshots.
     families: OnceCell<Vec<FamilySnapshot>>,
 }
 
 impl Own {
+    /// For an exporter that anybody who reaches it can ask, or not.
+    pub(super) fn new(open_to_all: bool) -> Self {
+        Self { open_to_all, ..Self::default() }
+    }
+
     /// Counts a request by the status of its answer.
     pub(super) fn answered(&self, status: StatusCode) {
         if let Some(index) = CODES.iter().position(|code| *code == status) {
@@ -65,6 +76,12 @@ impl Own {
         self.connections.set(open);
     }
 
+    /// Counts a change of files that could not be taken over.
+    #[cfg(feature = "tls")]
+    pub(super) fn reload_failed(&self) {
+        increment(&self.reload_errors);
+    }
+
     /// `snapshot` with these metrics added.
     pub(super) fn added_to(&self, snapshot: &Snapshot) -> Snapshot {
         let mut families = self.families.get_or_init(|| describe(snapshot)).clone();
@@ -72,6 +89,8 @@ impl Own {
             Values::Counter(self.answered.iter().map(Cell::get).collect()),
             Values::Gauge([self.connections.get() as f64].into_iter().collect()),
             Values::Counter(self.refused.iter().map(Cell::get).collect()),
+            Values::Counter([self.reload_errors.get()].into_iter().collect()),
+            Values::Gauge([f64::from(u8::from(self.open_to_all))].into_iter().collect()),
         ];
         for (family, values) in families.iter_mut().zip(values) {
             family.values = values;
@@ -123,8 +142,23 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
             Some("reason"),
             &REASONS,
             "Connections that were not served, or not to their end: all places busy; displaced by a newer one while \
-             idle; late with a request or with reading the answer; malformed requests; from a network that is not let \
-             in; refused by the system.",
+             idle; without a handshake of TLS; late with a request or with reading the answer; malformed requests; from \
+             a network that is not let in; refused by the system.",
+        ),
+        family(
+            Kind::Counter,
+            "tach_exporter_reload_errors",
+            None,
+            &[""],
+            "Changes of the web configuration, or of files that it names, that could not be taken over.",
+        ),
+        family(
+            Kind::Gauge,
+            "tach_exporter_open_to_all",
+            None,
+            &[""],
+            "1 if whoever reaches the exporter's address can read the metrics, 0 if that is the machine itself, or \
+             takes a password, token, certificate or network.",
         ),
     ]
 }

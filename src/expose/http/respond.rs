@@ -105,13 +105,17 @@ fn plain(status: StatusCode) -> Response<Content> {
         StatusCode::NOT_FOUND => "There is nothing here: the metrics are at /metrics.\n",
         StatusCode::METHOD_NOT_ALLOWED => "Only GET and HEAD are served.\n",
         StatusCode::PAYLOAD_TOO_LARGE => "Requests with a body are not served.\n",
+        StatusCode::UNAUTHORIZED => "A password or token is needed.\n",
+        StatusCode::TOO_MANY_REQUESTS => "Too many requests, try again later.\n",
         StatusCode::SERVICE_UNAVAILABLE => "Too busy to collect in time, try again later.\n",
         _ => "The metrics could not be rendered.\n",
     };
     let mut response = response(status, PLAIN, Content::Text(text.to_owned()));
     match status {
         StatusCode::METHOD_NOT_ALLOWED => set(response.headers_mut(), ALLOW, "GET, HEAD"),
-        StatusCode::SERVICE_UNAVAILABLE => set(response.headers_mut(), RETRY_AFTER, "1"),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            set(response.headers_mut(), RETRY_AFTER, "1")
+        }
         _ => {}
     }
     response
@@ -137,7 +141,7 @@ mod tests {
     use std::rc::Rc;
 
     fn ask(route: Route, head: bool) -> Ask {
-        Ask { route, head, close: false }
+        Ask { route, head, close: false, authorization: None }
     }
 
     fn wanted(gzip: bool) -> Route {
