@@ -79,7 +79,7 @@ pub use describe::{DomainIf, Known};
 #[doc(hidden)]
 pub use expose::http;
 #[cfg(all(feature = "http", not(tach_loom)))]
-pub use expose::http::{Exporter, ExporterBuilder};
+pub use expose::http::{Endpoint, Exporter, ExporterBuilder};
 #[cfg(all(feature = "derive", not(tach_loom)))]
 pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]

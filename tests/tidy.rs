@@ -24,8 +24,10 @@ const MAY_USE: [(&str, &[&str]); 9] = [
 ];
 
 /// What points the other way: starting an exporter takes the registry, to start its collector.
-const START: ([&str; 2], &str) =
-    (["expose/http/exporter.rs", "expose/http/builder.rs"], "use crate::registry::Registry;");
+const START: ([&str; 3], &str) = (
+    ["expose/http/exporter.rs", "expose/http/endpoint.rs", "expose/http/builder.rs"],
+    "use crate::registry::Registry;",
+);
 
 /// Files that may name an atomic ordering besides those of `record/`: lone totals and hints.
 const ORDERINGS: [&str; 5] =

@@ -148,7 +148,7 @@ fn connections_that_do_nothing_do_not_keep_others_out() {
 }
 
 /// A registry whose collection waits until it is let go.
-fn blocked() -> (Registry, mpsc::Sender<()>) {
+pub(crate) fn blocked() -> (Registry, mpsc::Sender<()>) {
     let registry = Registry::new();
     let (go, gate) = mpsc::channel::<()>();
     let gate = Mutex::new(gate);

@@ -3,5 +3,10 @@
 
 mod answers;
 mod client;
+mod endpoint;
 mod life;
 mod limits;
+mod own;
+mod places;
+#[cfg(feature = "tls")]
+mod secure;

@@ -1,18 +1,22 @@
 //! The listening socket: a task per connection, within the cap.
 
-use super::builder::Limits;
+use super::builder::{Limits, Setup};
 use super::connection;
+#[cfg(feature = "tls")]
+use super::guard::Guard;
 use super::landing;
+use super::networks::Networks;
+use super::own::{Own, Refused};
 use super::places::Places;
 use super::request::{Ask, Route};
 use super::respond::{Content, respond};
 use super::scrape::Scraper;
+use super::socket::{Listener, Socket};
 use super::watch::Watch;
-use hyper::Response;
-use std::io::{self, ErrorKind, Read, Write};
+use hyper::{HeaderMap, Response};
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 
 /// The first and the longest pause after the system refused a connection.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -25,28 +29,46 @@ const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/p
 /// What all connections share.
 pub(super) struct Server {
     limits: Rc<Limits>,
+    networks: Networks,
     scraper: Scraper,
     landing: String,
+    headers: HeaderMap,
+    #[cfg(feature = "tls")]
+    guard: Guard,
+    own: Rc<Own>,
 }
 
 impl Server {
-    pub(super) fn new(limits: Limits, scraper: Scraper) -> Self {
-        Self { limits: Rc::new(limits), scraper, landing: landing::page() }
+    /// `own`: also what `scraper` adds to its pages.
+    pub(super) fn new(setup: Setup, scraper: Scraper, own: Rc<Own>) -> Self {
+        Self {
+            #[cfg(feature = "tls")]
+            guard: Guard::new(setup.guard, setup.limits.scrape, Rc::clone(&own)),
+            landing: landing::page(setup.open_to_all),
+            limits: Rc::new(setup.limits),
+            networks: setup.networks,
+            headers: setup.headers,
+            scraper,
+            own,
+        }
     }
 
     /// Accepts connections for ever.
-    pub(super) async fn run(self: Rc<Self>, listener: TcpListener) {
-        let places = Rc::new(Places::new(self.limits.connections));
+    pub(super) async fn run(self: Rc<Self>, listener: Listener) {
+        let places = Rc::new(Places::new(self.limits.connections, Rc::clone(&self.own)));
         let mut pause = PAUSE.0;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) if places.claim().await => self.spawn(&places, stream),
-                Ok((stream, _)) => refuse(stream),
+                Ok((_, client)) if !self.networks.admit(client) => self.own.refused(Refused::Network),
+                Ok((socket, _)) if places.claim().await => self.spawn(&places, socket),
+                // A client that is gone needs no answer.
+                Ok((socket, _)) => drop(socket.part(NO_PLACE)),
                 // The client is gone already.
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
                 // Out of file descriptors or memory: the connection stays in the backlog, and trying at once would
                 // spin.
                 Err(_) => {
+                    self.own.refused(Refused::System);
                     tokio::time::sleep(pause).await;
                     pause = PAUSE.1.min(pause * 2);
                     continue;
@@ -58,9 +80,7 @@ impl Server {
         }
     }
 
-    fn spawn(self: &Rc<Self>, places: &Rc<Places>, stream: TcpStream) {
-        // A response is written in one go; waiting for more to send would only delay its end.
-        let _ = stream.set_nodelay(true);
+    fn spawn(self: &Rc<Self>, places: &Rc<Places>, socket: Socket) {
         let watch = Rc::new(Watch::new(&self.limits, &places.freed));
         let place = places.place(&watch);
         let server = Rc::clone(self);
@@ -68,33 +88,45 @@ impl Server {
             let watch = Rc::clone(&watch);
             async move {
                 let _place = place;
-                let answer = |ask| server.answer(ask);
-                connection::serve(stream, watch, answer).await;
+                if let Some(reason) = connection::serve(&watch, server.exchange(socket, &watch)).await {
+                    server.own.refused(reason);
+                }
             }
         });
         places.take(watch, task.abort_handle());
     }
 
-    async fn answer(&self, ask: Ask) -> Response<Content> {
+    /// Serves a connection, and gives the reason if it comes to nothing.
+    async fn exchange(&self, socket: Socket, watch: &Rc<Watch>) -> Option<Refused> {
+        let answer = |ask| self.answer(ask);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.guard.tls() {
+            let Ok(stream) = tls.accept(socket).await else { return Some(Refused::Handshake) };
+            // An error ends the connection, as its client may at any time.
+            let _ = connection::exchange(stream, Rc::clone(watch), answer).await;
+            return None;
+        }
+        let _ = connection::exchange(socket, Rc::clone(watch), answer).await;
+        None
+    }
+
+    #[cfg_attr(not(feature = "tls"), allow(unused_mut, reason = "nobody refuses"))]
+    async fn answer(&self, mut ask: Ask) -> Response<Content> {
+        #[cfg(feature = "tls")]
+        if let Some(status) = self.guard.refusal(&ask).await {
+            ask.route = Route::Refused(status);
+        }
         let scraped = match &ask.route {
             Route::Metrics(wanted) => Some(self.scraper.scrape(wanted).await),
             _ => None,
         };
-        respond(&ask, &self.landing, scraped)
+        let mut response = respond(&ask, &self.landing, scraped);
+        response.headers_mut().extend(self.headers.clone());
+        #[cfg(feature = "tls")]
+        self.guard.finish(response.status(), response.headers_mut());
+        self.own.answered(response.status());
+        response
     }
-}
-
-/// Says that there is no place, as far as that can be said without waiting.
-fn refuse(stream: TcpStream) {
-    let refuse = || -> io::Result<()> {
-        let mut stream = stream.into_std()?;
-        // Unread bytes would make the system reset the connection, and the client might never see the answer.
-        let _ = stream.read(&mut [0; 4096]);
-        stream.write_all(NO_PLACE.as_bytes())?;
-        stream.shutdown(std::net::Shutdown::Write)
-    };
-    // A client that is gone needs no answer.
-    let _ = refuse();
 }
 
 #[cfg(test)]

@@ -1,11 +1,16 @@
 //! The settings of an exporter.
 
-use super::address;
+use super::address::{self, Address};
 use super::exporter::Exporter;
+#[cfg(feature = "tls")]
+use super::guard;
+use super::networks::Networks;
 use super::scrape::Viewing;
 use crate::collect::Snapshot;
 use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
+use hyper::HeaderMap;
+use hyper::header::{self, HeaderName};
 use std::time::Duration;
 
 /// Longer than anybody waits, and short enough to be added to any time.
@@ -49,25 +54,83 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 pub struct ExporterBuilder {
     listen: String,
+    socket_mode: u32,
+    allow: Vec<String>,
+    headers: Vec<(String, String)>,
     limits: Limits,
     view: Option<Viewing>,
+    #[cfg(feature = "tls")]
+    pub(super) guard: guard::Wanted,
+}
+
+/// The same, checked.
+pub(super) struct Setup {
+    pub(super) address: Address,
+    pub(super) socket_mode: u32,
+    pub(super) networks: Networks,
+    pub(super) headers: HeaderMap,
+    pub(super) limits: Limits,
+    pub(super) view: Option<Viewing>,
+    #[cfg(feature = "tls")]
+    pub(super) guard: guard::Plan,
+    /// Whoever reaches the address can read the metrics.
+    pub(super) open_to_all: bool,
 }
 
 impl Default for ExporterBuilder {
     fn default() -> Self {
-        Self { listen: address::DEFAULT.to_owned(), limits: Limits::default(), view: None }
+        Self {
+            listen: address::DEFAULT.to_owned(),
+            socket_mode: 0o660,
+            allow: Vec::new(),
+            headers: Vec::new(),
+            limits: Limits::default(),
+            view: None,
+            #[cfg(feature = "tls")]
+            guard: guard::Wanted::default(),
+        }
     }
 }
 
 impl ExporterBuilder {
     /// Where to listen: an IP address and a port, as `127.0.0.1:9464`, `[::1]:9464` or `localhost:9464`.
-    /// `127.0.0.1:9464` unless told.
+    /// `127.0.0.1:9464` unless told. Or `unix:` and an absolute path, as `unix:/run/tach.sock`.
     ///
     /// Port 0 takes any free port, which [`Exporter::local_addr`] tells. `0.0.0.0` and `[::]` open the metrics to
     /// whoever reaches the machine.
+    ///
+    /// The file of a Unix socket is removed when the exporter is dropped. One that is left of a process which was
+    /// killed is replaced; one that somebody listens on, or that is no socket, is an error.
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen = address.into();
+        self
+    }
+
+    /// Who may connect to a Unix socket, as the permissions of its file; connecting takes the right to write. `0o660`,
+    /// which is the owner and the group, unless told. Of no account for other sockets.
+    #[must_use]
+    pub fn socket_mode(mut self, mode: u32) -> Self {
+        self.socket_mode = mode;
+        self
+    }
+
+    /// A network whose clients may connect, as `10.0.0.0/8` or `fd00::/8`, or an address; called again, one more. Once
+    /// there is one all others are closed when accepted, unheard and unanswered, those of the machine itself
+    /// (`127.0.0.0/8`, `::1`) included. All may connect unless told.
+    ///
+    /// An address proves little: it may be that of a proxy, or one that several share.
+    #[must_use]
+    pub fn allow(mut self, network: impl Into<String>) -> Self {
+        self.allow.push(network.into());
+        self
+    }
+
+    /// A header that every response has besides its own, as `Strict-Transport-Security`; called again, one more, and of
+    /// one name the last counts. None unless told.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -153,7 +216,8 @@ impl ExporterBuilder {
     /// # Errors
     ///
     /// The address is none, or the system does not let the process listen there, as the port is taken: the text names
-    /// the address and the remedy. A limit is zero. The system refuses a thread.
+    /// the address and the remedy. A limit is zero, a network or header is none, or a Unix socket is to have networks
+    /// or permissions that nobody could connect with. The system refuses a thread.
     pub fn start(mut self, registry: &Registry) -> Result<Exporter, Error> {
         let limits = &mut self.limits;
         for (name, count) in [("connections_max", limits.connections), ("scrapes_max", limits.scrapes)] {
@@ -172,8 +236,77 @@ impl ExporterBuilder {
             }
             *limit = FOREVER.min(*limit);
         }
-        Exporter::start(registry, &self.listen, self.limits, self.view)
+        let address = address::parse(&self.listen)?;
+        let networks = Networks::read(&self.allow)?;
+        if matches!(address, Address::Unix(_)) {
+            check_unix(&networks, self.socket_mode)?;
+        }
+        #[cfg(feature = "tls")]
+        let guard = guard::Plan::new(self.guard)?;
+        #[cfg(feature = "tls")]
+        let asks = guard.asks();
+        #[cfg(not(feature = "tls"))]
+        let asks = false;
+        let setup = Setup {
+            open_to_all: address.is_reachable() && networks.is_empty() && !asks,
+            address,
+            socket_mode: self.socket_mode,
+            networks,
+            headers: headers(&self.headers)?,
+            limits: self.limits,
+            view: self.view,
+            #[cfg(feature = "tls")]
+            guard,
+        };
+        Exporter::start(registry, setup)
     }
+}
+
+/// Those that the exporter sets itself, or that say how a message is sent.
+const OWN_HEADERS: [HeaderName; 11] = [
+    header::ALLOW,
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::DATE,
+    header::RETRY_AFTER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::VARY,
+    header::WWW_AUTHENTICATE,
+];
+
+fn headers(texts: &[(String, String)]) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in texts {
+        let wrong = |what: &str| Error::new(ErrorKind::Setting, format!("exporter: header {name:?} {what}"));
+        let header: HeaderName =
+            name.parse().map_err(|_| wrong("is no name of a header: use letters, digits and '-'"))?;
+        if OWN_HEADERS.contains(&header) {
+            return Err(wrong("is the exporter's own to set: leave it out"));
+        }
+        let value = value.parse().map_err(|_| wrong("has a value with characters that no header may have"))?;
+        headers.insert(header, value);
+    }
+    Ok(headers)
+}
+
+/// Checks the settings of a Unix socket.
+fn check_unix(networks: &Networks, mode: u32) -> Result<(), Error> {
+    if !networks.is_empty() {
+        let text = "exporter: allow is for clients with an IP address, and those of a Unix socket have none: leave it out, \
+                    and set socket_mode";
+        return Err(Error::new(ErrorKind::Setting, text));
+    }
+    if mode & !0o777 == 0 && mode & 0o200 != 0 {
+        return Ok(());
+    }
+    let text = format!(
+        "exporter: socket_mode is 0o{mode:o}: give permissions in octal that let the owner write, as connecting takes that: \
+         0o600 for the owner only, 0o660 for its group too, 0o666 for everybody"
+    );
+    Err(Error::new(ErrorKind::Setting, text))
 }
 
 fn zero(name: &str, instead: &str) -> Error {

@@ -1,5 +1,6 @@
 //! One client: hyper's HTTP/1 on its socket, until its watch says that it is over.
 
+use super::own::Refused;
 use super::request::Ask;
 use super::respond::Content;
 use super::stream::Stream;
@@ -24,26 +25,23 @@ pub(super) const HEAD_BYTES_MAX: usize = 16 << 10;
 /// The most headers that a request may have.
 pub(super) const HEADERS_MAX: usize = 64;
 
-/// Serves a connection until its client, an error or a deadline ends it.
-pub(super) async fn serve<I, F>(io: I, watch: Rc<Watch>, answer: impl Fn(Ask) -> F)
-where
-    I: AsyncRead + AsyncWrite + Unpin,
-    F: Future<Output = Response<Content>>,
-{
-    let mut exchange = pin!(exchange(io, Rc::clone(&watch), answer));
+/// Has `exchange` serve a connection until its client, an error or a deadline ends it; gives the reason if that was
+/// before its time.
+pub(super) async fn serve(watch: &Watch, exchange: impl Future<Output = Option<Refused>>) -> Option<Refused> {
+    let mut exchange = pin!(exchange);
     let mut timer = pin!(tokio::time::sleep_until(watch.deadline().into()));
     poll_fn(|cx| {
-        if exchange.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
+        if let Poll::Ready(refused) = exchange.as_mut().poll(cx) {
+            return Poll::Ready(refused.or_else(|| watch.refused(false)));
         }
         // What was just polled may have moved the deadline.
         let deadline = watch.deadline().into();
         if timer.deadline() != deadline {
             timer.as_mut().reset(deadline);
         }
-        timer.as_mut().poll(cx)
+        timer.as_mut().poll(cx).map(|()| watch.refused(true))
     })
-    .await;
+    .await
 }
 
 /// HTTP/1 on `io`: requests are read and answered one after another.

@@ -1,16 +1,19 @@
 //! The exporter's thread: it owns the runtime, and with it every connection.
 
 use super::accept::Server;
-use super::address;
-use super::builder::{ExporterBuilder, Limits};
+use super::address::{self, Listening};
+use super::builder::{ExporterBuilder, Setup};
 use super::negotiate::Body;
-use super::scrape::{Scraper, Viewing};
+use super::own::Own;
+use super::scrape::Scraper;
+use super::socket::{Bound, Listener};
 use crate::collect::Collector;
 use crate::error::Error;
 use crate::registry::Registry;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -21,12 +24,17 @@ use tokio::task::LocalSet;
 ///
 /// `GET /metrics` gives the format that `Accept` prefers: OpenMetrics text, as Prometheus does unless told otherwise,
 /// protobuf, as it does for native histograms, or the Prometheus text format 0.0.4, to all others too. It is gzipped
-/// where that is taken; `?name[]=tokens_total`, also several times, asks for those metrics only. `GET /` gives a page
-/// that leads there; `HEAD` works for both. A scrape shows everything that was recorded before it was sent, on this
-/// thread or any that it synchronised with. It never touches a recording thread, and scrapes that come together share
-/// one collection and one rendering of each format.
+/// where that is taken; `?name[]=tokens_total`, also several times, asks for those metrics only. A scrape shows
+/// everything that was recorded before it was sent, on this thread or any that it synchronised with. It never touches a
+/// recording thread, and scrapes that come together share one collection and one rendering of each format.
 ///
-/// Listens on the loopback interface unless told otherwise: there is neither encryption nor a password.
+/// `GET /` gives a page that leads there, and `GET /-/healthy` a 200 without a collection, for probes; `HEAD` works for
+/// all of them. Behind the registry's metrics come those of the exporter, `tach_exporter_*`: how it answered, and whom
+/// it turned away.
+///
+/// Listens on the loopback interface unless told otherwise: there is neither encryption nor a password, unless the
+/// feature `tls` is on and the settings ask for them. `docs/EXPORTER.md` lists all settings, and what to think of before
+/// a network can reach them.
 ///
 /// Costs two threads, `tach-exporter` (with a tokio runtime of its own, apart from any that the process has) and
 /// `tach-collector`, and keeps the last page of each format in memory, whose buffer serves the next one. A thousand
@@ -54,6 +62,10 @@ use tokio::task::LocalSet;
 #[must_use = "an exporter stops when it is dropped"]
 pub struct Exporter {
     address: SocketAddr,
+    open_to_all: bool,
+    /// Removes the file of a Unix socket in the end.
+    #[cfg(unix)]
+    file: Option<super::unix::SocketFile>,
     /// Dropped to stop the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -74,19 +86,37 @@ impl Exporter {
         ExporterBuilder::default()
     }
 
-    /// Where it listens: with the port that the system chose, if port 0 was asked for.
+    /// Where it listens: with the port that the system chose, if port 0 was asked for. `0.0.0.0:0` for a Unix socket,
+    /// whose place [`Exporter::socket_path`] tells.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn start(
-        registry: &Registry,
-        listen: &str,
-        limits: Limits,
-        view: Option<Viewing>,
-    ) -> Result<Self, Error> {
-        let (listener, address) = address::listen(listen)?;
+    /// The file of the Unix socket that it listens on; `None` if it listens on an IP address.
+    #[must_use]
+    pub fn socket_path(&self) -> Option<&Path> {
+        #[cfg(unix)]
+        return self.file.as_ref().map(super::unix::SocketFile::path);
+        #[cfg(not(unix))]
+        None
+    }
+
+    /// Whether everybody who reaches its address can read the metrics: it is not a loopback address or a Unix socket,
+    /// no network is named by [`allow`](ExporterBuilder::allow), and there is neither a password nor a token nor a
+    /// certificate to show.
+    ///
+    /// A program that was not told to do that had better say so when it starts. The landing page says it, and the
+    /// metric `tach_exporter_open_to_all`.
+    #[must_use]
+    pub fn is_open_to_all(&self) -> bool {
+        self.open_to_all
+    }
+
+    pub(super) fn start(registry: &Registry, setup: Setup) -> Result<Self, Error> {
+        let listening = address::listen(&setup.address, setup.socket_mode)?;
+        let Listening { bound, address, .. } = listening;
+        let open_to_all = setup.open_to_all;
         let collector = Arc::new(Collector::start(registry, None)?);
         let (stop, stopped) = oneshot::channel();
         let (sender, ready) = mpsc::sync_channel(1);
@@ -94,11 +124,19 @@ impl Exporter {
         let run = move || {
             // The caller waits for it.
             let ready = |result| drop(sender.send(result));
-            serve(listener, limits, view, scraping, stopped, ready);
+            serve(bound, setup, scraping, stopped, ready);
         };
         let thread = std::thread::Builder::new().name("tach-exporter".to_owned()).spawn(run);
         let thread = thread.map_err(|error| Error::system("cannot start the thread tach-exporter", error))?;
-        let exporter = Self { address, stop: Some(stop), thread: Some(thread), _collector: collector };
+        let exporter = Self {
+            address,
+            open_to_all,
+            #[cfg(unix)]
+            file: listening.file,
+            stop: Some(stop),
+            thread: Some(thread),
+            _collector: collector,
+        };
         let started = ready.recv().unwrap_or_else(|_| Err(io::Error::other("its thread has ended")));
         started.map_err(|error| Error::system(format!("cannot serve on {address}"), error))?;
         Ok(exporter)
@@ -118,26 +156,28 @@ impl Drop for Exporter {
 /// The thread: serves until stopped. The runtime is made and dropped here, as it must not be dropped in asynchronous
 /// code.
 fn serve(
-    listener: TcpListener,
-    limits: Limits,
-    view: Option<Viewing>,
+    bound: Bound,
+    setup: Setup,
     collector: Arc<Collector>,
     stopped: oneshot::Receiver<()>,
     ready: impl FnOnce(io::Result<()>),
 ) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_current_thread().thread_name("tach-password").enable_all().build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return ready(Err(error)),
     };
     // Dropped before the runtime, and every connection with it.
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
-        let listener = match tokio::net::TcpListener::from_std(listener) {
+        let listener = match Listener::new(bound) {
             Ok(listener) => listener,
             Err(error) => return ready(Err(error)),
         };
-        let scraper = Scraper::new(collector, Body::render, limits.scrapes, limits.scrape).viewing(view);
-        tokio::task::spawn_local(Rc::new(Server::new(limits, scraper)).run(listener));
+        let own = Rc::new(Own::new(setup.open_to_all));
+        let scraper = Scraper::new(collector, Body::render, setup.limits.scrapes, setup.limits.scrape);
+        let scraper = scraper.viewing(setup.view.clone(), Rc::clone(&own));
+        tokio::task::spawn_local(Rc::new(Server::new(setup, scraper, own)).run(listener));
         ready(Ok(()));
         // An error is the sender's end, which means the same.
         let _ = stopped.await;

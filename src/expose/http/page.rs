@@ -53,6 +53,17 @@ impl Page {
         self.gzip.get_or_init(|| self.compress()).as_deref()
     }
 
+    /// What [`gzip`](Self::gzip) gives, to keep.
+    pub(super) fn into_gzip(self) -> Option<Vec<u8>> {
+        self.gzip();
+        self.gzip.into_inner().flatten()
+    }
+
+    /// What [`bytes`](Self::bytes) gives, to keep.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     fn compress(&self) -> Option<Vec<u8>> {
         if self.bytes.len() < GZIP_MIN {
             return None;

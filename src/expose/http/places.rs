@@ -1,5 +1,6 @@
 //! The places for connections, and who leaves when all are taken.
 
+use super::own::{Own, Refused};
 use super::watch::Watch;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Places {
     max: usize,
     open: RefCell<Vec<Open>>,
+    own: Rc<Own>,
     /// Told when a connection ends, or is no longer busy.
     pub(super) freed: Rc<Notify>,
 }
@@ -37,8 +39,8 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(max: usize) -> Self {
-        Self { max, open: RefCell::default(), freed: Rc::new(Notify::new()) }
+    pub(super) fn new(max: usize, own: Rc<Own>) -> Self {
+        Self { max, open: RefCell::default(), own, freed: Rc::new(Notify::new()) }
     }
 
     /// Finds a place for one more connection: a free one, or that of the client which has kept an idle connection, or
@@ -54,12 +56,14 @@ impl Places {
             let until = match self.oldest() {
                 Some((index, since)) if since + GRACE <= now => {
                     self.open.borrow_mut().swap_remove(index).task.abort();
+                    self.own.refused(Refused::Displaced);
                     return true;
                 }
                 Some((_, since)) => give_up.min(since + GRACE),
                 None => give_up,
             };
             if give_up <= now {
+                self.own.refused(Refused::Busy);
                 return false;
             }
             // Looked at again in either case.
@@ -76,7 +80,9 @@ impl Places {
 
     /// Takes the place that was found for a connection; `task` ends it.
     pub(super) fn take(&self, watch: Rc<Watch>, task: AbortHandle) {
-        self.open.borrow_mut().push(Open { watch, task });
+        let mut open = self.open.borrow_mut();
+        open.push(Open { watch, task });
+        self.own.connections(open.len());
     }
 
     /// What gives the place of this connection back.
@@ -88,7 +94,10 @@ impl Places {
 impl Drop for Place {
     fn drop(&mut self) {
         // One that had to leave is no longer there.
-        self.places.open.borrow_mut().retain(|open| !Rc::ptr_eq(&open.watch, &self.watch));
+        let mut open = self.places.open.borrow_mut();
+        open.retain(|open| !Rc::ptr_eq(&open.watch, &self.watch));
+        self.places.own.connections(open.len());
+        drop(open);
         self.places.freed.notify_one();
     }
 }

@@ -3,7 +3,7 @@
 use super::encoding::gzip_accepted;
 use super::negotiate::{Format, negotiate};
 use super::query::names;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderName};
 use hyper::{HeaderMap, Method, StatusCode};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub(super) struct Ask {
     pub(super) head: bool,
     /// The connection ends with the response.
     pub(super) close: bool,
+    /// The value of `Authorization`, if there is one, and no more than one.
+    pub(super) authorization: Option<String>,
 }
 
 /// Which answer is due.
@@ -29,6 +31,7 @@ pub(super) struct Ask {
 pub(super) enum Route {
     Metrics(Wanted),
     Landing,
+    Healthy,
     Refused(StatusCode),
 }
 
@@ -51,9 +54,10 @@ impl Ask {
             _ if body => Route::Refused(StatusCode::PAYLOAD_TOO_LARGE),
             "/metrics" => Route::Metrics(Wanted::read(query, headers)),
             "/" => Route::Landing,
+            "/-/healthy" => Route::Healthy,
             _ => Route::Refused(StatusCode::NOT_FOUND),
         };
-        Self { route, head: method == Method::HEAD, close: body }
+        Self { route, head: method == Method::HEAD, close: body, authorization: authorization(headers) }
     }
 }
 
@@ -68,6 +72,12 @@ impl Wanted {
             timeout: timeout(headers),
         }
     }
+}
+
+fn authorization(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(AUTHORIZATION).into_iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then(|| value.to_owned())
 }
 
 /// How soon the client wants its answer. What is no positive number of seconds is ignored.
@@ -91,13 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn only_get_and_head_of_two_pages_without_a_body_are_served() {
+    fn only_get_and_head_of_three_pages_without_a_body_are_served() {
         let metrics = Route::Metrics(Wanted::default());
         let refused = Route::Refused;
         for (method, path, body, route) in [
             (Method::GET, "/metrics", false, metrics.clone()),
             (Method::HEAD, "/metrics", false, metrics),
             (Method::GET, "/", false, Route::Landing),
+            (Method::GET, "/-/healthy", false, Route::Healthy),
             (Method::GET, "/metrics/", false, refused(StatusCode::NOT_FOUND)),
             (Method::GET, "/%6detrics", false, refused(StatusCode::NOT_FOUND)),
             (Method::GET, "*", false, refused(StatusCode::NOT_FOUND)),
@@ -108,7 +119,7 @@ mod tests {
             (Method::GET, "/metrics", true, refused(StatusCode::PAYLOAD_TOO_LARGE)),
         ] {
             let ask = Ask::read(&method, path, "", &HeaderMap::new(), body);
-            assert_eq!(ask, Ask { route, head: method == Method::HEAD, close: body });
+            assert_eq!(ask, Ask { route, head: method == Method::HEAD, close: body, authorization: None });
         }
     }
 
@@ -125,6 +136,18 @@ mod tests {
         };
         assert!(wanted.format.content_type().starts_with("application/openmetrics-text;"));
         assert_eq!((wanted.names.len(), wanted.gzip, wanted.timeout), (2, true, None));
+    }
+
+    #[test]
+    fn an_authorization_is_one_line_of_text() {
+        let mut headers = HeaderMap::new();
+        for (value, authorization) in [(&b"Basic eA=="[..], Some("Basic eA==")), (b"Bearer x", None)] {
+            headers.append("authorization", HeaderValue::from_bytes(value).unwrap());
+            let ask = Ask::read(&Method::GET, "/", "", &headers, false);
+            assert_eq!(ask.authorization.as_deref(), authorization);
+        }
+        headers.insert("authorization", HeaderValue::from_bytes(b"Basic \xff").unwrap());
+        assert_eq!(Ask::read(&Method::GET, "/", "", &headers, false).authorization, None);
     }
 
     #[test]

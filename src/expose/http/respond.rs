@@ -37,6 +37,18 @@ pub(super) enum Content {
     Gzip(Scraped),
 }
 
+impl Content {
+    /// The bytes of a page that nobody else sends, or of a text.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        let own = |scraped: Scraped| Rc::into_inner(scraped.page).unwrap_or_default();
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Page(scraped) => own(scraped).into_bytes(),
+            Self::Gzip(scraped) => own(scraped).into_gzip().unwrap_or_default(),
+        }
+    }
+}
+
 impl AsRef<[u8]> for Content {
     fn as_ref(&self) -> &[u8] {
         match self {
@@ -54,6 +66,7 @@ pub(super) fn respond(ask: &Ask, landing: &str, scraped: Option<Result<Scraped, 
         (Route::Metrics(_), Some(Err(Refusal::Broken))) => plain(StatusCode::INTERNAL_SERVER_ERROR),
         (Route::Metrics(_), Some(Err(Refusal::Late)) | None) => plain(StatusCode::SERVICE_UNAVAILABLE),
         (Route::Landing, _) => response(StatusCode::OK, HTML, Content::Text(landing.to_owned())),
+        (Route::Healthy, _) => response(StatusCode::OK, PLAIN, Content::Text("Healthy.\n".to_owned())),
         (Route::Refused(status), _) => plain(*status),
     };
     finish(response, ask)
@@ -92,13 +105,17 @@ fn plain(status: StatusCode) -> Response<Content> {
         StatusCode::NOT_FOUND => "There is nothing here: the metrics are at /metrics.\n",
         StatusCode::METHOD_NOT_ALLOWED => "Only GET and HEAD are served.\n",
         StatusCode::PAYLOAD_TOO_LARGE => "Requests with a body are not served.\n",
+        StatusCode::UNAUTHORIZED => "A password or token is needed.\n",
+        StatusCode::TOO_MANY_REQUESTS => "Too many requests, try again later.\n",
         StatusCode::SERVICE_UNAVAILABLE => "Too busy to collect in time, try again later.\n",
         _ => "The metrics could not be rendered.\n",
     };
     let mut response = response(status, PLAIN, Content::Text(text.to_owned()));
     match status {
         StatusCode::METHOD_NOT_ALLOWED => set(response.headers_mut(), ALLOW, "GET, HEAD"),
-        StatusCode::SERVICE_UNAVAILABLE => set(response.headers_mut(), RETRY_AFTER, "1"),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            set(response.headers_mut(), RETRY_AFTER, "1")
+        }
         _ => {}
     }
     response
@@ -124,7 +141,7 @@ mod tests {
     use std::rc::Rc;
 
     fn ask(route: Route, head: bool) -> Ask {
-        Ask { route, head, close: false }
+        Ask { route, head, close: false, authorization: None }
     }
 
     fn wanted(gzip: bool) -> Route {

@@ -1,6 +1,7 @@
 //! From a scrape to a page: a collection that begins after it, rendered once for all the scrapes that it answers.
 
 use super::negotiate::Body;
+use super::own::Own;
 use super::page::Page;
 use super::request::Wanted;
 use super::respond::{Refusal, Scraped};
@@ -25,6 +26,11 @@ impl Viewing {
     pub(super) fn new(view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
         Self(Arc::new(view))
     }
+
+    /// What is exposed of `snapshot`.
+    pub(super) fn show(&self, snapshot: &Snapshot) -> Snapshot {
+        self.0(snapshot)
+    }
 }
 
 impl fmt::Debug for Viewing {
@@ -38,6 +44,8 @@ pub(super) struct Scraper {
     collector: Arc<Collector>,
     /// `None`: all of it.
     view: Option<Viewing>,
+    /// What is added to it.
+    own: Option<Rc<Own>>,
     render: Render,
     /// One for each scrape under way, until its response is sent: so many pages are in memory at most.
     places: Arc<Semaphore>,
@@ -65,12 +73,12 @@ impl fmt::Debug for Scraper {
 impl Scraper {
     pub(super) fn new(collector: Arc<Collector>, render: Render, scrapes: usize, limit: Duration) -> Self {
         let places = Arc::new(Semaphore::new(scrapes.min(Semaphore::MAX_PERMITS)));
-        Self { collector, view: None, render, places, limit, last: RefCell::default() }
+        Self { collector, view: None, own: None, render, places, limit, last: RefCell::default() }
     }
 
-    /// The same with another view.
-    pub(super) fn viewing(self, view: Option<Viewing>) -> Self {
-        Self { view, ..self }
+    /// The same with another view, and with the exporter's own metrics.
+    pub(super) fn viewing(self, view: Option<Viewing>, own: Rc<Own>) -> Self {
+        Self { view, own: Some(own), ..self }
     }
 
     /// Has a page made of what is recorded by now, within the client's patience and the own limit.
@@ -98,9 +106,10 @@ impl Scraper {
             Some(last) if same(&last.snapshot, &snapshot) => last,
             before => {
                 let shown = match &self.view {
-                    Some(view) => catch(|| view.0(&snapshot))?,
+                    Some(view) => catch(|| view.show(&snapshot))?,
                     None => snapshot.clone(),
                 };
+                let shown = self.own.as_ref().map_or(shown.clone(), |own| own.added_to(&shown));
                 let spare = before.map_or_else(Vec::new, |last| last.pages.into_iter().map(|(_, page)| page).collect());
                 Last { snapshot, shown, pages: Vec::new(), spare }
             }
@@ -122,7 +131,7 @@ impl Scraper {
 }
 
 /// Does what may panic: a user's view, or rendering.
-fn catch<T>(make: impl FnOnce() -> T) -> Result<T, Refusal> {
+pub(super) fn catch<T>(make: impl FnOnce() -> T) -> Result<T, Refusal> {
     catch_unwind(AssertUnwindSafe(make)).map_err(|_| Refusal::Broken)
 }
 

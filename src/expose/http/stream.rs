@@ -40,6 +40,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Stream<I> {
 
 impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.watch.writing();
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
@@ -48,6 +49,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.watch.writing();
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 

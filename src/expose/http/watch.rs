@@ -10,6 +10,7 @@
 //! ```
 
 use super::builder::Limits;
+use super::own::Refused;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -42,6 +43,7 @@ pub(super) struct Watch {
     phase: Cell<Phase>,
     since: Cell<Instant>,
     deadline: Cell<Instant>,
+    malformed: Cell<bool>,
 }
 
 impl Watch {
@@ -54,6 +56,7 @@ impl Watch {
             phase: Cell::new(Phase::Head),
             since: Cell::new(now),
             deadline: Cell::new(now + limits.header),
+            malformed: Cell::new(false),
         }
     }
 
@@ -100,6 +103,22 @@ impl Watch {
         self.deadline.get()
     }
 
+    /// Bytes are being written. Those that answer no request are hyper's refusal of what is none.
+    pub(super) fn writing(&self) {
+        if matches!(self.phase.get(), Phase::Head | Phase::Idle) {
+            self.malformed.set(true);
+        }
+    }
+
+    /// Why the connection was not served to its end, if it was not; `late`: its deadline has passed.
+    pub(super) fn refused(&self, late: bool) -> Option<Refused> {
+        if self.malformed.get() {
+            return Some(Refused::Malformed);
+        }
+        let waits = matches!(self.phase.get(), Phase::Idle | Phase::Closing);
+        (late && !waits).then_some(Refused::Late)
+    }
+
     /// Since when nothing but the client has kept the connection; `None` while it is being answered.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         let busy = matches!(self.phase.get(), Phase::Answering | Phase::Answered);
@@ -120,7 +139,7 @@ mod tests {
         let limits = Limits { header: secs(5), idle: secs(70), response: secs(30), ..Limits::default() };
         let watch = Watch::new(&Rc::new(limits), &Rc::new(Notify::new()));
         let left = |watch: &Watch| (watch.deadline() - watch.since.get()).as_secs();
-        assert_eq!(left(&watch), 5);
+        assert!(left(&watch) == 5 && watch.refused(true).is_some());
         let first = watch.deadline();
         // More bytes, or a flush of nothing, move nothing.
         watch.received();
@@ -136,7 +155,7 @@ mod tests {
         assert_eq!((watch.deadline(), watch.waiting_since()), (answer, None));
 
         watch.flushed();
-        assert_eq!(left(&watch), 70);
+        assert!(left(&watch) == 70 && watch.refused(true).is_none());
         assert!(watch.waiting_since().is_some());
         watch.received();
         assert_eq!((left(&watch), watch.phase.get()), (5, Phase::Head));

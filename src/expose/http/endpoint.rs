@@ -1,0 +1,125 @@
+//! The metrics page without a server, for servers that there are already.
+
+use super::negotiate::Body;
+use super::page::Page;
+use super::request::{Ask, Route};
+use super::respond::{Content, Refusal, Scraped, respond};
+use super::scrape::Viewing;
+use super::scrape::catch;
+use crate::collect::{Collector, Snapshot};
+use crate::error::Error;
+use crate::registry::Registry;
+use hyper::{Request, Response};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Answers requests for a registry's metrics, to be mounted in a server that there is already, at any path.
+///
+/// The answers are those of [`Exporter`](crate::Exporter): the format that `Accept` prefers, gzipped where
+/// `Accept-Encoding` lets it, some metrics only where the query says `?name[]=…`, 405 to other methods than GET and HEAD.
+/// There is no socket, so limits, deadlines, encryption and passwords are the server's; and there are no metrics
+/// `tach_exporter_*`.
+///
+/// Costs one thread, `tach-collector`, on which pages are collected, rendered and compressed: a request waits and does
+/// nothing else, in any async runtime or none. Requests at once share a collection, and are rendered one by one.
+/// Clones are cheap and share the thread, which ends with the last of them, after the collection under way.
+///
+/// Requests and responses are those of the crate `http` 1, which are also hyper's, tower's, axum's and tonic's. In axum:
+/// `route("/metrics", get(async move |request: Request| endpoint.respond(&request).await.map(Body::from)))`.
+///
+/// ```
+/// use hyper::Request;
+/// use tach::{Endpoint, Registry};
+///
+/// let registry = Registry::new();
+/// registry.counter("tokens").build()?.add(5);
+/// let endpoint = Endpoint::new(&registry)?;
+///
+/// let request = Request::get("/metrics?name[]=tokens_total").body(())?;
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # let wait = |response| runtime.block_on(response);
+/// let response = wait(endpoint.respond(&request)); // .await
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.headers()["content-type"], tach::text::CONTENT_TYPE);
+/// assert!(response.body().ends_with(b"\ntokens_total 5\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Endpoint {
+    collector: Arc<Collector>,
+    view: Option<Viewing>,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("collector", &self.collector).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses it.
+    pub fn new(registry: &Registry) -> Result<Self, Error> {
+        Ok(Self { collector: Arc::new(Collector::start(registry, None)?), view: None })
+    }
+
+    /// What is exposed of each snapshot; all of it unless told. The last call counts.
+    ///
+    /// As for [`ExporterBuilder::view`](crate::ExporterBuilder::view), but called for each request, on the thread
+    /// `tach-collector`.
+    #[must_use]
+    pub fn view(self, view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
+        Self { view: Some(Viewing::new(view)), ..self }
+    }
+
+    /// Answers a request, of which the method, the query and the headers count, not the path or the body.
+    ///
+    /// The result waits for a collection that begins after this call. It is as slow as the slowest callback of an
+    /// observed metric, so give it a deadline; dropping it is fine. It keeps neither the request nor the endpoint, and
+    /// gives 503 if the last endpoint is dropped meanwhile, 500 if a view panics.
+    pub fn respond<B>(&self, request: &Request<B>) -> impl Future<Output = Response<Vec<u8>>> + Send + use<B> {
+        let query = request.uri().query().unwrap_or_default();
+        let ask = Ask::read(request.method(), "/metrics", query, request.headers(), false);
+        let receiver = match &ask.route {
+            Route::Metrics(_) => Some(self.request(ask.clone())),
+            _ => None,
+        };
+        async move {
+            let made = match receiver {
+                Some(receiver) => receiver.await.ok(),
+                None => None,
+            };
+            made.unwrap_or_else(|| respond(&ask, "", None).map(Content::into_bytes))
+        }
+    }
+
+    /// Has the answer to a scrape made on the collector's thread.
+    fn request(&self, ask: Ask) -> oneshot::Receiver<Response<Vec<u8>>> {
+        let (sender, receiver) = oneshot::channel();
+        let view = self.view.clone();
+        self.collector.request(move |snapshot| {
+            // Nobody waits any more: spares the rendering.
+            if sender.is_closed() {
+                return;
+            }
+            let scraped = page(&ask, view.as_ref(), snapshot);
+            // The receiver may be gone by now.
+            let _ = sender.send(respond(&ask, "", Some(scraped)).map(Content::into_bytes));
+        });
+        receiver
+    }
+}
+
+fn page(ask: &Ask, view: Option<&Viewing>, snapshot: Snapshot) -> Result<Scraped, Refusal> {
+    let Route::Metrics(wanted) = &ask.route else { return Err(Refusal::Broken) };
+    catch(|| {
+        let shown = view.map_or(snapshot.clone(), |view| view.show(&snapshot)).only(&wanted.names);
+        let page = Page::render(None, |buffer| Body::render(wanted.format.body, &shown, buffer));
+        Scraped { page: Rc::new(page), _place: None }
+    })
+}

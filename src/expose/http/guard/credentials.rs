@@ -1,0 +1,207 @@
+//! Who may ask: passwords, which bcrypt checks on a thread of its own, and tokens.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+use ring::rand::SystemRandom;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// So many right passwords are remembered.
+const KNOWN_MAX: usize = 100;
+
+/// A hash that no password is known for, in the place of that of a user who is not there.
+const NOBODY: &str = "$2b$10$wm0EzAyaJxS4OBgiUjNp1eYdZXWBIW0WYWh1Ke3wkTVXyV9AkYJxC";
+
+/// What of the credentials that a request has is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Right,
+    Wrong,
+    /// Too many others were being checked.
+    Late,
+}
+
+/// Checks credentials. What it keeps of passwords and tokens are digests under a key that only this has.
+#[derive(Debug)]
+pub(super) struct Checker {
+    key: hmac::Key,
+    tokens: Vec<hmac::Tag>,
+    /// Passwords that were right, the latest last: bcrypt is slow on purpose, and a scraper comes every few seconds.
+    known: RefCell<VecDeque<hmac::Tag>>,
+    /// One password is checked at a time.
+    turn: Arc<Semaphore>,
+}
+
+impl Checker {
+    /// `None`: the system has no randomness.
+    pub(super) fn new(tokens: &[String]) -> Option<Self> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
+        let tokens = tokens.iter().map(|token| hmac::sign(&key, token.as_bytes())).collect();
+        Some(Self { key, tokens, known: RefCell::default(), turn: Arc::new(Semaphore::new(1)) })
+    }
+
+    /// Whether there are tokens.
+    pub(super) fn has_tokens(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
+    /// Checks the value of `Authorization`. A password waits for its turn for as long as `patience`.
+    pub(super) async fn check(&self, users: &[(String, String)], value: &str, patience: Duration) -> Verdict {
+        let (scheme, credentials) = value.split_once(' ').unwrap_or((value, ""));
+        if scheme.eq_ignore_ascii_case("bearer") {
+            // All are compared, each in constant time.
+            let compare = |token: &hmac::Tag| hmac::verify(&self.key, credentials.as_bytes(), token.as_ref()).is_ok();
+            return verdict(self.tokens.iter().filter(|token| compare(token)).count() > 0);
+        }
+        if !scheme.eq_ignore_ascii_case("basic") || users.is_empty() {
+            return Verdict::Wrong;
+        }
+        let decoded = STANDARD.decode(credentials.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        match decoded.as_deref().and_then(|pair| pair.split_once(':')) {
+            Some((name, password)) => self.password(users, name, password, patience).await,
+            None => Verdict::Wrong,
+        }
+    }
+
+    async fn password(&self, users: &[(String, String)], name: &str, password: &str, patience: Duration) -> Verdict {
+        let hash = users.iter().find(|(user, _)| user == name).map(|(_, hash)| hash.clone());
+        // With the hash, so that a password which is changed is no longer known.
+        let known = hash.as_ref().map(|hash| {
+            let mut context = hmac::Context::with_key(&self.key);
+            for part in [name, "\0", hash, "\0", password] {
+                context.update(part.as_bytes());
+            }
+            context.sign()
+        });
+        let is_known = |known: &hmac::Tag| self.known.borrow().iter().any(|tag| tag.as_ref() == known.as_ref());
+        if known.as_ref().is_some_and(is_known) {
+            return Verdict::Right;
+        }
+        let Ok(Ok(turn)) = timeout(patience, Arc::clone(&self.turn).acquire_owned()).await else {
+            return Verdict::Late;
+        };
+        // As dear for a user who is not there, so that nobody can tell.
+        let (checked, password) = (hash.unwrap_or_else(|| of_nobody(users)), password.to_owned());
+        let check = tokio::task::spawn_blocking(move || {
+            // Kept by the check, which goes on when the client has gone.
+            let _turn = turn;
+            bcrypt::verify(password, &checked).unwrap_or(false)
+        });
+        match (check.await, known) {
+            (Ok(true), Some(known)) => {
+                let mut all = self.known.borrow_mut();
+                if all.len() == KNOWN_MAX {
+                    all.pop_front();
+                }
+                all.push_back(known);
+                Verdict::Right
+            }
+            _ => Verdict::Wrong,
+        }
+    }
+}
+
+fn verdict(right: bool) -> Verdict {
+    if right { Verdict::Right } else { Verdict::Wrong }
+}
+
+/// A hash that takes as long as those of most users: at the cost of the first.
+fn of_nobody(users: &[(String, String)]) -> String {
+    let cost = users.first().and_then(|(_, hash)| hash.get(4..6)).unwrap_or("10");
+    NOBODY.replacen("10", cost, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Checker, Verdict, of_nobody};
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use std::time::Duration;
+
+    fn users() -> Vec<(String, String)> {
+        let hash = |password: &str| bcrypt::hash(password, 4).unwrap();
+        vec![("alice".to_owned(), hash("wonder:land")), ("bob".to_owned(), hash(""))]
+    }
+
+    fn basic(pair: &str) -> String {
+        format!("Basic {}", STANDARD.encode(pair))
+    }
+
+    fn check(checker: &Checker, users: &[(String, String)], value: &str) -> Verdict {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(checker.check(users, value, Duration::from_secs(10)))
+    }
+
+    #[test]
+    fn passwords_are_right_or_wrong_and_the_right_are_remembered() {
+        let (checker, mut users) = (Checker::new(&[]).unwrap(), users());
+        for (pair, verdict, known) in [
+            ("alice:wonder", Verdict::Wrong, 0),
+            ("alice:", Verdict::Wrong, 0),
+            ("mallory:wonder:land", Verdict::Wrong, 0),
+            ("bob:wonder:land", Verdict::Wrong, 0),
+            ("alice:wonder:land", Verdict::Right, 1),
+            ("alice:wonder:land", Verdict::Right, 1),
+            ("bob:", Verdict::Right, 2),
+            ("alice", Verdict::Wrong, 2),
+            ("", Verdict::Wrong, 2),
+        ] {
+            assert_eq!(check(&checker, &users, &basic(pair)), verdict, "{pair}");
+            assert_eq!(checker.known.borrow().len(), known);
+        }
+        for value in ["Basic", "Basic !", "Basic /w==", "Digest x", "", "Bearer ", "Bearer x"] {
+            assert_eq!(check(&checker, &users, value), Verdict::Wrong, "{value}");
+        }
+        assert_eq!(check(&checker, &users, &basic("bob:").replace("Basic", "bAsIc")), Verdict::Right);
+        // Another password for the same user.
+        users[0].1 = bcrypt::hash("other", 4).unwrap();
+        assert_eq!(check(&checker, &users, &basic("alice:wonder:land")), Verdict::Wrong);
+        assert_eq!(check(&checker, &[], &basic("alice:wonder:land")), Verdict::Wrong);
+        for _ in 0..200 {
+            users[0].1 = bcrypt::hash("other", 4).unwrap();
+            assert_eq!(check(&checker, &users, &basic("alice:other")), Verdict::Right);
+        }
+        assert_eq!(checker.known.borrow().len(), super::KNOWN_MAX);
+    }
+
+    #[test]
+    fn a_user_who_is_not_there_costs_as_much() {
+        for (users, cost) in [(users(), 4), (Vec::new(), 10)] {
+            let hash = of_nobody(&users);
+            assert_eq!(hash.parse::<bcrypt::HashParts>().unwrap().get_cost(), cost);
+            // Worked out, and not refused at once.
+            assert!(matches!(bcrypt::verify("", &hash), Ok(false)));
+        }
+    }
+
+    #[test]
+    fn tokens_are_compared_whole() {
+        let checker = Checker::new(&["first-token".to_owned(), "second".to_owned()]).unwrap();
+        for (token, verdict) in [
+            ("first-token", Verdict::Right),
+            ("second", Verdict::Right),
+            ("first-toke", Verdict::Wrong),
+            ("first-token2", Verdict::Wrong),
+            ("", Verdict::Wrong),
+        ] {
+            assert_eq!(check(&checker, &[], &format!("Bearer {token}")), verdict, "{token}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_finds_no_turn_is_late() {
+        let (checker, users) = (Checker::new(&[]).unwrap(), users());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let _turn = checker.turn.clone().acquire_owned().await.unwrap();
+            let value = basic("alice:wonder:land");
+            assert_eq!(checker.check(&users, &value, Duration::from_millis(10)).await, Verdict::Late);
+        });
+        assert_eq!(check(&checker, &users, &basic("alice:wonder:land")), Verdict::Right);
+    }
+}

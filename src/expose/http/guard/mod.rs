@@ -1,0 +1,222 @@
+//! Who is served, and how that is kept secret: TLS, passwords and tokens, headers, a rate. What the web configuration
+//! says of them is read again when its file, or one that it names, has changed.
+
+mod credentials;
+mod files;
+mod settings;
+mod tls;
+mod web_config;
+
+use super::own::Own;
+use super::request::{Ask, Route};
+use crate::error::{Error, ErrorKind};
+use credentials::{Checker, Verdict};
+use files::Files;
+use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{HeaderMap, StatusCode};
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio_rustls::TlsAcceptor;
+use web_config::{Clients, Rate, WebConfig};
+
+/// What the settings ask for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) web_config: Option<PathBuf>,
+    pub(super) tokens: Vec<String>,
+    /// `/-/healthy` takes no password.
+    pub(super) open_health: bool,
+}
+
+/// What a web configuration comes to.
+#[derive(Default)]
+struct Loaded {
+    tls: Option<TlsAcceptor>,
+    /// Only clients with a certificate get through the handshake.
+    certified: bool,
+    users: Vec<(String, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    rate: Option<Rate>,
+}
+
+/// The guard of one exporter, until its thread runs.
+pub(super) struct Plan {
+    wanted: Wanted,
+    loaded: Loaded,
+    files: Files,
+    checker: Checker,
+}
+
+/// The guard of one exporter.
+pub(super) struct Guard {
+    wanted: Wanted,
+    checker: Checker,
+    loaded: RefCell<Rc<Loaded>>,
+    files: RefCell<Files>,
+    /// How many requests the rate has room for, and when that was worked out.
+    bucket: Cell<Option<(f64, Instant)>>,
+    patience: Duration,
+    own: Rc<Own>,
+}
+
+impl Plan {
+    /// Reads the web configuration, if there is one.
+    pub(super) fn new(wanted: Wanted) -> Result<Self, Error> {
+        for token in &wanted.tokens {
+            if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+                let text = "exporter: bearer_token is empty or has characters that no header carries: give letters, digits \
+                            and signs, as openssl rand -hex 32 makes them";
+                return Err(Error::new(ErrorKind::Setting, text));
+            }
+        }
+        let mut files = Files::default();
+        let loaded = match &wanted.web_config {
+            Some(path) => load(path, &mut files).map_err(|text| Error::new(ErrorKind::Setting, text))?,
+            None => Loaded::default(),
+        };
+        let random = || Error::new(ErrorKind::System, "exporter: the system has no randomness to check passwords with");
+        let checker = Checker::new(&wanted.tokens).ok_or_else(random)?;
+        Ok(Self { wanted, loaded, files, checker })
+    }
+
+    /// Whether a client has to show who it is.
+    pub(super) fn asks(&self) -> bool {
+        self.checker.has_tokens() || self.loaded.certified || !self.loaded.users.is_empty()
+    }
+}
+
+impl Guard {
+    /// `patience`: for how long a password may wait to be checked.
+    pub(super) fn new(plan: Plan, patience: Duration, own: Rc<Own>) -> Self {
+        let Plan { wanted, loaded, files, checker } = plan;
+        let (loaded, files) = (RefCell::new(Rc::new(loaded)), RefCell::new(files));
+        Self { wanted, checker, loaded, files, bucket: Cell::new(None), patience, own }
+    }
+
+    /// What answers the handshake of a new connection; `None`: there is to be none.
+    pub(super) fn tls(&self) -> Option<TlsAcceptor> {
+        self.current().tls.clone()
+    }
+
+    /// Why a request gets no other answer, if it does not.
+    pub(super) async fn refusal(&self, ask: &Ask) -> Option<StatusCode> {
+        let loaded = self.current();
+        if loaded.rate.is_some_and(|rate| !self.has_room(rate)) {
+            return Some(StatusCode::TOO_MANY_REQUESTS);
+        }
+        let is_open = ask.route == Route::Healthy && self.wanted.open_health;
+        if is_open || loaded.users.is_empty() && !self.checker.has_tokens() {
+            return None;
+        }
+        let Some(value) = &ask.authorization else { return Some(StatusCode::UNAUTHORIZED) };
+        match self.checker.check(&loaded.users, value, self.patience).await {
+            Verdict::Right => None,
+            Verdict::Wrong => Some(StatusCode::UNAUTHORIZED),
+            Verdict::Late => Some(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+
+    /// Adds the headers that a response has to have.
+    pub(super) fn finish(&self, status: StatusCode, headers: &mut HeaderMap) {
+        let loaded = self.current();
+        if status == StatusCode::UNAUTHORIZED {
+            if !loaded.users.is_empty() {
+                headers
+                    .append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"metrics\", charset=\"UTF-8\""));
+            }
+            if self.checker.has_tokens() {
+                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"metrics\""));
+            }
+        }
+        for (name, value) in &loaded.headers {
+            headers.insert(name, value.clone());
+        }
+    }
+
+    /// What the files say, read again if they have changed. What cannot be read, or takes protection away, changes
+    /// nothing and is counted.
+    fn current(&self) -> Rc<Loaded> {
+        let mut files = self.files.borrow_mut();
+        if let Some(path) = self.wanted.web_config.as_ref().filter(|_| files.have_changed()) {
+            let mut read = Files::default();
+            let loaded = load(path, &mut read);
+            // Tried again when they change again.
+            *files = read;
+            match loaded {
+                Ok(new) if new.protects_as(&self.loaded.borrow()) => *self.loaded.borrow_mut() = Rc::new(new),
+                _ => self.own.reload_failed(),
+            }
+        }
+        Rc::clone(&self.loaded.borrow())
+    }
+
+    /// Takes a request from the bucket, if there is one in it.
+    fn has_room(&self, rate: Rate) -> bool {
+        let now = Instant::now();
+        let full = f64::from(rate.burst);
+        let (left, then) = self.bucket.get().unwrap_or((full, now));
+        let more = (now - then).as_secs_f64() / rate.interval.as_secs_f64();
+        let left = full.min(left + more);
+        let has_room = left >= 1.0;
+        self.bucket.set(Some((if has_room { left - 1.0 } else { left }, now)));
+        has_room
+    }
+}
+
+impl Loaded {
+    /// Whether nothing that `other` has clients show or keeps secret would be left open: a file that is cut short while
+    /// it is written, or one that is emptied, must not do that.
+    fn protects_as(&self, other: &Self) -> bool {
+        (self.tls.is_some() || other.tls.is_none())
+            && (self.certified || !other.certified)
+            && (!self.users.is_empty() || other.users.is_empty())
+    }
+}
+
+/// Reads a text as a web configuration, for fuzzing: what is wrong with it, if anything.
+///
+/// # Errors
+///
+/// It is none.
+#[doc(hidden)]
+pub fn check_web_config(text: &str) -> Result<(), String> {
+    WebConfig::parse(text, Path::new("")).map(drop)
+}
+
+/// Reads a web configuration and the files that it names. The error names the file.
+fn load(path: &Path, files: &mut Files) -> Result<Loaded, String> {
+    let text = files.read(path).map_err(|error| format!("exporter: web_config {error}"))?;
+    let within = |error: String| format!("exporter: web_config {}: {error}", path.display());
+    let config = WebConfig::parse(&text, path.parent().unwrap_or(Path::new(""))).map_err(within)?;
+    let tls = config.tls.as_ref().map(|config| tls::acceptor(config, files)).transpose().map_err(within)?;
+    let certified = config.tls.is_some_and(|config| matches!(config.clients, Clients::Certified(_)));
+    Ok(Loaded { tls, certified, users: config.users, headers: config.headers, rate: config.rate })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Guard, Own, Plan, Rate, Wanted};
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_rate_lets_a_burst_through_and_then_one_at_a_time() {
+        let guard = Guard::new(Plan::new(Wanted::default()).unwrap(), Duration::ZERO, Rc::new(Own::default()));
+        let rate = Rate { interval: Duration::from_millis(200), burst: 3 };
+        let through = (0..10).filter(|_| guard.has_room(rate)).count();
+        assert_eq!(through, 3);
+        std::thread::sleep(Duration::from_millis(210));
+        assert!(guard.has_room(rate));
+    }
+
+    #[test]
+    fn tokens_that_no_header_carries_are_refused_and_not_shown() {
+        for token in ["", "two words", "line\nfeed", "ä"] {
+            let wanted = Wanted { tokens: vec![token.to_owned()], ..Wanted::default() };
+            let error = Plan::new(wanted).map(drop).unwrap_err().to_string();
+            assert!(error.contains("bearer_token") && !error.contains("two words"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Whose connections are taken: those from the networks of a list, where there is one.
+
+use crate::error::{Error, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Networks, each by its first address and the length of its prefix. Empty: every client is let in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Networks(Vec<(IpAddr, u32)>);
+
+impl Networks {
+    /// Reads networks as `10.0.0.0/8`, and single addresses.
+    pub(super) fn read(texts: &[String]) -> Result<Self, Error> {
+        texts.iter().map(|text| read(text)).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a client with this address is let in; clients without any always are.
+    pub(super) fn admit(&self, client: Option<IpAddr>) -> bool {
+        // A client over IPv4 to a socket for both has an address of IPv6 that contains the other.
+        let Some(client) = client.map(|client| client.to_canonical()) else { return true };
+        let is_in = |(first, prefix): &(IpAddr, u32)| start(client, *prefix) == Some(*first);
+        self.is_empty() || self.0.iter().any(is_in)
+    }
+}
+
+/// The first address of the network with this prefix that `address` is in; `None` where the prefix is too long.
+fn start(address: IpAddr, prefix: u32) -> Option<IpAddr> {
+    // A shift by all bits leaves nothing.
+    Some(match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32_u32.checked_sub(prefix)?).unwrap_or(0);
+            IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & mask))
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128_u32.checked_sub(prefix)?).unwrap_or(0);
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
+        }
+    })
+}
+
+fn read(text: &str) -> Result<(IpAddr, u32), Error> {
+    let wrong = |what: &str| {
+        let text =
+            format!("exporter: allow is {text:?}, {what}: write a network as 10.0.0.0/8 or fd00::/8, or one address");
+        Error::new(ErrorKind::Setting, text)
+    };
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let address: IpAddr = address.parse().map_err(|_| wrong("which has no IP address"))?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = match prefix {
+        None => most,
+        Some(prefix) => {
+            let digits = prefix.bytes().all(|byte| byte.is_ascii_digit());
+            let prefix = prefix.parse().ok().filter(|_| digits);
+            prefix.filter(|prefix| *prefix <= most).ok_or_else(|| wrong("which has no length of a prefix"))?
+        }
+    };
+    match start(address, prefix) {
+        Some(first) if first == address => Ok((address, prefix)),
+        // It may be meant otherwise than written.
+        first => {
+            let first = first.unwrap_or(address);
+            Err(wrong(&format!("whose address is within that network and not its first, {first}/{prefix}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Networks;
+
+    fn networks(texts: &[&str]) -> Networks {
+        Networks::read(&texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn clients_of_the_networks_are_let_in_and_no_others() {
+        for (network, inside, outside) in [
+            (
+                "10.0.0.0/8",
+                &["10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3"][..],
+                &["9.255.255.255", "11.0.0.0", "::1"][..],
+            ),
+            ("192.0.2.1", &["192.0.2.1"], &["192.0.2.0", "192.0.2.2"]),
+            ("192.0.2.128/25", &["192.0.2.128", "192.0.2.255"], &["192.0.2.127"]),
+            ("0.0.0.0/0", &["255.255.255.255", "0.0.0.0"], &["::", "fe80::1"]),
+            ("::/0", &["::1", "ffff::"], &["10.0.0.1"]),
+            ("fd00::/8", &["fd00::1", "fdff::"], &["fc00::1", "fe00::"]),
+            ("::1/128", &["::1"], &["::2"]),
+        ] {
+            let networks = networks(&[network]);
+            for (addresses, admitted) in [(inside, true), (outside, false)] {
+                for address in addresses {
+                    assert_eq!(networks.admit(Some(address.parse().unwrap())), admitted, "{address} in {network}");
+                }
+            }
+            // Whoever has no address has come through the file system.
+            assert!(networks.admit(None));
+        }
+        let both = networks(&["10.0.0.0/8", "::1"]);
+        assert!(["10.2.3.4", "::1"].iter().all(|address| both.admit(Some(address.parse().unwrap()))));
+        assert!(networks(&[]).admit(Some("192.0.2.1".parse().unwrap())));
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for (text, why) in [
+            ("", "no IP address"),
+            ("localhost", "no IP address"),
+            ("10.0.0.0/33", "length of a prefix"),
+            ("10.0.0.0/", "length of a prefix"),
+            ("10.0.0.0/+8", "length of a prefix"),
+            ("::/129", "length of a prefix"),
+            ("10.1.0.0/8", "10.0.0.0/8"),
+            ("fd00::1/64", "fd00::/64"),
+        ] {
+            let error = Networks::read(&[text.to_owned()]).unwrap_err().to_string();
+            assert!(error.contains(&format!("{text:?}")) && error.contains(why), "{error}");
+        }
+    }
+}

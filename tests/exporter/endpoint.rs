@@ -1,0 +1,124 @@
+//! The metrics in a server that there is already.
+
+use crate::client::*;
+use hyper::{Request, Response};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use tach::{Endpoint, Registry};
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits without any runtime, as an endpoint needs none.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+fn respond(endpoint: &Endpoint, method: &str, uri: &str, headers: &[(&str, &str)]) -> Response<Vec<u8>> {
+    let request = Request::builder().method(method).uri(uri);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    wait(endpoint.respond(&request.body("ignored").unwrap()))
+}
+
+fn text(response: &Response<Vec<u8>>) -> &str {
+    std::str::from_utf8(response.body()).unwrap()
+}
+
+#[test]
+fn its_answers_are_those_of_the_exporter() {
+    let (registry, exporter) = tokens();
+    let endpoint = Endpoint::new(&registry).unwrap();
+    let mut client = Client::connect(&exporter);
+    for (method, query, headers) in [
+        ("GET", "", &[][..]),
+        ("GET", "", &[("Accept", "application/openmetrics-text"), ("Accept-Encoding", "gzip")]),
+        ("GET", "?name[]=tokens_total", &[("Accept", "text/plain;version=1.0.0")]),
+        ("HEAD", "?name[]=tokens_total", &[]),
+        ("POST", "", &[]),
+    ] {
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let of_exporter = client.request(method, &format!("/metrics{query}"), &lines);
+        let response = respond(&endpoint, method, &format!("/anywhere/else{query}"), headers);
+        assert_eq!(response.status(), of_exporter.status);
+        for name in ["content-type", "content-encoding", "vary", "allow", "x-content-type-options"] {
+            let value = response.headers().get(name).map(|value| value.to_str().unwrap());
+            assert_eq!(value, of_exporter.header(name), "{name}");
+        }
+        if !query.is_empty() {
+            assert_eq!(response.body(), &of_exporter.body);
+        }
+        assert_eq!(response.body().is_empty(), method == "HEAD");
+    }
+    let zipped = respond(&endpoint, "GET", "/", &[("Accept-Encoding", "gzip")]);
+    assert!(String::from_utf8(gunzip(zipped.body())).unwrap().contains("\ntokens_total 5\n"));
+}
+
+#[test]
+fn a_request_shows_what_was_recorded_before_it() {
+    let registry = Registry::new();
+    let counter = registry.counter("fresh").build().unwrap();
+    let endpoint = Endpoint::new(&registry).unwrap();
+    for n in 1..=100 {
+        counter.inc();
+        let response = respond(&endpoint.clone(), "GET", "/metrics?name[]=fresh_total", &[]);
+        assert!(text(&response).ends_with(&format!("\nfresh_total {n}\n")));
+    }
+}
+
+#[test]
+fn a_view_that_panics_costs_only_that_answer() {
+    let registry = Registry::new();
+    let tokens = registry.counter("tokens").build().unwrap();
+    let endpoint = Endpoint::new(&registry).unwrap().view(|snapshot| {
+        assert_ne!(snapshot.counter("tokens", &[]), Some(1), "this test views with a panic");
+        snapshot.since(snapshot)
+    });
+    for (status, line) in [(200, "tokens_total 0\n"), (500, "could not be rendered"), (200, "tokens_total 0\n")] {
+        let response = respond(&endpoint, "GET", "/metrics", &[]);
+        assert!(response.status() == status && text(&response).contains(line), "{response:?}");
+        tokens.inc();
+    }
+}
+
+#[test]
+fn answers_may_be_awaited_anywhere_and_dropped() {
+    fn is_free<T: Send + 'static>(value: T) -> T {
+        value
+    }
+    let (registry, go) = crate::limits::blocked();
+    let views = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&views);
+    let endpoint = Endpoint::new(&registry).unwrap().view(move |snapshot| {
+        *count.lock().unwrap() += 1;
+        snapshot.clone()
+    });
+    let ask = || endpoint.respond(&Request::get("/metrics").body(()).unwrap());
+    let (kept, dropped) = (is_free(ask()), is_free(ask()));
+    let mut pending = pin!(kept);
+    assert!(pending.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(dropped);
+    drop(go);
+    assert_eq!(wait(pending).status(), 200);
+    // Nothing is rendered for whoever has gone.
+    assert_eq!(*views.lock().unwrap(), 1);
+    let late = ask();
+    drop(endpoint);
+    // Answered before the collector ended, or refused.
+    assert!([200, 503].contains(&wait(late).status().as_u16()));
+}

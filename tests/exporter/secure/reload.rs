@@ -1,0 +1,67 @@
+//! Files that change while they are served.
+
+use super::*;
+
+const ERRORS: &str = "tach_exporter_reload_errors_total";
+
+#[test]
+fn certificates_that_change_are_used_for_the_next_handshake() {
+    let (first, second) = (Authority::new(), Authority::new());
+    let files = Files::new("renewed", &first, "");
+    let exporter = files.start();
+    let mut old = connect(&exporter, first.client(BOTH, None)).unwrap();
+    files.certify(&second.issue());
+    assert!(connect(&exporter, first.client(BOTH, None)).is_none());
+    let mut new = connect(&exporter, second.client(BOTH, None)).unwrap();
+    // A connection keeps what it began with.
+    assert_eq!(old.request("GET", "/metrics", "").status, 200);
+    assert_eq!(new.request("GET", "/metrics", "").value(ERRORS), Some(0.0));
+}
+
+#[test]
+fn files_that_are_wrong_change_nothing_until_they_are_right() {
+    let (first, second) = (Authority::new(), Authority::new());
+    let files = Files::new("wrong", &first, "");
+    let exporter = files.start();
+    let mut errors = 0.0;
+    let (certificate, key) = second.issue();
+    for (name, text) in
+        [("server.crt", "nothing"), ("server.crt", &certificate), ("web.yml", "nonsense"), ("web.yml", "")]
+    {
+        files.write(name, text);
+        errors += 1.0;
+        for _ in 0..3 {
+            let mut client = connect(&exporter, first.client(BOTH, None)).unwrap();
+            assert_eq!(client.request("GET", "/metrics", "").value(ERRORS), Some(errors), "{name}: {text}");
+        }
+    }
+    std::fs::remove_file(files.path("web.yml")).unwrap();
+    assert!(connect(&exporter, first.client(BOTH, None)).is_some());
+    files.write("server.key", &key);
+    files.write("web.yml", "tls_server_config: {cert_file: server.crt, key_file: server.key}");
+    let mut client = connect(&exporter, second.client(BOTH, None)).unwrap();
+    assert_eq!(client.request("GET", "/metrics", "").value(ERRORS), Some(errors + 1.0));
+}
+
+#[test]
+fn a_password_that_changes_counts_at_once_and_none_is_no_change() {
+    let users = |password: &str| format!("basic_auth_users:\n  alice: {}\n", bcrypt::hash(password, 4).unwrap());
+    let files = Files::plain("password", &users("first"));
+    let exporter = files.start();
+    // On one connection, which has no leave to go on.
+    let mut client = Client::connect(&exporter);
+    let mut status = |password: &str| {
+        let credentials = credentials::basic("alice", password);
+        client.request("GET", "/metrics", &credentials).status
+    };
+    assert_eq!((status("first"), status("second")), (200, 401));
+    files.write("web.yml", &users("second"));
+    assert_eq!((status("first"), status("second")), (401, 200));
+    for text in ["", "basic_auth_users:\n", "http_server_config: {headers: {X-Frame-Options: deny}}"] {
+        files.write("web.yml", text);
+        assert_eq!((status("first"), status("second"), status("")), (401, 200, 401), "{text}");
+    }
+    let page = Client::connect(&exporter).request("GET", "/metrics", &credentials::basic("alice", "second"));
+    assert_eq!(page.value(ERRORS), Some(3.0));
+    assert_eq!(page.header("x-frame-options"), None);
+}
