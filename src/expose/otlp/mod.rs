@@ -10,12 +10,13 @@
 //! Names are the metrics' own with the namespace before a dot, without the suffixes of the Prometheus formats; units
 //! are UCUM's. `docs/OTLP.md` has the whole mapping, the variables and the rules of retrying.
 //!
-//! [`Encoder`] encodes, for a transport of one's own.
+//! [`OtlpExporter`] pushes; [`Encoder`] only encodes, for a transport of one's own.
 
 mod encoder;
 mod points;
 mod resource;
 mod units;
 
+pub use super::push::otlp::{Compression, OtlpBuilder, OtlpExporter};
 pub use encoder::{Encoder, Histograms, Temporality};
 pub use resource::Resource;

@@ -30,7 +30,8 @@ impl Endpoint {
         }
         let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
         if authority.contains('@') {
-            return Err(wrong("which has a user name: put credentials into a header"));
+            let text = format!("{what} has a user name: leave it out, and put credentials into a header");
+            return Err(Error::new(ErrorKind::Setting, text));
         }
         let host = uri.host().unwrap_or_default();
         if host.is_empty() {
@@ -68,11 +69,12 @@ mod tests {
             ("/v1/metrics", "http://"),
             ("ftp://collector", "http://"),
             ("http://a b", "no URL"),
-            ("http://user:word@collector", "header"),
             ("", "no URL"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(&format!("endpoint is {text:?}")) && error.contains(problem), "{error}");
         }
+        let error = parse("http://user:word@collector").unwrap_err().to_string();
+        assert!(error.contains("header") && !error.contains("word"), "{error}");
     }
 }
