@@ -76,13 +76,11 @@ impl Pusher {
             match timeout_at(at.into(), flushes.recv()).await {
                 Err(_) => {
                     let now = Instant::now();
-                    let again = self.pending.take().filter(|_| now < due);
-                    let body = match again {
-                        Some(pending) => Some(pending.body),
-                        None => {
-                            due = next(due, now, self.plan.interval);
-                            self.collect()
-                        }
+                    let body = if now < due {
+                        self.pending.take().map(|pending| pending.body)
+                    } else {
+                        due = next(due, now, self.plan.interval);
+                        self.collect()
                     };
                     if let Some(body) = body {
                         self.attempt_and_keep(body).await;
