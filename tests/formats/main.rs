@@ -10,5 +10,6 @@ mod otlp;
 mod otlp_reader;
 #[cfg(feature = "otlp")]
 mod otlp_streams;
+mod page;
 mod pb_reader;
 mod protobuf;

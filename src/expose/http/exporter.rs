@@ -21,16 +21,16 @@ use tokio::task::LocalSet;
 ///
 /// `GET /metrics` gives the format that `Accept` prefers: OpenMetrics text, as Prometheus does unless told otherwise,
 /// protobuf, as it does for native histograms, or the Prometheus text format 0.0.4, to all others too. It is gzipped
-/// where that is taken; `?name[]=tokens_total`, also several times, asks for those metrics
-/// only. `GET /` gives a page that leads there; `HEAD` works for both. A scrape shows everything that was recorded before it was sent, on this thread
-/// or any that it synchronised with. It never touches a recording thread, and scrapes that come together share one
-/// collection and one rendering of each format.
+/// where that is taken; `?name[]=tokens_total`, also several times, asks for those metrics only. `GET /` gives a page
+/// that leads there; `HEAD` works for both. A scrape shows everything that was recorded before it was sent, on this
+/// thread or any that it synchronised with. It never touches a recording thread, and scrapes that come together share
+/// one collection and one rendering of each format.
 ///
 /// Listens on the loopback interface unless told otherwise: there is neither encryption nor a password.
 ///
 /// Costs two threads, `tach-exporter` (with a tokio runtime of its own, apart from any that the process has) and
-/// `tach-collector`, and keeps the last page of each format in memory, whose buffer serves the next one. A thousand histograms and ten
-/// thousand counters make a page of under 2 MB.
+/// `tach-collector`, and keeps the last page of each format in memory, whose buffer serves the next one. A thousand
+/// histograms and ten thousand counters make a page of under 2 MB.
 ///
 /// Dropping it closes every connection, joins the threads and frees the port; it waits for a collection or rendering
 /// under way, and may be done anywhere, in asynchronous code too.
