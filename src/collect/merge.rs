@@ -41,7 +41,10 @@ impl Registry {
         families.reserve(listing.len() + 10);
         for (desc, listed) in &*listing {
             let Some(values) = values(desc, listed, &cells, &mut met, &mut scratch) else { continue };
-            series += listed.labels.sets.len();
+            // The engine's own that are kept like others.
+            if !desc.base.starts_with("tach_") {
+                series += listed.labels.sets.len();
+            }
             if let Values::Histogram(values) = &values {
                 let now: u64 = values.iter().map(HistogramSnapshot::clamped).sum();
                 clamped.push((desc.base.clone(), listed.clamped + now));
@@ -50,7 +53,7 @@ impl Registry {
         }
         own(self, &mut families, clamped, series, met, &regions, began);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
-        Snapshot::new(Data { taken, time, elapsed: None, families })
+        Snapshot::new(Data { taken, time, began: self.made(), elapsed: None, families })
     }
 
     /// What the callbacks give.

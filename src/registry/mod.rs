@@ -38,6 +38,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 static GLOBAL: Lazy<Registry> = Lazy::new(Registry::new);
 
@@ -73,6 +74,7 @@ struct Inner {
     /// The series as the last collection found them, with the number of changes until then.
     listing: Mutex<(u64, Listing)>,
     own: Own,
+    made: SystemTime,
 }
 
 /// Every metric that is switched on, in the order of exposition, with its series.
@@ -133,6 +135,7 @@ impl Registry {
             changes: Changes::new(),
             listing: Mutex::new((u64::MAX, Listing::default())),
             own,
+            made: SystemTime::now(),
         }))
     }
 
@@ -222,6 +225,11 @@ impl Registry {
         &self.0.own
     }
 
+    /// When this registry was made, by the system's clock.
+    pub(crate) fn made(&self) -> SystemTime {
+        self.0.made
+    }
+
     /// Look-ups of label sets that ended in an overflow series.
     pub(crate) fn overflowed_series(&self) -> u64 {
         self.0.site.overflowed()
@@ -308,10 +316,6 @@ impl Registry {
         if desc.kind.is_counter() && (desc.base.ends_with("_total") || desc.base.trim_matches('_').is_empty()) {
             let text = format!("{}: a counter's name gets the suffix _total once: leave it out", desc.name);
             return Err(Error::new(ErrorKind::Name, text));
-        }
-        if names.iter().chain([&desc.name]).any(|name| name.starts_with("tach_") || name.starts_with("tach.")) {
-            let text = format!("{}: names that begin with tach_ are those of the engine's own metrics", desc.name);
-            return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another")));
         }
         for name in &names {
             if let Some(owner) = state.exposed.get(name) {

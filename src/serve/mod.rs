@@ -24,6 +24,7 @@ mod late;
 mod metrics;
 mod process;
 mod profile;
+mod push;
 mod settings;
 mod start;
 mod timer;
