@@ -1,8 +1,8 @@
 //! A registry with every kind of metric and the nastiest content that is legal, for the checks in `tests/conformance/`.
 //!
 //! ```text
-//! nasty [--clean] --print           prints the text once
-//! nasty [--clean] --expect          prints what that text must say, as one line of JSON
+//! nasty [--clean] --print FORMAT    prints it once, as text or openmetrics
+//! nasty [--clean] --expect          prints what it must say, as one line of JSON
 //! nasty [--clean] --serve ADDRESS   serves it until the input ends; prints a line of JSON at first, and another one
 //!                                   after it has recorded more, which each line of input asks for
 //! ```
@@ -420,7 +420,10 @@ fn run(arguments: &[&str]) -> Result<bool, Box<dyn std::error::Error>> {
     };
     let nasty = Nasty::new(clean)?;
     match arguments {
-        ["--print"] => std::io::stdout().write_all(tach::text::render(&nasty.registry.snapshot()).as_bytes())?,
+        ["--print", format @ ("text" | "openmetrics")] => {
+            let render = if *format == "text" { tach::text::render } else { tach::openmetrics::render };
+            std::io::stdout().write_all(render(&nasty.registry.snapshot()).as_bytes())?;
+        }
         ["--expect"] => writeln!(std::io::stdout(), "{}", nasty.json(None))?,
         ["--serve", address] => serve(nasty, address)?,
         _ => return Ok(false),
@@ -433,7 +436,7 @@ fn main() -> ExitCode {
     match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            eprintln!("usage: nasty [--clean] --print | --expect | --serve ADDRESS");
+            eprintln!("usage: nasty [--clean] --print text|openmetrics | --expect | --serve ADDRESS");
             ExitCode::from(2)
         }
         Err(error) => {

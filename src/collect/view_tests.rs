@@ -267,3 +267,35 @@ fn tables_that_no_format_can_carry_are_refused() {
     let quotient = Sources::Quotient { over: Vec::new(), under: Vec::new() };
     refused(vec![ViewFamily { sources: quotient, ..counter("a") }], "gauge");
 }
+
+#[test]
+fn native_buckets_are_in_the_views_unit() {
+    let registry = Registry::new();
+    let wait = registry.histogram("wait").unit(Unit::Milliseconds).build().unwrap();
+    let other = registry.histogram("other").unit(Unit::Milliseconds).max(10.0).build().unwrap();
+    [0, 2_000_000_000, 500_000_000].iter().for_each(|ticks| wait.record(*ticks));
+    other.record(9_000_000);
+    let merged = view(vec![ViewFamily {
+        unit: Unit::Seconds,
+        power: -3,
+        ..family(ViewKind::Histogram, "wait_all", vec![source("wait", &[]), source("other", &[])])
+    }]);
+    let base = registry.snapshot();
+    let viewed = only(&merged, &base);
+    let found = |snapshot: &Snapshot, name: &str| {
+        let histogram = snapshot.histogram(name, &[]).unwrap();
+        let native = histogram.native();
+        (native.schema, native.zeros, native.buckets.collect::<Vec<_>>())
+    };
+    // In the value's own bucket, or in the one where its cell ends.
+    let index = |value: f64| (16.0 * value.log2()).ceil() as i32;
+    let cell_end = |value: f64| value * (1.0 + 1.0 / 128.0);
+    for (snapshot, name, values) in [(&viewed, "wait_all", &[0.009, 0.5, 2.0][..]), (&base, "wait", &[500.0, 2000.0])] {
+        let (schema, zeros, buckets) = found(snapshot, name);
+        assert_eq!((schema, zeros, buckets.len()), (4, 1, values.len()), "{name}");
+        for (&value, (found, count)) in values.iter().zip(buckets) {
+            let own = index(value)..=index(cell_end(value));
+            assert!(own.contains(&found) && count == 1, "{name}: {value} is counted in {found}");
+        }
+    }
+}

@@ -52,7 +52,7 @@ pub(super) fn push_sint(out: &mut Vec<u8>, field: u32, value: i64) {
 /// `double`.
 pub(super) fn push_double(out: &mut Vec<u8>, field: u32, value: f64) {
     push_tag(out, field, Wire::Fixed64);
-    out.extend_from_slice(&value.to_bits().to_le_bytes());
+    out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// `string` and `bytes`, in pieces.
@@ -81,8 +81,12 @@ pub(super) fn push_sized(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) 
     content(out);
     let len = out.len() - start - 1;
     // One byte is enough for most; for more the content moves.
-    let (bytes, width) = varint(len as u64);
-    out.splice(start..=start, bytes[..width].iter().copied());
+    if len < 0x80 {
+        out[start] = len as u8;
+    } else {
+        let (bytes, width) = varint(len as u64);
+        out.splice(start..=start, bytes[..width].iter().copied());
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,25 @@
 """Parses an exposition with the PyPI package prometheus-client and compares it with what was recorded.
 
-    parse.py TEXT EXPECTED
+    parse.py FORMAT PAGE EXPECTED
+
+FORMAT is `text` or `openmetrics`: each has a parser of its own there, and that of OpenMetrics is strict.
 """
 
 import json
 import sys
 
-from prometheus_client.parser import text_string_to_metric_families
+import prometheus_client.openmetrics.parser
+import prometheus_client.parser
 
 from expected import differences, key, number, report, samples
 
+PARSERS = {
+    "text": prometheus_client.parser.text_string_to_metric_families,
+    "openmetrics": prometheus_client.openmetrics.parser.text_string_to_metric_families,
+}
 
-def main(text_path, expected_path):
+
+def main(form, text_path, expected_path):
     with open(text_path, "rb") as file:
         text = file.read().decode("utf-8")
     with open(expected_path, encoding="utf-8") as file:
@@ -19,8 +27,8 @@ def main(text_path, expected_path):
 
     families = {}
     found = {}
-    for family in text_string_to_metric_families(text):
-        # The parser takes `_total` off the family of a counter.
+    for family in PARSERS[form](text):
+        # The parsers take `_total` off the family of a counter.
         name = family.name + "_total" if family.type == "counter" else family.name
         if name in families:
             raise SystemExit(f"the family {name} comes in two pieces")
@@ -40,7 +48,7 @@ def main(text_path, expected_path):
             words.append(f"the family {family['name']} is missing")
         elif (there.type, there.documentation) != (family["type"], family["help"]):
             words.append(f"{family['name']} is a {there.type}: {there.documentation!r}")
-    report(text_path, words)
+    report(f"{form} {text_path}", words)
     print(f"{len(found)} samples of {len(families)} families read back as recorded")
 
 

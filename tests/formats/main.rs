@@ -4,5 +4,6 @@
 mod model;
 mod om_reader;
 mod openmetrics;
+mod page;
 mod pb_reader;
 mod protobuf;

@@ -32,19 +32,36 @@ pub(crate) mod notes {
     pub(crate) const KEPT_KEY: &str = "key built beforehand";
 }
 
-/// A contender that renders into a buffer it keeps, as an exporter would. Its note is the size of what it renders.
+/// A contender that renders text into a buffer it keeps, as an exporter would. Its note is the size of what it renders.
 pub(crate) fn rendering(name: &'static str, render: impl Fn(&mut String) + Send + Sync + 'static) -> Contender {
     let mut text = String::new();
     render(&mut text);
     let size = format!("{} lines, {:.2} MB", text.lines().count(), text.len() as f64 / 1e6);
-    let buffer = Mutex::new(text);
+    reusing(name, text, String::clear, render).note(size)
+}
+
+/// The same for a format that is no text.
+pub(crate) fn encoding(name: &'static str, encode: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Contender {
+    let mut bytes = Vec::new();
+    encode(&mut bytes);
+    let size = format!("{:.2} MB", bytes.len() as f64 / 1e6);
+    reusing(name, bytes, Vec::clear, encode).note(size)
+}
+
+fn reusing<B: Send + 'static>(
+    name: &'static str,
+    buffer: B,
+    clear: fn(&mut B),
+    render: impl Fn(&mut B) + Send + Sync + 'static,
+) -> Contender {
+    let buffer = Mutex::new(buffer);
     let run = move |work: &Work<'_>| {
         let mut out = buffer.lock().expect("no renderer panics");
         repeat(work, &render, |render| {
-            out.clear();
+            clear(&mut out);
             render(&mut out);
-            black_box(&out);
+            black_box(&*out);
         })
     };
-    Contender::new(name, run).note(size)
+    Contender::new(name, run)
 }

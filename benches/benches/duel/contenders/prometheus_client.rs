@@ -2,19 +2,22 @@
 
 use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, prometheus_protobuf};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::histogram::{Histogram, NativeHistogramConfig};
 use prometheus_client::registry::Registry;
 
 use crate::contender::{Contender, Work, cycle, repeat, seconds};
-use crate::contenders::{notes, rendering};
+use crate::contenders::{encoding, notes, rendering};
 use crate::groups::memory::{Footprint, Touch};
 use crate::groups::render::{COUNTERS, HISTOGRAMS, observations};
 use crate::values::{LADDER, LabelSet, RENDERED, SETS, label_sets, twelve_octaves};
+
+/// That of tach's native histograms with two digits: 16 buckets to a doubling.
+const SCHEMA: i8 = 4;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Labels {
@@ -73,8 +76,13 @@ pub(crate) fn labels() -> Vec<Contender> {
     ]
 }
 
-pub(crate) fn render() -> Vec<Contender> {
-    let itl = Family::<Series, Histogram>::new_with_constructor(|| Histogram::new(LADDER.into_iter().take(RENDERED)));
+fn bounds() -> impl Iterator<Item = f64> {
+    LADDER.into_iter().take(RENDERED)
+}
+
+/// The registry that the render group exposes, its histograms made by `histogram`.
+fn filled(histogram: fn() -> Histogram) -> Registry {
+    let itl = Family::<Series, Histogram>::new_with_constructor(histogram);
     let tokens = Family::<Series, Counter>::default();
     for i in 0..HISTOGRAMS {
         let histogram = itl.get_or_create(&series(i));
@@ -86,9 +94,20 @@ pub(crate) fn render() -> Vec<Contender> {
     let mut registry = Registry::default();
     registry.register("itl", "help", itl);
     registry.register("tokens", "help", tokens);
-    vec![rendering("prometheus-client encode", move |out| {
-        encode(out, &registry).expect("text is written to memory");
-    })]
+    registry
+}
+
+pub(crate) fn render() -> Vec<Contender> {
+    let classic = filled(|| Histogram::new(bounds()));
+    let native = filled(|| Histogram::new_classic_and_native(bounds(), NativeHistogramConfig::with_schema(SCHEMA)));
+    vec![
+        rendering("prometheus-client encode", move |out| {
+            encode(out, &classic).expect("text is written to memory");
+        }),
+        encoding("prometheus-client encode, protobuf", move |out| {
+            *out = prometheus_protobuf::encode_to_vec(&native).expect("bytes are written to memory");
+        }),
+    ]
 }
 
 pub(crate) fn footprint() -> Footprint {

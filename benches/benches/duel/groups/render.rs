@@ -1,4 +1,4 @@
-//! Text exposition of 1,000 histograms of 20 buckets and 10,000 counters.
+//! Exposition, mostly as text, of 1,000 histograms of 20 buckets and 10,000 counters.
 
 use crate::contenders as of;
 use crate::groups::{Group, Scale};

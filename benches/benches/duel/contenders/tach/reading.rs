@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use tach::{Counter, Family, Histogram, Registry, Unit};
 
 use crate::contender::{Contender, Work, repeat};
-use crate::contenders::rendering;
+use crate::contenders::{encoding, rendering};
 use crate::groups::collect::{self, SHARDS};
 use crate::groups::memory::{Footprint, Touch};
 use crate::groups::render::{COUNTERS, HISTOGRAMS, observations};
@@ -44,10 +44,13 @@ pub(crate) fn render() -> Vec<Contender> {
         series.add(i as u64);
     }
     let snapshot = registry.snapshot();
+    let (open, binary) = (snapshot.clone(), snapshot.clone());
     let reading = registry.clone();
     vec![
         rendering("tach snapshot + render", move |out| *out = tach::text::render(&registry.snapshot())).reference(),
         rendering("tach render alone", move |out| *out = tach::text::render(&snapshot)),
+        rendering("tach render alone, OpenMetrics", move |out| *out = tach::openmetrics::render(&open)),
+        encoding("tach render alone, protobuf", move |out| *out = tach::protobuf::render(&binary)),
         Contender::new("tach snapshot alone", move |work| {
             repeat(work, &reading, |reading| black_box(reading.snapshot()))
         }),
