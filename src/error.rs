@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// Why a registry, a metric, a collector or an exporter could not be made.
+/// Why a registry, a metric, a collector or an exporter could not be made, or a push was not taken.
 ///
-/// Recording never fails, so this is met at start-up only. The text names the metric and the remedy.
+/// Recording never fails, so this is met at start-up, and where one pushes by hand. The text names the metric and the remedy.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Buckets,
     /// A setting that cannot be served.
     Setting,
+    /// A receiver that did not take what was pushed.
+    Push,
     /// The system refused memory, a thread or an address.
     System,
 }

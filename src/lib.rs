@@ -80,6 +80,10 @@ pub use describe::{DomainIf, Known};
 pub use expose::http;
 #[cfg(all(feature = "http", not(tach_loom)))]
 pub use expose::http::{Endpoint, Exporter, ExporterBuilder};
+#[cfg(all(feature = "otlp", not(tach_loom)))]
+pub use expose::otlp;
+#[cfg(all(feature = "push", not(tach_loom)))]
+pub use expose::push;
 #[cfg(all(feature = "derive", not(tach_loom)))]
 pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]

@@ -1,7 +1,7 @@
 //! Questions to a snapshot: differences, quantiles, the `hdrhistogram` crate.
 
 use std::time::Duration;
-use tach::{Collector, Registry, Unit};
+use tach::{Collector, Family, Histogram, Registry, Unit};
 
 #[test]
 fn a_difference_is_what_happened_between() {
@@ -184,4 +184,41 @@ fn the_collector_collects_at_its_interval_and_stops_at_once() {
     assert_eq!(receiver.recv().unwrap().counter("tokens", &[]), Some(1));
     drop(idle);
     assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn a_histogram_that_has_not_changed_is_the_same_and_one_that_has_is_not() {
+    let registry = Registry::new();
+    let family: Family<Histogram, 1> = registry.histogram("h").labels(["l"]).build().unwrap();
+    let (idle, busy) = (family.with(["idle"]), family.with(["busy"]));
+    idle.record(7);
+    let read = |label: &str| {
+        let snapshot = registry.snapshot();
+        let histogram = snapshot.histogram("h", &[("l", label)]).unwrap();
+        (histogram.count(), histogram.sum(), histogram.min(), histogram.max(), histogram.quantile(0.5))
+    };
+    for n in 1..50_u32 {
+        // On a thread of its own every other time, whose shard comes and goes.
+        let busy = busy.clone();
+        let record = move || busy.record(u64::from(n));
+        if n % 2 == 0 {
+            std::thread::spawn(record).join().unwrap()
+        } else {
+            record()
+        }
+        let sum = f64::from(n * (n + 1) / 2);
+        let (count, total, low, high, _) = read("busy");
+        assert_eq!((count, total, low, high), (u64::from(n), sum, 1.0, f64::from(n)));
+        assert_eq!(read("idle"), (1, 7.0, 7.0, 7.0, 7.0));
+    }
+    // A zero is a value too, though it leaves the sum as it was.
+    idle.record(0);
+    assert_eq!(read("idle"), (2, 7.0, 0.0, 7.0, 0.0));
+    // A series made anew is another one, with the same labels.
+    assert!(family.remove(["idle"]));
+    let again = family.with(["idle"]);
+    assert_eq!(read("idle").0, 0);
+    again.record(3);
+    again.record(3);
+    assert_eq!(read("idle"), (2, 6.0, 3.0, 3.0, 3.0));
 }

@@ -5,7 +5,7 @@ use tach::serve::{
     BatchType, Clock, Finish, Identity, ManualClock, Metrics, Objectives, Profile, Profiles, RequestTimer, StepStats,
     StepTimer, Turn,
 };
-use tach::{HistogramSnapshot, Registry, Snapshot};
+use tach::{HistogramSnapshot, Level, Registry, Snapshot};
 
 /// A server of its own.
 struct Server {
@@ -111,9 +111,12 @@ fn what_is_not_told_is_not_recorded() {
     let mut request = RequestTimer::arrived(server.metrics);
     server.after(50);
     request.tokens(1);
+    let while_it_runs = server.read();
     request.finished(Finish::Stop);
     let read = server.read();
     assert_eq!(read.values("time_to_first_token"), (1, 50.0));
+    // A token takes a place, told or not.
+    assert_eq!(while_it_runs.levels(), [1.0, 0.0, 0.0, 1.0]);
     for name in [
         "request_queue_time",
         "request_prefill_time",
@@ -209,6 +212,108 @@ fn goodput_counts_requests_that_keep_every_objective() {
 }
 
 #[test]
+fn the_whole_time_is_judged_to_the_last_token() {
+    let ms = |ms| Some(Duration::from_millis(ms));
+    let server = Server::new(Objectives { ttft: ms(10), tpot: None, e2e: ms(100) });
+    let good = || server.read().counter("requests_good", &[]);
+    let mut request = RequestTimer::arrived(server.metrics);
+    server.after(10);
+    request.tokens(1);
+    server.after(90);
+    request.tokens(1);
+    // The client reads slowly.
+    server.after(1_000);
+    request.finished(Finish::Stop);
+    assert_eq!(good(), 1);
+    // Without a token it is judged by its end, and by that alone.
+    for (after, good_then) in [(100, 2), (101, 2)] {
+        let request = RequestTimer::arrived(server.metrics);
+        server.after(after);
+        request.finished(Finish::Stop);
+        assert_eq!(good(), good_then);
+    }
+    let read = server.read();
+    let missed = |objective| read.counter("requests_missed", &[("objective", objective)]);
+    assert_eq!((missed("ttft"), missed("e2e")), (0, 1));
+}
+
+#[test]
+fn a_deferred_request_waits_for_something_else() {
+    let server = Server::new(Objectives::default());
+    let deferred = || server.registry.snapshot().gauge("maxserve.num_requests_deferred", &[]).unwrap();
+    let mut request = RequestTimer::arrived(server.metrics);
+    request.deferred();
+    assert_eq!((server.read().levels(), deferred()), ([1.0, 1.0, 0.0, 0.0], 1.0));
+    request.ready();
+    request.ready();
+    assert_eq!((server.read().levels(), deferred()), ([1.0, 1.0, 1.0, 0.0], 0.0));
+    request.deferred();
+    request.scheduled();
+    assert_eq!((server.read().levels(), deferred()), ([1.0, 0.0, 0.0, 1.0], 0.0));
+    request.preempted();
+    request.deferred();
+    drop(request);
+    assert_eq!((server.read().levels(), deferred()), ([0.0; 4], 0.0));
+}
+
+#[test]
+fn a_level_that_changes_while_a_request_runs_leaves_no_trace() {
+    let server = Server::new(Objectives::default());
+    let levels = [Level::None, Level::Basic, Level::Detailed];
+    for before in levels {
+        for after in levels {
+            server.registry.set_level(before);
+            let mut request = RequestTimer::arrived(server.metrics);
+            request.scheduled();
+            server.registry.set_level(after);
+            request.finished(Finish::Stop);
+            server.registry.set_level(Level::Detailed);
+            assert_eq!(server.read().levels(), [0.0; 4], "{before:?} {after:?}");
+        }
+    }
+}
+
+#[test]
+fn a_step_records_each_request_where_it_began() {
+    let (old, new) = (Server::new(Objectives::default()), Server::new(Objectives::default()));
+    let mut requests = [old.metrics, new.metrics, new.metrics].map(RequestTimer::arrived);
+    // The step is the new one's; one request began to be timed by the old one, and one before there was any.
+    let mut before = RequestTimer::arrived(&Metrics::new());
+    let mut steps = StepTimer::new(new.metrics);
+    for _ in 0..3 {
+        new.after(20);
+        let mut step = steps.step();
+        for request in &mut requests {
+            step.token(request);
+        }
+        step.token(&mut before);
+        step.end(&StepStats::new(BatchType::Decode, 4));
+    }
+    let (old, new) = (old.read(), new.read());
+    assert_eq!((old.counter("num_output_tokens", &[]), new.counter("num_output_tokens", &[])), (3, 6));
+    assert_eq!((old.values("itl").0, new.values("itl")), (2, (4, 80.0)));
+    assert_eq!(new.histogram("batch_size", &[("batch_type", "TG")]).count(), 3);
+    assert_eq!(old.histogram("batch_size", &[("batch_type", "TG")]).count(), 0);
+    // What the step generated, whoever counts it.
+    assert_eq!(new.values("iteration_tokens"), (3, 9.0));
+}
+
+#[test]
+fn numbers_without_reason_do_no_harm() {
+    let server = Server::new(Objectives::default());
+    let mut request = RequestTimer::arrived(server.metrics);
+    let mut steps = StepTimer::new(server.metrics);
+    for _ in 0..3 {
+        let mut step = steps.step();
+        step.tokens(&mut request, u64::MAX);
+        step.end(&StepStats { input_tokens: Some(u64::MAX), ..StepStats::new(BatchType::Prefill, u64::MAX) });
+        request.tokens(u64::MAX);
+    }
+    request.finished(Finish::Stop);
+    assert_eq!(server.read().values("time_to_first_token").0, 1);
+}
+
+#[test]
 fn without_objectives_nothing_is_judged() {
     let server = Server::new(Objectives::default());
     let mut request = RequestTimer::arrived(server.metrics);
@@ -264,13 +369,14 @@ fn a_step_records_what_the_scheduler_knows() {
     step.token(&mut request);
     assert_eq!(step.took(), 200_000_000);
     let mut stats = StepStats::new(BatchType::Prefill, 1);
-    (stats.input_tokens, stats.context_tokens, stats.queued, stats.pending) = (400, 400, 7, 2);
+    (stats.input_tokens, stats.context_tokens) = (Some(400), Some(400));
+    (stats.queued, stats.pending) = (Some(7), Some(2));
     (stats.kv_blocks, stats.creation) = (Some((25, 200)), Some(1_500_000));
     step.end(&stats);
     server.after(20);
     let mut step = timer.step();
     step.token(&mut request);
-    step.end(&StepStats { input_tokens: 1, terminated: 1, ..StepStats::new(BatchType::Decode, 1) });
+    step.end(&StepStats { input_tokens: Some(1), terminated: Some(1), ..StepStats::new(BatchType::Decode, 1) });
 
     let read = server.read();
     let by = |name, batch_type| {
@@ -289,9 +395,20 @@ fn a_step_records_what_the_scheduler_knows() {
     let gauge = |name: &str| read.0.gauge(&format!("maxserve.{name}"), &[]);
     assert_eq!(gauge("kv_usage"), Some(0.125));
     assert_eq!((gauge("cache.num_used_blocks"), gauge("cache.num_total_blocks")), (Some(25.0), Some(200.0)));
-    // That of the last step.
-    assert_eq!(gauge("num_requests_queued"), Some(0.0));
+    // What the last step did not know of is as it was.
+    assert_eq!(gauge("num_requests_queued"), Some(7.0));
+    assert_eq!((by("batch_context_tokens", "TG"), by("batch_pending_reqs", "TG")), ((0, 0.0), (0, 0.0)));
     assert_eq!(gauge("generation_throughput"), Some(50.0));
+}
+
+#[test]
+fn a_step_by_the_callers_stamps_begins_where_it_is_told() {
+    let server = Server::new(Objectives::default());
+    let mut timer = StepTimer::new(server.metrics);
+    let at = tach::serve::Stamp::from_nanos;
+    timer.begin_at(at(5_000_000));
+    assert_eq!(timer.step_at(at(7_000_000)).took(), 2_000_000);
+    assert_eq!(timer.step_at(at(7_500_000)).took(), 500_000);
 }
 
 #[test]

@@ -302,7 +302,9 @@ impl Model {
             self.overflowed += 1;
         }
         let value = metric.series.entry(values).or_insert_with(|| kind.zero());
-        if metric.on {
+        // What has gone up comes down though nobody looks.
+        let always = kind == Kind::UpDownCounter && self.settings.recording != Recording::Noop;
+        if metric.on || always {
             value.record(amount);
         }
     }

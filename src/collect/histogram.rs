@@ -29,11 +29,11 @@ impl HistogramSnapshot {
 
     /// Adds what one shard holds: `part`, and `cells`, which is left for the next one to use.
     pub(crate) fn merge(&mut self, part: Part, cells: &[(u32, u64)], sums: &mut Sums) {
-        self.count += part.count;
+        self.count = self.count.wrapping_add(part.count);
         self.sum += u128::from(part.sum);
         self.low = self.low.min(part.low);
         self.high = self.high.max(part.high);
-        self.clamped += part.clamped;
+        self.clamped = self.clamped.wrapping_add(part.clamped);
         self.exact &= part.exact;
         if self.cells.is_empty() {
             // Most histograms are recorded by one thread.

@@ -13,7 +13,8 @@ use crate::record::local;
 use crate::record::shard::Regions;
 use crate::record::space::Front;
 use crate::registry::{Core, Met, Registry, Series};
-use smallvec::smallvec;
+use crate::sync::Mutex;
+use smallvec::{SmallVec, smallvec};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -40,7 +41,10 @@ impl Registry {
         families.reserve(listing.len() + 10);
         for (desc, listed) in &*listing {
             let Some(values) = values(desc, listed, &cells, &mut met, &mut scratch) else { continue };
-            series += listed.labels.sets.len();
+            // The engine's own that are kept like others.
+            if !desc.base.starts_with("tach_") {
+                series += listed.labels.sets.len();
+            }
             if let Values::Histogram(values) = &values {
                 let now: u64 = values.iter().map(HistogramSnapshot::clamped).sum();
                 clamped.push((desc.base.clone(), listed.clamped + now));
@@ -49,7 +53,7 @@ impl Registry {
         }
         own(self, &mut families, clamped, series, met, &regions, began);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
-        Snapshot::new(Data { taken, time, elapsed: None, families })
+        Snapshot::new(Data { taken, time, began: self.made(), elapsed: None, families })
     }
 
     /// What the callbacks give.
@@ -90,10 +94,14 @@ fn values(
             Values::Gauge(cores.iter().map(read).collect())
         }
         Kind::Histogram => {
-            let read = |core: &Core| {
-                if let Core::Histogram(core) = core { Some(cells.histogram(core, met, scratch)) } else { None }
+            let lasts = listed.memo.get(|| Mutex::new(vec![Last::default(); cores.len()]));
+            let mut lasts = lasts.map(|lasts| lasts.lock());
+            let mut read = |(index, core): (usize, &Core)| {
+                let Core::Histogram(core) = core else { return None };
+                let last = lasts.as_mut().and_then(|lasts| lasts.get_mut(index));
+                Some(cells.histogram(core, last, met, scratch))
             };
-            Values::Histogram(cores.iter().filter_map(read).collect())
+            Values::Histogram(cores.iter().enumerate().filter_map(&mut read).collect())
         }
         Kind::ObservedGauge | Kind::ObservedCounter | Kind::ObservedFloatCounter => return None,
     })
@@ -134,10 +142,28 @@ impl Cells<'_> {
         })
     }
 
-    fn histogram(&self, core: &Hdr, met: &mut Met, scratch: &mut Scratch) -> HistogramSnapshot {
+    /// Merges the copies of a histogram, or gives `last` again where no count has changed since.
+    ///
+    /// A copy's count only grows, and is the last thing that a recording writes: where it is what it was, whatever was
+    /// recorded before this call was in the last collection.
+    fn histogram(
+        &self,
+        core: &Hdr,
+        last: Option<&mut Last>,
+        met: &mut Met,
+        scratch: &mut Scratch,
+    ) -> HistogramSnapshot {
+        let copies = || core.place().extent.copies(self.regions);
+        if let Some(Last { counts, merged: Some(merged) }) = last.as_deref()
+            && copies().map(|base| core.count(base)).eq(counts.iter().copied())
+        {
+            return merged.clone();
+        }
         let mut merged = HistogramSnapshot::empty(Arc::clone(core.grid()));
-        for base in core.place().extent.copies(self.regions) {
+        let mut counts = SmallVec::new();
+        for base in copies() {
             let part = read(core, base, &mut scratch.cells);
+            counts.push(part.count);
             met.retries += u64::from(part.retries);
             met.inexact += u64::from(!part.exact);
             if part.count > 0 {
@@ -145,8 +171,20 @@ impl Cells<'_> {
             }
         }
         merged.finish(&mut scratch.sums);
+        if let Some(last) = last {
+            // What is not exact is better read again.
+            *last = Last { counts, merged: merged.is_exact().then(|| merged.clone()) };
+        }
         merged
     }
+}
+
+/// What the last collection found of a histogram series.
+#[derive(Clone, Default)]
+struct Last {
+    /// By copy.
+    counts: SmallVec<[u64; 2]>,
+    merged: Option<HistogramSnapshot>,
 }
 
 /// What reading and adding up histograms needs for a while.

@@ -18,6 +18,8 @@ pub struct Snapshot(Arc<Data>);
 pub(crate) struct Data {
     pub(crate) taken: Instant,
     pub(crate) time: SystemTime,
+    /// When the registry was made.
+    pub(crate) began: SystemTime,
     /// Since the earlier one, in a difference.
     pub(crate) elapsed: Option<Duration>,
     /// In ascending order of the exposed base name.
@@ -53,6 +55,14 @@ impl Values {
     }
 }
 
+impl Data {
+    /// The moment alone.
+    fn moment(&self) -> Self {
+        let Self { taken, time, began, elapsed, .. } = *self;
+        Self { taken, time, began, elapsed, families: Vec::new() }
+    }
+}
+
 impl Snapshot {
     pub(crate) fn new(data: Data) -> Self {
         Self(Arc::new(data))
@@ -75,8 +85,7 @@ impl Snapshot {
         let kept: Vec<FamilySnapshot> = kept.cloned().collect();
         families.extend(kept);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
-        let Data { taken, time, elapsed, .. } = *self.0;
-        Self::new(Data { taken, time, elapsed, families })
+        Self::new(Data { families, ..self.0.moment() })
     }
 
     /// The same moment with only the families that are exposed under one of `names`, or have a sample of such a name;
@@ -88,8 +97,7 @@ impl Snapshot {
         }
         let is_named = |family: &&FamilySnapshot| family.desc.exposed_names().iter().any(|name| names.contains(name));
         let families = self.families().iter().filter(is_named).cloned().collect();
-        let Data { taken, time, elapsed, .. } = *self.0;
-        Self::new(Data { taken, time, elapsed, families })
+        Self::new(Data { families, ..self.0.moment() })
     }
 
     /// When the collection began.
@@ -102,6 +110,12 @@ impl Snapshot {
     #[must_use]
     pub fn time(&self) -> SystemTime {
         self.0.time
+    }
+
+    /// When the registry was made, by the system's clock: totals count from then, or from when a series was made.
+    #[must_use]
+    pub fn began(&self) -> SystemTime {
+        self.0.began
     }
 
     /// The time between the two snapshots of which this is the difference; `None` for any other.
@@ -165,16 +179,32 @@ impl Snapshot {
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let families = self.0.families.iter().map(|family| {
-            let before = earlier.0.families.iter().find(|before| before.desc.base == family.desc.base);
-            let values = before.map_or_else(|| family.values.clone(), |before| family.since(before));
+            let values =
+                earlier.family(&family.desc.base).map_or_else(|| family.values.clone(), |before| family.since(before));
             FamilySnapshot { desc: Arc::clone(&family.desc), labels: Arc::clone(&family.labels), values }
         });
-        Self::new(Data {
-            taken: self.0.taken,
-            time: self.0.time,
-            elapsed: Some(self.0.taken.saturating_duration_since(earlier.0.taken)),
-            families: families.collect(),
-        })
+        let elapsed = Some(self.0.taken.saturating_duration_since(earlier.0.taken));
+        Self::new(Data { elapsed, families: families.collect(), ..self.0.moment() })
+    }
+
+    /// The family that is exposed under this base name.
+    pub(crate) fn family(&self, base: &str) -> Option<&FamilySnapshot> {
+        let families = self.families();
+        families.binary_search_by(|family| (*family.desc.base).cmp(base)).ok().map(|at| &families[at])
+    }
+
+    /// This, and the families of `earlier` that are not in it: what was switched off keeps its totals, and is to be
+    /// found when it comes back.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for pushing"))]
+    pub(crate) fn with_absent(&self, earlier: &Self) -> Self {
+        let is_absent = |family: &&FamilySnapshot| self.family(&family.desc.base).is_none();
+        let absent: Vec<FamilySnapshot> = earlier.families().iter().filter(is_absent).cloned().collect();
+        if absent.is_empty() {
+            return self.clone();
+        }
+        let mut families = [self.families(), &absent].concat();
+        families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
+        Self::new(Data { families, ..self.0.moment() })
     }
 }
 
@@ -185,16 +215,18 @@ impl FamilySnapshot {
         self.labels.sets.binary_search_by(by_values).ok()
     }
 
+    /// Where `before`, an earlier snapshot of this family, has a series of this one.
+    pub(crate) fn earlier(&self, index: usize, before: &Self) -> Option<usize> {
+        let values: Vec<&str> = self.labels.sets[index].iter().map(|value| &**value).collect();
+        // A series that was removed and made anew has the same values, but not the same ones. (The engine's own are
+        // made for each snapshot.)
+        before.index(&values).filter(|&index_before| {
+            self.desc.limit == usize::MAX || Arc::ptr_eq(&self.labels.sets[index], &before.labels.sets[index_before])
+        })
+    }
+
     fn since(&self, before: &Self) -> Values {
-        let old = |index: usize| {
-            let values: Vec<&str> = self.labels.sets[index].iter().map(|value| &**value).collect();
-            // A series that was removed and made anew has the same values, but not the same ones. (The engine's own are
-            // made for each snapshot.)
-            before.index(&values).filter(|&index_before| {
-                self.desc.limit == usize::MAX
-                    || Arc::ptr_eq(&self.labels.sets[index], &before.labels.sets[index_before])
-            })
-        };
+        let old = |index: usize| self.earlier(index, before);
         match (&self.values, &before.values) {
             (Values::Counter(now), Values::Counter(then)) => Values::Counter(each(now, |index, value| {
                 value.checked_sub(old(index).map_or(0, |old| then[old])).unwrap_or(*value)

@@ -67,6 +67,9 @@ pub(crate) struct Descriptor {
     pub(crate) name: String,
     /// What exposition formats build on: namespace, name and unit, without `_total`.
     pub(crate) base: String,
+    /// What OTLP calls it: namespace and name as they were written, without `_total`.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for OTLP"))]
+    pub(crate) dotted: String,
     pub(crate) help: String,
     pub(crate) kind: Kind,
     pub(crate) unit: Unit,
@@ -100,6 +103,12 @@ impl Descriptor {
             base = format!("{base}_{suffix}");
         }
         base
+    }
+
+    /// The name for OTLP of a metric of this kind.
+    pub(crate) fn dotted(namespace: Option<&str>, name: &str, kind: Kind) -> String {
+        let name = if kind.is_counter() { name.strip_suffix("_total").unwrap_or(name) } else { name };
+        namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}.{name}"))
     }
 
     /// The unit, where the base name ends in it, as formats that tell the unit demand.

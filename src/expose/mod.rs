@@ -6,6 +6,10 @@ pub mod http;
 mod lines;
 mod number;
 pub mod openmetrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod protobuf;
+#[cfg(feature = "push")]
+pub mod push;
 pub mod text;
 mod wire;

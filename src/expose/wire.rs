@@ -55,6 +55,13 @@ pub(super) fn push_double(out: &mut Vec<u8>, field: u32, value: f64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
+/// `fixed64` and, as its bits, `sfixed64`.
+#[cfg(feature = "otlp")]
+pub(super) fn push_fixed(out: &mut Vec<u8>, field: u32, value: u64) {
+    push_tag(out, field, Wire::Fixed64);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
 /// `string` and `bytes`, in pieces.
 pub(super) fn push_text(out: &mut Vec<u8>, field: u32, pieces: &[&str]) {
     push_tag(out, field, Wire::Sized);
@@ -66,6 +73,28 @@ pub(super) fn push_text(out: &mut Vec<u8>, field: u32, pieces: &[&str]) {
 pub(super) fn push_sints(out: &mut Vec<u8>, field: u32, values: &[i64]) {
     push_tag(out, field, Wire::Sized);
     push_sized(out, |out| values.iter().for_each(|value| push_varint(out, zigzag(*value))));
+}
+
+/// `repeated uint64`, packed.
+#[cfg(feature = "otlp")]
+pub(super) fn push_uints(out: &mut Vec<u8>, field: u32, values: impl Iterator<Item = u64>) {
+    push_tag(out, field, Wire::Sized);
+    push_sized(out, |out| values.for_each(|value| push_varint(out, value)));
+}
+
+/// `repeated fixed64` and, as their bits, `repeated double`, packed.
+#[cfg(feature = "otlp")]
+pub(super) fn push_fixeds(out: &mut Vec<u8>, field: u32, values: impl Iterator<Item = u64>) {
+    push_tag(out, field, Wire::Sized);
+    push_sized(out, |out| values.for_each(|value| out.extend_from_slice(&value.to_le_bytes())));
+}
+
+/// `bytes`, or a message that is encoded already.
+#[cfg(feature = "otlp")]
+pub(super) fn push_bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
+    push_tag(out, field, Wire::Sized);
+    push_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
 }
 
 /// A message: what `fields` writes.
@@ -109,6 +138,13 @@ mod tests {
         }
         assert_eq!(bytes(|out| push_double(out, 2, 1.0)), [0x11, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
         assert_eq!(bytes(|out| push_text(out, 2, &["test", "", "ing"])), b"\x12\x07testing");
+        #[cfg(feature = "otlp")]
+        {
+            assert_eq!(bytes(|out| push_fixed(out, 3, 258)), [0x19, 2, 1, 0, 0, 0, 0, 0, 0]);
+            assert_eq!(bytes(|out| push_uints(out, 2, [1, 300].into_iter())), [0x12, 3, 1, 0xac, 2]);
+            assert_eq!(bytes(|out| push_fixeds(out, 6, [1].into_iter())), [0x32, 8, 1, 0, 0, 0, 0, 0, 0, 0]);
+            assert_eq!(bytes(|out| push_bytes(out, 1, b"ab")), b"\x0a\x02ab");
+        }
         assert_eq!(bytes(|out| push_sints(out, 13, &[1, -1, 64])), [0x6a, 4, 2, 1, 0x80, 1]);
     }
 

@@ -60,6 +60,8 @@ pub struct MetricBuilder<M, L = Unlabelled> {
     limit: usize,
     resolution: Resolution,
     labels: L,
+    /// Whether the metric is the engine's own.
+    own: bool,
     metric: PhantomData<M>,
 }
 
@@ -74,6 +76,7 @@ impl<M: Metric> MetricBuilder<M> {
             limit: LIMIT,
             resolution: Resolution { tick: None, digits: DIGITS, max: None, buckets: Vec::new(), exact: Vec::new() },
             labels: Unlabelled,
+            own: false,
             metric: PhantomData,
         }
     }
@@ -92,6 +95,12 @@ impl<M: Metric> MetricBuilder<M> {
         self.labelled(Typed(PhantomData))
     }
 
+    /// For a metric of the engine's own: always there, and without the registry's namespace.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for pushing"))]
+    pub(crate) fn own(self) -> Self {
+        Self { own: true, level: Level::None, ..self }
+    }
+
     fn labelled<L>(self, labels: L) -> MetricBuilder<M, L> {
         MetricBuilder {
             registry: self.registry,
@@ -102,6 +111,7 @@ impl<M: Metric> MetricBuilder<M> {
             limit: self.limit,
             resolution: self.resolution,
             labels,
+            own: self.own,
             metric: PhantomData,
         }
     }
@@ -116,7 +126,7 @@ impl<M: Metric> MetricBuilder<M> {
         let desc = self.describe(Box::default())?;
         self.registry.register(desc, |entry, site| {
             let mut roster = entry.roster.lock();
-            let (handle, core) = M::build(&entry.desc, site, roster.enabled, false)?;
+            let (handle, core) = M::build(&entry.desc, site, roster.records(), false)?;
             roster.insert(LabelValues::default(), core);
             Ok(handle)
         })
@@ -198,9 +208,11 @@ impl<M: Metric, L> MetricBuilder<M, L> {
                 return Err(Error::new(ErrorKind::Conflict, text));
             }
         }
-        Ok(Descriptor {
+        let namespace = config.namespace.as_deref().filter(|_| !self.own);
+        let desc = Descriptor {
             name: name.clone(),
-            base: Descriptor::base(config.namespace.as_deref(), name, M::KIND, self.unit),
+            base: Descriptor::base(namespace, name, M::KIND, self.unit),
+            dotted: Descriptor::dotted(namespace, name, M::KIND),
             help: self.help.clone(),
             kind: M::KIND,
             unit: self.unit,
@@ -210,7 +222,13 @@ impl<M: Metric, L> MetricBuilder<M, L> {
             const_labels: Arc::clone(&config.const_labels),
             limit: self.limit,
             grid: if M::KIND == Kind::Histogram { Some(Arc::new(self.grid()?)) } else { None },
-        })
+        };
+        let is_own = |name: &String| name.starts_with("tach_") || name.starts_with("tach.");
+        if !self.own && desc.exposed_names().iter().chain([name]).any(is_own) {
+            let text = format!("{name}: names that begin with tach_ are those of the engine's own metrics");
+            return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another")));
+        }
+        Ok(desc)
     }
 
     fn grid(&self) -> Result<Grid, Error> {

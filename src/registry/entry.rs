@@ -34,6 +34,25 @@ pub(crate) struct Series {
     pub(crate) offsets: Arc<[u32]>,
     /// How many values of series since removed were clamped.
     pub(crate) clamped: u64,
+    /// What a collection keeps of these series for the next one.
+    pub(crate) memo: Memo,
+}
+
+/// Anything, made at its first use, for as long as there are just these series.
+#[derive(Clone, Default)]
+pub(crate) struct Memo(Arc<OnceCell<Box<dyn Any + Send + Sync>>>);
+
+impl Memo {
+    /// What is kept; `make` makes it at the first call.
+    pub(crate) fn get<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        self.0.get_or_init(|| Box::new(make())).downcast_ref()
+    }
+}
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memo").finish_non_exhaustive()
+    }
 }
 
 /// Counts the changes to a registry's series and levels, so that a collection knows whether its list of them still
@@ -62,7 +81,9 @@ impl Changes {
 
 #[derive(Debug)]
 pub(super) struct Roster {
-    pub(super) enabled: bool,
+    enabled: bool,
+    /// It records even while it is switched off: see [`Roster::records`].
+    always: bool,
     changes: Changes,
     series: BTreeMap<LabelValues, Core>,
     /// The series as a collection wants them, until one is added or removed.
@@ -71,8 +92,14 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    fn new(enabled: bool, changes: Changes) -> Self {
-        Self { enabled, changes, series: BTreeMap::new(), listed: None, clamped: 0 }
+    fn new(enabled: bool, always: bool, changes: Changes) -> Self {
+        Self { enabled, always, changes, series: BTreeMap::new(), listed: None, clamped: 0 }
+    }
+
+    /// Whether its metrics record. An up-down counter does even while it is not exposed, where it can come to be: what
+    /// went up before a switch comes down after it.
+    pub(super) fn records(&self) -> bool {
+        self.enabled || self.always
     }
 
     pub(super) fn insert(&mut self, labels: LabelValues, core: Core) {
@@ -92,15 +119,15 @@ impl Roster {
     pub(super) fn switch(&mut self, enabled: bool) {
         self.enabled = enabled;
         for core in self.series.values() {
-            core.switch(enabled);
+            core.switch(enabled || self.always);
         }
         self.changes.count();
     }
 }
 
 impl Entry {
-    pub(super) fn new(desc: Arc<Descriptor>, enabled: bool, changes: Changes) -> Self {
-        Self { desc, roster: Mutex::new(Roster::new(enabled, changes)), handle: OnceCell::new() }
+    pub(super) fn new(desc: Arc<Descriptor>, enabled: bool, always: bool, changes: Changes) -> Self {
+        Self { desc, roster: Mutex::new(Roster::new(enabled, always, changes)), handle: OnceCell::new() }
     }
 
     /// The series to collect; `None` when the metric is switched off.
@@ -114,7 +141,13 @@ impl Entry {
             let cores: Arc<[Core]> = roster.series.values().cloned().collect();
             let offset = |core: &Core| if let Core::Scalar(core) = core { Some(core.place().front) } else { None };
             let offsets = cores.iter().filter_map(offset).collect();
-            roster.listed = Some(Series { labels: Arc::new(labels), cores, offsets, clamped: roster.clamped });
+            roster.listed = Some(Series {
+                labels: Arc::new(labels),
+                cores,
+                offsets,
+                clamped: roster.clamped,
+                memo: Memo::default(),
+            });
         }
         roster.listed.clone()
     }

@@ -26,7 +26,7 @@ pub use metric::Metric;
 pub(crate) use own::{Met, Own};
 pub use typed::TypedFamily;
 
-use crate::describe::{Descriptor, LabelValues, Level, STATIC_MAX_LEVEL};
+use crate::describe::{Descriptor, Kind, LabelValues, Level, STATIC_MAX_LEVEL};
 use crate::error::{Error, ErrorKind};
 use crate::record::local;
 use crate::record::space::{NoPlace, Space};
@@ -38,6 +38,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 static GLOBAL: Lazy<Registry> = Lazy::new(Registry::new);
 
@@ -73,6 +74,7 @@ struct Inner {
     /// The series as the last collection found them, with the number of changes until then.
     listing: Mutex<(u64, Listing)>,
     own: Own,
+    made: SystemTime,
 }
 
 /// Every metric that is switched on, in the order of exposition, with its series.
@@ -133,6 +135,7 @@ impl Registry {
             changes: Changes::new(),
             listing: Mutex::new((u64::MAX, Listing::default())),
             own,
+            made: SystemTime::now(),
         }))
     }
 
@@ -190,7 +193,7 @@ impl Registry {
     }
 
     /// Changes how much is measured. A metric that is switched off keeps its totals and is neither recorded nor
-    /// exposed.
+    /// exposed; but an up-down counter goes on being recorded, as what went up before must come down after.
     pub fn set_level(&self, level: Level) {
         let mut state = self.0.state.lock();
         state.level = level;
@@ -220,6 +223,11 @@ impl Registry {
     /// The engine's own metrics.
     pub(crate) fn own(&self) -> &Own {
         &self.0.own
+    }
+
+    /// When this registry was made, by the system's clock.
+    pub(crate) fn made(&self) -> SystemTime {
+        self.0.made
     }
 
     /// Look-ups of label sets that ended in an overflow series.
@@ -261,7 +269,8 @@ impl Registry {
         }
         self.claim_names(&mut state, &desc)?;
         let enabled = self.enabled(&desc, state.level);
-        let entry = Arc::new(Entry::new(Arc::new(desc), enabled, self.0.changes.clone()));
+        let always = desc.kind == Kind::UpDownCounter && self.enabled(&desc, Level::Detailed);
+        let entry = Arc::new(Entry::new(Arc::new(desc), enabled, always, self.0.changes.clone()));
         let made = make(&entry, &self.0.site).map_err(|_| {
             let text = format!(
                 "{}: there is no room for its cells: the process's address space for metrics is used up or refused",
@@ -307,10 +316,6 @@ impl Registry {
         if desc.kind.is_counter() && (desc.base.ends_with("_total") || desc.base.trim_matches('_').is_empty()) {
             let text = format!("{}: a counter's name gets the suffix _total once: leave it out", desc.name);
             return Err(Error::new(ErrorKind::Name, text));
-        }
-        if names.iter().chain([&desc.name]).any(|name| name.starts_with("tach_") || name.starts_with("tach.")) {
-            let text = format!("{}: names that begin with tach_ are those of the engine's own metrics", desc.name);
-            return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another")));
         }
         for name in &names {
             if let Some(owner) = state.exposed.get(name) {

@@ -37,6 +37,7 @@ impl Own {
             Arc::new(Descriptor {
                 name: name.to_owned(),
                 base: Descriptor::base(None, name, kind, unit),
+                dotted: Descriptor::dotted(None, name, kind),
                 help: help.to_owned(),
                 kind,
                 unit,

@@ -113,7 +113,7 @@ where
         // Relaxed: it changes only under the lock.
         if self.len.load(Ordering::Relaxed) < self.desc.limit
             && let Ok(kept) = V::try_from(values.iter().map(|value| (*value).into()).collect())
-            && let Ok((metric, core)) = M::build(&self.desc, &self.site, roster.enabled, true)
+            && let Ok((metric, core)) = M::build(&self.desc, &self.site, roster.records(), true)
         {
             self.series.pin().insert(lookup.to_key(kept), metric.clone());
             roster.insert(boxed(values), core);
@@ -132,7 +132,7 @@ where
         self.overflow_listed.call_once(|| {
             if let Some(entry) = self.entry.upgrade() {
                 let mut roster = entry.roster.lock();
-                self.overflow.1.switch(roster.enabled);
+                self.overflow.1.switch(roster.records());
                 roster.insert(self.desc.labels.iter().map(|_| OVERFLOW.into()).collect(), self.overflow.1.clone());
             }
         });

@@ -49,7 +49,7 @@ impl<M: Metric, L: LabelSet> TypedFamily<M, L> {
         let mut roster = entry.roster.lock();
         for index in 0..combinations {
             // Not optional: like metrics without labels, these are few and declared before anything is recorded.
-            let (metric, core) = M::build(&entry.desc, site, roster.enabled, false)?;
+            let (metric, core) = M::build(&entry.desc, site, roster.records(), false)?;
             closed.push(metric);
             roster.insert(combination(L::LABELS, index), core);
         }

@@ -24,14 +24,15 @@ mod late;
 mod metrics;
 mod process;
 mod profile;
+mod push;
 mod settings;
 mod start;
 mod timer;
 
 pub use catalogue::{
-    BatchType, CacheTier, ChatEncoder, Component, Finish, Grammar, Instrument, Kind, Ladder, MediaKind, MediaRejection,
-    MediaSource, Objective, Origin, Refusal, ResponseError, ResponseFormat, SleepState, ToolCallError, ToolChoice,
-    Turn, catalogue,
+    BatchType, CacheTier, ChatEncoder, Component, Finish, Grammar, Instrument, Kind, KvFetchStage, Ladder, LoadPhase,
+    MediaKind, MediaRejection, MediaSource, Objective, Origin, Refusal, ResponseError, ResponseFormat, SleepOperation,
+    SleepState, StoreOutcome, ToolCallError, ToolChoice, Turn, WeightOperation, catalogue,
 };
 pub use info::CacheConfig;
 pub use late::{Measurement, MetricClient};

@@ -3,6 +3,7 @@
 use super::metrics::{Live, METRICS};
 use super::process;
 use super::profile::Profiles;
+use super::push::Push;
 use super::settings::Settings;
 use super::timer::Clock;
 use crate::sync::Mutex;
@@ -36,7 +37,9 @@ impl Drop for Claim {
     }
 }
 
-/// Has [`METRICS`] record, and the settings' port serve what it recorded, until the result is dropped.
+/// Has [`METRICS`] record, and the settings' port serve what it recorded, until the result is dropped. Where there is an
+/// OTLP endpoint it is pushed there too: at the interval, and for the last time when the result is dropped, for which
+/// that waits 5 seconds at most. What `docs/OTLP.md` lists of OpenTelemetry's variables says how, but not where.
 ///
 /// Opens the port, makes the instruments and starts the threads, and waits for nothing else; when it returns,
 /// connections are accepted. Where telemetry is disabled, or the recording method is NOOP, none of that happens, and
@@ -44,8 +47,8 @@ impl Drop for Claim {
 ///
 /// # Errors
 ///
-/// A setting that cannot be served: a recording method or OTLP endpoint, which are not built yet; a port that is taken
-/// or an address that is not the machine's; an attribute that is no label name. The text names the variable to change.
+/// A setting that cannot be served: a recording method that is not built yet; an OTLP endpoint in a build without the
+/// feature `otlp`, or one by https; a port that is taken or an address that is not the machine's; an attribute that is no label name. The text names the variable to change.
 /// A start while the result of an earlier one lives, or while [`METRICS`] records elsewhere. After an error nothing has
 /// changed, and another start may work.
 pub fn start(settings: &Settings) -> Result<Serving, Error> {
@@ -53,7 +56,7 @@ pub fn start(settings: &Settings) -> Result<Serving, Error> {
     let profiles = Arc::new(Profiles::new(&settings.profiles, &settings.identity)?);
     if settings.disabled || settings.recording == Recording::Noop {
         let registry = Registry::builder().recording(Recording::Noop).build()?;
-        return Ok(Serving { exporter: None, registry, profiles, _claim: claim });
+        return Ok(Serving { exporter: None, push: Push::default(), registry, profiles, _claim: claim });
     }
     check(settings)?;
     let registry = registry(settings)?;
@@ -69,26 +72,19 @@ pub fn start(settings: &Settings) -> Result<Serving, Error> {
             "serve: TACH_METRICS_PORT and TACH_METRICS_HOST (or MAX_SERVE_METRICS_ENDPOINT_PORT and MAX_SERVE_HOST)",
         )
     })?;
+    let push = Push::start(settings, &registry, &profiles)?;
     METRICS.publish(live);
-    Ok(Serving { exporter: Some(exporter), registry, profiles, _claim: claim })
+    Ok(Serving { exporter: Some(exporter), push, registry, profiles, _claim: claim })
 }
 
 /// What can be written and not be served.
 fn check(settings: &Settings) -> Result<(), Error> {
-    let refuse = |text: String| Err(Error::new(ErrorKind::Setting, text));
     if settings.recording == Recording::Process {
-        return refuse(
-            "serve: TACH_RECORDING (or MAX_SERVE_METRIC_RECORDING_METHOD) is PROCESS, which is not built yet: use SHARDED"
-                .to_owned(),
-        );
+        let text = "serve: TACH_RECORDING (or MAX_SERVE_METRIC_RECORDING_METHOD) is PROCESS, which is not built yet: use \
+                    SHARDED";
+        return Err(Error::new(ErrorKind::Setting, text));
     }
-    match &settings.otlp_endpoint {
-        Some(endpoint) => refuse(format!(
-            "serve: TACH_OTLP_ENDPOINT (or MAX_SERVE_OTLP_METRICS_ENDPOINT) is {endpoint:?}, but pushing by OTLP is not \
-             built yet: unset it, and have the collector scrape /metrics"
-        )),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn registry(settings: &Settings) -> Result<Registry, Error> {
@@ -107,6 +103,7 @@ fn registry(settings: &Settings) -> Result<Registry, Error> {
 #[must_use = "recording and serving stop when it is dropped"]
 pub struct Serving {
     exporter: Option<Exporter>,
+    push: Push,
     registry: Registry,
     profiles: Arc<Profiles>,
     /// Given up last.
@@ -148,6 +145,8 @@ impl Serving {
         if self.exporter.take().is_some() {
             METRICS.detach();
         }
+        // For the last time, now that nothing more is recorded.
+        self.push = Push::default();
     }
 }
 

@@ -8,13 +8,7 @@ struct Labels {
     ratio: f64,
 }
 
-#[derive(tach::LabelSet)]
-struct Generic<'a, T> {
-    value: &'a T,
-}
-
 fn main() {
     let registry = tach::Registry::new();
     let _ = registry.counter("a").label_set::<Plain>();
-    let _ = registry.counter("b").label_set::<Generic<'_, Plain>>();
 }

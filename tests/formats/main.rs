@@ -4,6 +4,12 @@
 mod model;
 mod om_reader;
 mod openmetrics;
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(feature = "otlp")]
+mod otlp_reader;
+#[cfg(feature = "otlp")]
+mod otlp_streams;
 mod page;
 mod pb_reader;
 mod protobuf;

@@ -4,13 +4,13 @@ use crate::model::Labels;
 
 /// A field: its number, and what it holds.
 #[derive(Debug, PartialEq)]
-enum Field<'a> {
+pub(crate) enum Field<'a> {
     Number(u64),
     Float(f64),
     Bytes(&'a [u8]),
 }
 
-fn varint(bytes: &mut &[u8]) -> Result<u64, String> {
+pub(crate) fn varint(bytes: &mut &[u8]) -> Result<u64, String> {
     let mut value = 0_u64;
     for (index, byte) in bytes.iter().enumerate().take(10) {
         value |= u64::from(byte & 0x7f) << (7 * index);
@@ -30,7 +30,7 @@ fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Result<&'a [u8], String> {
 }
 
 /// The fields of a message, in order.
-fn fields(mut bytes: &[u8]) -> Result<Vec<(u64, Field<'_>)>, String> {
+pub(crate) fn fields(mut bytes: &[u8]) -> Result<Vec<(u64, Field<'_>)>, String> {
     let mut fields = Vec::new();
     while !bytes.is_empty() {
         let tag = varint(&mut bytes)?;
@@ -48,16 +48,16 @@ fn fields(mut bytes: &[u8]) -> Result<Vec<(u64, Field<'_>)>, String> {
     Ok(fields)
 }
 
-fn signed(value: u64) -> i64 {
+pub(crate) fn signed(value: u64) -> i64 {
     let half = (value >> 1).cast_signed();
     if value & 1 == 1 { !half } else { half }
 }
 
-fn text(bytes: &[u8]) -> Result<String, String> {
+pub(crate) fn text(bytes: &[u8]) -> Result<String, String> {
     String::from_utf8(bytes.to_vec()).map_err(|error| error.to_string())
 }
 
-fn unknown<T>(message: &str, field: &(u64, Field<'_>)) -> Result<T, String> {
+pub(crate) fn unknown<T>(message: &str, field: &(u64, Field<'_>)) -> Result<T, String> {
     Err(format!("{message} has {field:?}"))
 }
 

@@ -88,7 +88,7 @@ fn a_gateway_finds_the_load() {
         }
         let requests = server.work();
         let page = server.page();
-        assert_eq!((page.sum(queued, &[]), page.sum(running, &[])), (1.0, 1.0));
+        assert_eq!((page.sum(queued, &[]), page.sum(running, &[])), (2.0, 1.0));
         assert_eq!(page.sum(usage, &[]), 0.4);
         drop(requests);
         let page = server.page();

@@ -156,3 +156,39 @@ fn parts_and_sums_are_made_of_what_they_say() {
     assert_eq!(no_error.next().unwrap().2, 2.0, "those that stopped and those at their length");
     assert!(no_error.next().is_none());
 }
+
+#[test]
+fn parts_that_not_each_server_has_are_there_and_are_what_was_recorded() {
+    let server = Server::new(&[Profile::Vllm]);
+    let names: [Expected; 18] = [
+        ("vllm:sleep_mode_operation_duration_seconds_sum", &[("operation", "sleep")], 1.5),
+        ("vllm:sleep_mode_operation_duration_seconds_count", &[("operation", "release_kv_cache_memory")], 0.0),
+        ("vllm:sleep_mode_operations_in_flight", &[("operation", "wake")], 1.0),
+        ("vllm:rl_weight_update_operation_duration_seconds_sum", &[("operation", "update")], 9.0),
+        ("vllm:rl_weight_update_operations_in_flight", &[("operation", "start_draft")], 1.0),
+        // Recorded in millions and in microseconds.
+        ("vllm:estimated_flops_per_gpu_total", &[], 2.5e12),
+        ("vllm:kv_offload_load_time_total", &[], 250e-6),
+        ("vllm:kv_offload_store_time_total", &[], 1.5),
+        ("vllm:kv_block_lifetime_seconds_sum", &[], 40.0),
+        // Values at a bound belong below it.
+        ("vllm:nixl_bytes_transferred_bucket", &[("le", "524288.0")], 0.0),
+        ("vllm:nixl_bytes_transferred_bucket", &[("le", "2.097152e+06")], 1.0),
+        ("vllm:kv_offload_load_size_bucket", &[("le", "1e+06")], 0.0),
+        ("vllm:kv_offload_load_size_bucket", &[("le", "5e+06")], 1.0),
+        ("vllm:kv_offload_lookup_sync_delay_seconds_bucket", &[("le", "1e-05")], 1.0),
+        ("vllm:num_requests_kv_fetch_by_stage", &[("stage", "in_progress")], 3.0),
+        ("vllm:num_requests_kv_fetch_by_stage", &[("stage", "waiting_to_start")], 0.0),
+        ("vllm:simple_kv_offload_save_outcomes_total", &[("outcome", "dropped_cpu_full")], 2.0),
+        ("vllm:simple_kv_offload_load_blocks_total", &[], 9.0),
+    ];
+    let page = server.page();
+    for (name, labels, _) in names {
+        assert_eq!(page.sum(name, labels), 0.0, "{name} {labels:?} before anything is recorded");
+    }
+    let _running = server.work();
+    let page = server.page();
+    for (name, labels, value) in names {
+        assert_eq!(page.sum(name, labels), value, "{name} {labels:?}");
+    }
+}

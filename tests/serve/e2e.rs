@@ -132,7 +132,7 @@ fn serving(profiles: &[Profile]) -> Serving {
 fn before_traffic_there_are_zeros_and_what_the_start_up_took() {
     let _turn = turn();
     let serving = serving(&[Profile::MaxServe]);
-    let api = Api::start();
+    let _api = Api::start();
     let page = scrape(&serving);
     for (series, value) in page.samples() {
         let is_start_up =
@@ -149,7 +149,6 @@ fn before_traffic_there_are_zeros_and_what_the_start_up_took() {
         assert_eq!(page.values(&format!("maxserve_{there}")), [0.0]);
     }
     assert!(page.values("maxserve_request_time_milliseconds_count").is_empty());
-    drop(api);
 }
 
 #[test]
@@ -200,6 +199,27 @@ fn check_buckets(page: &Page) {
         assert!(is_last, "{series}");
         assert_eq!(page.value(&series), Some(value), "{series}");
     }
+}
+
+#[test]
+fn other_names_show_the_same_requests() {
+    let _turn = turn();
+    let serving = serving(&[Profile::Vllm, Profile::Sglang]);
+    let api = Api::start();
+    let labels = format!("{{model_name=\"{MODEL}\",engine=\"0\"}}");
+    let value = |page: &Page, name: &str| page.value(&format!("{name}{labels}"));
+    let before = scrape(&serving);
+    assert_eq!(value(&before, "vllm:num_requests_running"), Some(0.0));
+    assert_eq!(value(&before, "vllm:prompt_tokens_total"), Some(0.0));
+    let (prompt, completion) = traffic(&api);
+    let page = scrape(&serving);
+    assert_eq!(value(&page, "vllm:prompt_tokens_total"), Some(prompt));
+    assert_eq!(value(&page, "vllm:generation_tokens_total"), Some(completion));
+    assert_eq!(value(&page, "vllm:time_to_first_token_seconds_count"), Some(5.0));
+    assert_eq!(page.sum("sglang:prompt_tokens_total"), prompt);
+    assert!(page.samples().all(|(series, _)| !series.starts_with("maxserve")));
+    // A snapshot shows what a scrape does, under the names that the page has.
+    assert!(serving.shutdown().counter("maxserve.num_input_tokens", &[]).is_none());
 }
 
 #[test]

@@ -136,11 +136,14 @@ fn a_label_without_a_value_may_be_left_out() {
     assert_eq!(snapshot.histogram("maxserve.model_load_time", &[("component", "")]).unwrap().sum(), 11.0);
 }
 
+/// Name, value, attributes, and why it is refused.
+type Case<'a> = (&'a str, f64, &'a [(&'a str, &'a str)], Refusal);
+
 #[test]
 fn what_is_wrong_is_refused_and_counted_and_records_nothing() {
     let fixture = fixture();
     let (too_large, ce) = (9_007_199_254_740_994.0, [("batch_type", "CE")]);
-    let cases: &[(&str, f64, &[(&str, &str)], Refusal)] = &[
+    let cases: &[Case] = &[
         ("", 1.0, &[], Refusal::UnknownName),
         ("maxserve.", 1.0, &[], Refusal::UnknownName),
         ("no_such_name", 1.0, &[], Refusal::UnknownName),

@@ -6,10 +6,31 @@ mod client;
 mod e2e;
 mod late;
 mod page;
+#[cfg(feature = "otlp")]
+mod push;
+#[cfg(feature = "otlp")]
+#[path = "../otlp/receiver.rs"]
+#[allow(dead_code, reason = "it is that of the tests of pushing")]
+mod receiver;
 mod recording;
 mod settings;
 mod start;
 mod weaknesses;
+
+#[cfg(feature = "otlp")]
+#[path = "../formats/otlp_reader.rs"]
+#[allow(dead_code, reason = "not every field matters here")]
+mod otlp_reader;
+#[cfg(feature = "otlp")]
+#[path = "../formats/pb_reader.rs"]
+#[allow(dead_code, reason = "only what the other reader needs of it")]
+mod pb_reader;
+
+/// What the readers give labels as.
+#[cfg(feature = "otlp")]
+mod model {
+    pub(crate) type Labels = std::collections::BTreeMap<String, String>;
+}
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tach::serve::{Serving, Settings};

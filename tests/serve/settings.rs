@@ -38,8 +38,10 @@ fn the_defaults_that_are_listed_are_the_defaults() {
     assert_eq!(settings, Settings::default());
 }
 
+type Set = fn(&mut Settings);
+
 /// A value of each variable that is not its default, and what it makes of the settings.
-fn examples() -> Vec<(&'static str, &'static str, fn(&mut Settings))> {
+fn examples() -> Vec<(&'static str, &'static str, Set)> {
     vec![
         ("TACH_RECORDING", "sync", |s| s.recording = Recording::Sync),
         ("TACH_LEVEL", "Basic", |s| s.level = Level::Basic),

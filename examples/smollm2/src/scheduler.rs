@@ -171,11 +171,11 @@ impl Scheduler {
 
         let batch_type = if batch.prompts > 0 { BatchType::Prefill } else { BatchType::Decode };
         step.end(&StepStats {
-            input_tokens: batch.input(),
-            context_tokens: batch.context,
-            terminated: batch.ended,
-            pending: self.queue.len() as u64,
-            queued: self.queue.len() as u64,
+            input_tokens: Some(batch.input()),
+            context_tokens: Some(batch.context),
+            terminated: Some(batch.ended),
+            pending: Some(self.queue.len() as u64),
+            queued: Some(self.queue.len() as u64),
             // A cache here grows by a token: that is its block.
             kv_blocks: Some((batch.kv_tokens, terms.kv_capacity)),
             ..StepStats::new(batch_type, batch.requests)

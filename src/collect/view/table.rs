@@ -103,6 +103,7 @@ impl ViewFamily {
         Descriptor {
             name: self.name.to_owned(),
             base: Descriptor::base(None, self.name, kind, self.unit),
+            dotted: Descriptor::dotted(None, self.name, kind),
             help: self.help.to_owned(),
             kind,
             unit: self.unit,

@@ -111,6 +111,7 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
         let desc = Descriptor {
             name: name.to_owned(),
             base: Descriptor::base(None, name, kind, Unit::None),
+            dotted: Descriptor::dotted(None, name, kind),
             help: help.to_owned(),
             kind,
             unit: Unit::None,

@@ -209,6 +209,71 @@ pub enum SleepState {
     DiscardAll,
 }
 
+/// What is asked of the sleep mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+pub enum SleepOperation {
+    /// Go to sleep.
+    Sleep,
+    /// Give the KV cache's memory back.
+    ReleaseKvCacheMemory,
+    /// Wake up.
+    Wake,
+}
+
+/// A step of an update of the weights while the server runs, as for reinforcement learning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+pub enum WeightOperation {
+    /// Sets up the transfer.
+    Init,
+    /// Begins an update.
+    Start,
+    /// Begins an update of the draft model.
+    StartDraft,
+    /// Brings weights.
+    Update,
+    /// Ends an update.
+    Finish,
+}
+
+/// How far a request is that waits for keys and values from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+pub enum KvFetchStage {
+    /// Its load has not begun.
+    WaitingToStart,
+    /// Its load is under way.
+    InProgress,
+    /// Its load is done, and it waits for a place in a batch.
+    CompletedWaiting,
+}
+
+/// What became of a block that the simple offload was to store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+pub enum StoreOutcome {
+    /// It is stored.
+    Stored,
+    /// The pool was full.
+    DroppedCpuFull,
+    /// Its request was gone.
+    DroppedRequestGone,
+    /// It was the block that stands for none.
+    DroppedNullBlock,
+    /// It had no hash to be found by.
+    DroppedNotHashed,
+    /// The pool had it.
+    SkippedAlreadyCached,
+    /// It was being stored.
+    SkippedInFlight,
+}
+
+/// When a load's blocks are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+pub enum LoadPhase {
+    /// When it was handed to the workers.
+    Issued,
+    /// When it ended well.
+    Completed,
+}
+
 /// Why a late-bound measurement was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
 pub enum Refusal {
@@ -249,5 +314,10 @@ label_sets! {
     ByFinish { finished_reason: Finish }
     ByObjective { objective: Objective }
     BySleepState { sleep_state: SleepState }
+    BySleepOperation { operation: SleepOperation }
+    ByWeightOperation { operation: WeightOperation }
+    ByKvFetchStage { stage: KvFetchStage }
+    ByStoreOutcome { outcome: StoreOutcome }
+    ByLoadPhase { phase: LoadPhase }
     ByRefusal { reason: Refusal }
 }

@@ -23,6 +23,7 @@ mod requests;
 mod rows;
 mod tools;
 mod vision;
+mod vllm;
 
 pub use labels::*;
 pub use ladders::Ladder;
@@ -109,6 +110,7 @@ pub(crate) struct Instruments {
     pub(crate) tools: tools::Tools,
     pub(crate) more: more::More,
     pub(crate) needed: needed::Needed,
+    pub(crate) vllm: vllm::Vllm,
     pub(crate) legacy: legacy::Legacy,
 }
 
@@ -125,12 +127,13 @@ impl Instruments {
             tools: tools::Tools::new(maker)?,
             more: more::More::new(maker)?,
             needed: needed::Needed::new(maker)?,
+            vllm: vllm::Vllm::new(maker)?,
             legacy: legacy::Legacy::new(maker)?,
         })
     }
 }
 
-const GROUPS: [&[Instrument]; 11] = [
+const GROUPS: [&[Instrument]; 12] = [
     &requests::ROWS,
     &batch::ROWS,
     &cache::ROWS,
@@ -141,6 +144,7 @@ const GROUPS: [&[Instrument]; 11] = [
     &tools::ROWS,
     &more::ROWS,
     &needed::ROWS,
+    &vllm::ROWS,
     &legacy::ROWS,
 ];
 

@@ -24,7 +24,7 @@ instruments! {
     requests_missed: Event "requests_missed" NONE NO Basic by ByObjective { objective: Objective },
         "Requests that ended well and missed this objective.";
     reqs_waiting: Delta "num_requests_waiting" NONE NO Basic,
-        "Requests that wait for a place in a batch.";
+        "Requests that wait for a place in a batch, and could use one.";
     reqs_scheduled: Delta "num_requests_scheduled" NONE NO Basic,
         "Requests that have a place in a batch.";
     kv_usage: Value "kv_usage" RATIO NO Basic,
@@ -39,7 +39,7 @@ instruments! {
         "Share of the last prefill's prompt tokens that were cached, 0 to 1.";
     prefill_computed_tokens: Size "request_prefill_computed_tokens" TOKENS CNT Basic,
         "Prompt tokens of a request that had to be computed.";
-    reqs_deferred: Value "num_requests_deferred" NONE NO Basic,
+    reqs_deferred: Delta "num_requests_deferred" NONE NO Basic,
         "Requests that wait for something other than room in a batch.";
     spec_decode_drafts: Count "spec_decode.num_drafts" NONE NO Basic,
         "Drafts that were verified.";

@@ -54,6 +54,12 @@ impl Row {
         row
     }
 
+    /// In another unit than its recordings: one of theirs is `10^power` of its own.
+    pub(super) fn power(mut self, power: i32) -> Self {
+        self.family.power = power;
+        self
+    }
+
     /// With these labels. Each source then says where it takes them from.
     pub(super) fn by(mut self, labels: &'static [&'static str]) -> Self {
         self.family.labels = labels;

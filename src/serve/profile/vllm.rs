@@ -1,5 +1,7 @@
 //! vLLM's names.
 
+mod parts;
+
 use super::Identity;
 use super::rows::{Row, Values, table};
 use crate::collect::view::{Rule, ViewFamily};
@@ -30,8 +32,9 @@ const EXTERNAL: Values = &[("tier", "external")];
 pub(super) fn families(identity: &Identity) -> Vec<ViewFamily> {
     let constant = [("model_name", identity.model.as_str()), ("engine", identity.engine.as_str())];
     let engine = scheduler().into_iter().chain(caches()).chain(tokens()).chain(requests()).chain(times());
+    let engine = engine.chain(parts::engine());
     let mut families = table(&constant, engine);
-    families.extend(table(&[], server()));
+    families.extend(table(&[], server().into_iter().chain(parts::server())));
     families
 }
 
@@ -40,11 +43,11 @@ fn scheduler() -> [Row; 9] {
         Row::gauge("vllm:num_requests_running", "Requests that have a place in a batch.")
             .of("maxserve.num_requests_scheduled"),
         Row::gauge("vllm:num_requests_waiting", "Requests that wait for a place in a batch.")
-            .of("maxserve.num_requests_waiting"),
+            .of("maxserve.num_requests_waiting")
+            .of("maxserve.num_requests_deferred"),
         Row::gauge(
             "vllm:num_requests_waiting_by_reason",
-            "Requests that wait: all of them (capacity), and those among them that wait for something other than room in \
-             a batch (deferred).",
+            "Requests that wait, for room in a batch (capacity) or for something else (deferred).",
         )
         .by(&["reason"])
         .part("maxserve.num_requests_waiting", &[], &[Rule::Constant("capacity")])

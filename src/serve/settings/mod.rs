@@ -40,7 +40,8 @@ pub struct Settings {
     pub port: u16,
     /// Records nothing and opens no port, whatever the rest says. False unless told.
     pub disabled: bool,
-    /// Where to push to by OTLP, besides being scraped. Not built yet: [`start`](super::start) refuses it.
+    /// Where to push to by OTLP, with the path, besides being scraped; nowhere unless told. Without the feature `otlp`
+    /// [`start`](super::start) refuses it, and with it anything but `http://`.
     pub otlp_endpoint: Option<String>,
     /// Labels on every series, with their values.
     pub attributes: Vec<(String, String)>,

@@ -1,24 +1,37 @@
 //! The life of one request.
 
 use super::{Stamp, Step};
+use crate::UpDownCounter;
 use crate::serve::catalogue::{ByFinish, ByTurn, Finish, Turn};
 use crate::serve::metrics::{Live, Metrics};
 
 /// Where a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// It has no place in a batch.
+    /// It waits for a place in a batch.
     Waiting,
+    /// It waits for something else, and could not use a place.
+    Deferred,
     /// It has a place in a batch.
     Scheduled,
+}
+
+/// The level that counts the requests in a place.
+fn level(live: &Live, place: Place) -> &UpDownCounter {
+    match place {
+        Place::Waiting => &live.more.reqs_waiting,
+        Place::Deferred => &live.more.reqs_deferred,
+        Place::Scheduled => &live.more.reqs_scheduled,
+    }
 }
 
 /// Follows one request from its arrival to its end, and records what follows from it.
 ///
 /// A plain value without a thread or an allocation of its own: it may live in an async task, move between threads, and
 /// be dropped at any time, which counts as [`Finish::Abort`]. Every method reads the clock; those that end in `_at` take
-/// the caller's reading instead. What is not told is not recorded: without [`scheduled`](Self::scheduled) there is no
-/// queue time.
+/// the caller's reading instead, of [`Clock::new`](super::Clock::new) or as [`Step::now`] gives it: dropping reads the
+/// clock, so a timer that is given stamps of another clock has to be ended by [`finished_at`](Self::finished_at). What is
+/// not told is not recorded: without [`scheduled`](Self::scheduled) there is no queue time. A timer is for one sequence.
 ///
 /// ```
 /// use tach::serve::{Finish, METRICS, RequestTimer, Turn};
@@ -126,30 +139,43 @@ impl RequestTimer {
     pub fn scheduled_at(&mut self, now: Stamp) {
         let Some(live) = self.live else { return };
         self.admitted();
-        if self.place == Place::Waiting {
-            self.place = Place::Scheduled;
-            live.more.reqs_waiting.dec();
-            live.more.reqs_scheduled.inc();
-        }
+        self.move_to(live, Place::Scheduled);
         if self.scheduled.is_none() {
             self.scheduled = Some(now);
             live.more.request_queue_time.record(now.since(self.arrived));
         }
     }
 
-    /// It has lost its place in a batch, and waits for another.
+    /// It waits for something other than room in a batch: a transfer of its cache, an adapter, a grammar. Until it is
+    /// [`scheduled`](Self::scheduled), or [`ready`](Self::ready) to be.
+    pub fn deferred(&mut self) {
+        if let Some(live) = self.live {
+            self.move_to(live, Place::Deferred);
+        }
+    }
+
+    /// What it was [`deferred`](Self::deferred) for is there.
+    pub fn ready(&mut self) {
+        if let Some(live) = self.live
+            && self.place == Place::Deferred
+        {
+            self.move_to(live, Place::Waiting);
+        }
+    }
+
+    /// It has lost its place in a batch, and waits until it is [`scheduled`](Self::scheduled) again.
     pub fn preempted(&mut self) {
         let Some(live) = self.live else { return };
         live.cache.preemption.inc();
-        self.leave(live);
-        live.more.reqs_waiting.inc();
+        self.move_to(live, Place::Waiting);
     }
 
-    /// Takes it out of the batch, or the queue.
-    fn leave(&mut self, live: &Live) {
-        match std::mem::replace(&mut self.place, Place::Waiting) {
-            Place::Waiting => live.more.reqs_waiting.dec(),
-            Place::Scheduled => live.more.reqs_scheduled.dec(),
+    /// Puts it elsewhere.
+    fn move_to(&mut self, live: &Live, place: Place) {
+        let before = std::mem::replace(&mut self.place, place);
+        if before != place {
+            level(live, before).dec();
+            level(live, place).inc();
         }
     }
 
@@ -178,7 +204,7 @@ impl RequestTimer {
         if n == 0 {
             return None;
         }
-        self.tokens += n;
+        self.tokens = self.tokens.saturating_add(n);
         let before = std::mem::replace(&mut self.last, now);
         if self.first.is_some() {
             return Some(now.since(before));
@@ -190,6 +216,9 @@ impl RequestTimer {
     #[cold]
     fn begin_output(&mut self, live: &Live, now: Stamp) {
         self.first = Some(now);
+        // It cannot have a token without, told or not.
+        self.admitted();
+        self.move_to(live, Place::Scheduled);
         live.requests.ttft.record(now.since(self.arrived));
         if let Some(scheduled) = self.scheduled {
             live.more.request_prefill_time.record(now.since(scheduled));
@@ -223,7 +252,7 @@ impl RequestTimer {
         if std::mem::take(&mut self.awaits_admission) {
             live.requests.reqs_awaiting_admission.dec();
         }
-        self.leave(live);
+        level(live, self.place).dec();
         live.requests.reqs_running.dec();
         let by = ByFinish { finished_reason: reason };
         live.more.requests_finished.with(by).inc();
@@ -232,20 +261,24 @@ impl RequestTimer {
         if let Some(input) = self.input {
             live.requests.output_time.record(now.since(input));
         }
-        let Some(first) = self.first else { return };
-        live.requests.output_tokens_per_request.record(self.tokens);
-        live.more.max_num_generation_tokens.record(self.tokens);
-        let decode = self.last.since(first);
-        live.more.request_decode_time.record(decode);
-        if let Some(scheduled) = self.scheduled {
-            live.more.request_inference_time.record(self.last.since(scheduled));
-        }
-        let tpot = per_token(decode, self.tokens - 1);
-        if self.tokens > 1 {
-            live.requests.time_per_output_token.record(tpot);
+        // The last token, or the end where there was none.
+        let (mut ttft, mut tpot, mut e2e) = (None, 0, latency);
+        if let Some(first) = self.first {
+            let decode = self.last.since(first);
+            (ttft, tpot) = (Some(first.since(self.arrived)), per_token(decode, self.tokens - 1));
+            e2e = self.last.since(self.arrived);
+            live.requests.output_tokens_per_request.record(self.tokens);
+            live.more.max_num_generation_tokens.record(self.tokens);
+            live.more.request_decode_time.record(decode);
+            if let Some(scheduled) = self.scheduled {
+                live.more.request_inference_time.record(self.last.since(scheduled));
+            }
+            if self.tokens > 1 {
+                live.requests.time_per_output_token.record(tpot);
+            }
         }
         if matches!(reason, Finish::Stop | Finish::Length) {
-            live.objectives.judge(live, first.since(self.arrived), tpot, latency);
+            live.objectives.judge(live, ttft, tpot, e2e);
         }
     }
 }
@@ -256,7 +289,7 @@ pub(super) fn per_token(gap: u64, n: u64) -> u64 {
     match n {
         0 => 0,
         1 => gap,
-        n => (gap + n / 2) / n,
+        n => gap.saturating_add(n / 2) / n,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::serve::metrics::{Live, Metrics};
 ///     for request in &mut batch {
 ///         step.token(request);
 ///     }
-///     step.end(&StepStats { queued: 0, ..StepStats::new(BatchType::Decode, 2) });
+///     step.end(&StepStats { queued: Some(0), ..StepStats::new(BatchType::Decode, 2) });
 /// }
 /// ```
 #[derive(Debug)]
@@ -43,7 +43,12 @@ impl<'a> StepTimer<'a> {
 
     /// The next step begins now: to be called after waiting for requests, so that the wait is no part of it.
     pub fn begin(&mut self) {
-        self.ended = self.clock.now();
+        self.begin_at(self.clock.now());
+    }
+
+    /// As [`begin`](Self::begin), at `now`.
+    pub fn begin_at(&mut self, now: Stamp) {
+        self.ended = now;
     }
 
     /// The step's results are there, now. Reads the clock, once.
@@ -63,6 +68,7 @@ impl<'a> StepTimer<'a> {
             now,
             took,
             output: 0,
+            counted: 0,
             gap: 0,
             n: 1,
             times: 0,
@@ -70,7 +76,7 @@ impl<'a> StepTimer<'a> {
     }
 }
 
-/// What a scheduler knows of a step. Begin with [`StepStats::new`], as there may come to be more.
+/// What a scheduler knows of a step; `None` is not recorded. Begin with [`StepStats::new`], as there may come to be more.
 #[derive(Clone, Copy, Debug)]
 pub struct StepStats {
     /// What the batch did.
@@ -78,15 +84,15 @@ pub struct StepStats {
     /// Requests in the batch.
     pub requests: u64,
     /// Tokens given to the model: the prompts' in a prefill, one per request in a decode.
-    pub input_tokens: u64,
+    pub input_tokens: Option<u64>,
     /// Tokens in the context of all requests.
-    pub context_tokens: u64,
+    pub context_tokens: Option<u64>,
     /// Requests that ended with it.
-    pub terminated: u64,
+    pub terminated: Option<u64>,
     /// Requests that were pending when the batch was formed.
-    pub pending: u64,
+    pub pending: Option<u64>,
     /// Requests in the queue for prefill.
-    pub queued: u64,
+    pub queued: Option<u64>,
     /// KV cache blocks in use and in all, if there is such a cache.
     pub kv_blocks: Option<(u64, u64)>,
     /// How long it took to form the batch, in nanoseconds, if that was measured.
@@ -94,23 +100,24 @@ pub struct StepStats {
 }
 
 impl StepStats {
-    /// A batch of so many requests; all else is zero or not known, to be filled in.
+    /// A batch of so many requests; all else is not known, and not recorded unless it is filled in.
     #[must_use]
     pub const fn new(batch_type: BatchType, requests: u64) -> Self {
         Self {
             batch_type,
             requests,
-            input_tokens: 0,
-            context_tokens: 0,
-            terminated: 0,
-            pending: 0,
-            queued: 0,
+            input_tokens: None,
+            context_tokens: None,
+            terminated: None,
+            pending: None,
+            queued: None,
             kv_blocks: None,
             creation: None,
         }
     }
 }
 
+#[must_use = "what a step's tokens say is recorded when it is dropped: hand them out first"]
 /// One step, whose results are being handed out. What its tokens say is recorded when it is dropped, at the latest.
 #[derive(Debug)]
 pub struct Step<'a> {
@@ -121,6 +128,8 @@ pub struct Step<'a> {
     took: u64,
     /// Output tokens.
     output: u64,
+    /// Those of them that this is to count.
+    counted: u64,
     /// A gap that `times` events of `n` tokens had.
     gap: u64,
     n: u64,
@@ -144,9 +153,13 @@ impl Step<'_> {
     #[inline]
     pub fn tokens(&mut self, request: &mut RequestTimer, n: u64) {
         let Some(live) = request.live() else { return };
-        // A request that began to be timed before the step's metrics did is recorded where it began.
-        self.live = Some(live);
-        self.output += n;
+        self.output = self.output.saturating_add(n);
+        if !self.live.is_some_and(|own| std::ptr::eq(own, live)) {
+            // It began to be timed before these metrics were attached, and is recorded where it began.
+            request.tokens_at(n, self.now);
+            return;
+        }
+        self.counted = self.counted.wrapping_add(n);
         let Some(gap) = request.advance(live, n, self.now) else { return };
         if gap != self.gap || n != self.n {
             self.flush(live);
@@ -159,7 +172,7 @@ impl Step<'_> {
         let times = std::mem::take(&mut self.times);
         if times > 0 {
             live.requests.itl.record_n(self.gap, times);
-            live.needed.itl_per_token.record_n(per_token(self.gap, self.n), times * self.n);
+            live.needed.itl_per_token.record_n(per_token(self.gap, self.n), times.wrapping_mul(self.n));
         }
     }
 
@@ -168,26 +181,38 @@ impl Step<'_> {
         let Some(live) = self.live else { return };
         let by = ByBatch { batch_type: stats.batch_type };
         let batch = &live.batch;
-        batch.reqs_queued.set(stats.queued as f64);
         batch.batch_size.with(by).record(stats.requests);
         batch.batch_execution_time.with(by).record(self.took);
-        batch.batch_input_tokens.with(by).record(stats.input_tokens);
-        batch.batch_context_tokens.with(by).record(stats.context_tokens);
-        batch.batch_terminated_reqs.with(by).record(stats.terminated);
-        batch.batch_pending_reqs.with(by).record(stats.pending);
-        if let Some(creation) = stats.creation {
-            batch.batch_creation_time.with(by).record(creation);
+        let known = [
+            (stats.input_tokens, &batch.batch_input_tokens),
+            (stats.context_tokens, &batch.batch_context_tokens),
+            (stats.terminated, &batch.batch_terminated_reqs),
+            (stats.pending, &batch.batch_pending_reqs),
+            (stats.creation, &batch.batch_creation_time),
+        ];
+        for (value, histogram) in known {
+            if let Some(value) = value {
+                histogram.with(by).record(value);
+            }
         }
-        let prompt = if stats.batch_type == BatchType::Prefill { stats.input_tokens } else { 0 };
-        live.more.iteration_tokens.record(prompt + self.output);
+        if let Some(queued) = stats.queued {
+            batch.reqs_queued.set(queued as f64);
+        }
+        let prompt = match stats.batch_type {
+            BatchType::Prefill => stats.input_tokens.unwrap_or(0),
+            BatchType::Decode => 0,
+        };
+        live.more.iteration_tokens.record(prompt.saturating_add(self.output));
         if self.took > 0 {
             let seconds = self.took as f64 * 1e-9;
-            let generation = self.output as f64 / seconds;
             if prompt > 0 {
                 batch.batch_prompt_throughput.with(by).record_value(prompt as f64 / seconds);
             }
-            batch.batch_generation_throughput.with(by).record_value(generation);
-            live.more.generation_throughput.set(generation);
+            if self.output > 0 {
+                let generation = self.output as f64 / seconds;
+                batch.batch_generation_throughput.with(by).record_value(generation);
+                live.more.generation_throughput.set(generation);
+            }
         }
         if let Some((used, total)) = stats.kv_blocks.filter(|(_, total)| *total > 0) {
             let share = used as f64 / total as f64;
@@ -203,7 +228,7 @@ impl Drop for Step<'_> {
     fn drop(&mut self) {
         if let Some(live) = self.live {
             self.flush(live);
-            live.requests.output_tokens.add(self.output);
+            live.requests.output_tokens.add(self.counted);
         }
     }
 }

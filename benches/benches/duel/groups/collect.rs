@@ -19,7 +19,12 @@ pub(crate) fn counters() -> Group {
 
 pub(crate) fn histograms() -> Group {
     let cells = SHARDS * HISTOGRAMS * touched(&Values::latencies().nanos[..]);
-    Group::new("collect histograms", in_order(cells), vec![reading::collect_histograms(cells)]).measured_per_cell()
+    Group::new(
+        "collect histograms",
+        in_order(cells),
+        vec![reading::collect_histograms(cells, false), reading::collect_histograms(cells, true)],
+    )
+    .measured_per_cell()
 }
 
 impl Group {

@@ -37,22 +37,35 @@ fn histogram_series(registry: &Registry, count: usize, bounds: &[f64], digits: u
 
 pub(crate) fn render() -> Vec<Contender> {
     let registry = roomy();
-    for series in histogram_series(&registry, HISTOGRAMS, &LADDER[..RENDERED], 2) {
+    let histograms = histogram_series(&registry, HISTOGRAMS, &LADDER[..RENDERED], 2);
+    for series in &histograms {
         observations().for_each(|value| series.record((value * 1e9) as u64));
     }
     for (i, series) in counter_series(&registry, COUNTERS).iter().enumerate() {
         series.add(i as u64);
     }
     let snapshot = registry.snapshot();
+    let (idle, reading, changing) = (registry.clone(), registry.clone(), histograms.clone());
+    // What has not changed since the last snapshot is not read again: so everything changes, some microseconds' worth.
+    let change = |histograms: &[Histogram]| histograms.iter().for_each(|series| series.record(1_000_000));
     let (open, binary) = (snapshot.clone(), snapshot.clone());
-    let reading = registry.clone();
     vec![
-        rendering("tach snapshot + render", move |out| *out = tach::text::render(&registry.snapshot())).reference(),
+        rendering("tach snapshot + render", move |out| {
+            change(&histograms);
+            *out = tach::text::render(&registry.snapshot());
+        })
+        .reference()
+        .note("every histogram has changed since the last"),
+        rendering("tach snapshot + render, idle", move |out| *out = tach::text::render(&idle.snapshot()))
+            .note("none has"),
         rendering("tach render alone", move |out| *out = tach::text::render(&snapshot)),
         rendering("tach render alone, OpenMetrics", move |out| *out = tach::openmetrics::render(&open)),
         encoding("tach render alone, protobuf", move |out| *out = tach::protobuf::render(&binary)),
         Contender::new("tach snapshot alone", move |work| {
-            repeat(work, &reading, |reading| black_box(reading.snapshot()))
+            repeat(work, &reading, |reading| {
+                change(&changing);
+                black_box(reading.snapshot())
+            })
         }),
     ]
 }
@@ -100,25 +113,40 @@ pub(crate) fn collect_counters(cells: usize) -> Contender {
     let registry = roomy();
     let held = counter_series(&registry, collect::COUNTERS);
     let parked = Parked::after(move || held.iter().for_each(Counter::inc));
-    collecting(registry, parked, cells)
+    collecting("tach snapshot", registry, parked, cells, Vec::new()).reference()
 }
 
-pub(crate) fn collect_histograms(cells: usize) -> Contender {
+pub(crate) fn collect_histograms(cells: usize, idle: bool) -> Contender {
     let registry = roomy();
     let held = histogram_series(&registry, collect::HISTOGRAMS, &[], 2);
+    let changing = if idle { Vec::new() } else { held.clone() };
     let parked = Parked::after(move || {
         let values = Values::latencies();
         held.iter().for_each(|itl| values.nanos.iter().for_each(|&value| itl.record(value)));
     });
-    collecting(registry, parked, cells)
+    if idle {
+        collecting("tach snapshot, idle", registry, parked, cells, changing).note("nothing has changed since the last")
+    } else {
+        collecting("tach snapshot", registry, parked, cells, changing).reference()
+    }
 }
 
-fn collecting(registry: Registry, parked: Parked, cells: usize) -> Contender {
+/// Each of `changing` is recorded to before a snapshot, as what has not changed is not read again.
+fn collecting(
+    name: &'static str,
+    registry: Registry,
+    parked: Parked,
+    cells: usize,
+    changing: Vec<Histogram>,
+) -> Contender {
     let run = move |work: &Work<'_>| {
         let _parked = &parked;
-        repeat(work, &registry, |registry| black_box(registry.snapshot()))
+        repeat(work, &registry, |registry| {
+            changing.iter().for_each(|itl| itl.record(1_000_000));
+            black_box(registry.snapshot())
+        })
     };
-    Contender::new("tach snapshot", run).units(cells).reference()
+    Contender::new(name, run).units(cells)
 }
 
 pub(crate) fn footprints() -> Vec<Footprint> {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use tach::Registry;
-use tach::serve::{BatchType, Clock, Identity, Metrics, Objectives, Profile, Profiles, RequestTimer, Stamp, StepTimer};
+use tach::serve::{
+    BatchType, Clock, Identity, Measurement, MetricClient, Metrics, Objectives, Profile, Profiles, RequestTimer, Stamp,
+    StepTimer,
+};
 
 use crate::contender::{Contender, nanos, repeat};
 
@@ -37,6 +40,17 @@ pub(crate) fn contenders() -> Vec<Contender> {
         }),
         Contender::new("METRICS.request_count, by strings", move |work| {
             repeat(work, on, |metrics| metrics.request_count(200, "/v1/chat/completions"))
+        }),
+        Contender::new("MetricClient::send, two enums", move |work| {
+            let attributes = [("media_kind", "image"), ("source", "url")];
+            let measurement = Measurement { name: "maxserve.media.items", value: 1.0, attributes: &attributes };
+            repeat(work, &MetricClient::new(on), |client| client.send(&measurement))
+        })
+        .note("name and labels found at run time"),
+        Contender::new("MetricClient::send, two strings", move |work| {
+            let attributes = [("code", "200"), ("path", "/v1/chat/completions")];
+            let measurement = Measurement { name: "maxserve.request_count", value: 1.0, attributes: &attributes };
+            repeat(work, &MetricClient::new(on), |client| client.send(&measurement))
         }),
         Contender::new("RequestTimer::tokens_at", move |work| {
             let mut request = RequestTimer::arrived(on);

@@ -1,0 +1,119 @@
+//! One request, on a connection of its own, and its response: all that pushing needs of HTTP.
+
+use super::url::Endpoint;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for OTLP"))]
+    pub(super) headers: HeaderMap,
+    /// Or why it cannot be had.
+    pub(super) body: Result<Bytes, String>,
+}
+
+/// Why there is no reply.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// No connection, or one that ended too early.
+    Connection(String),
+    /// The time is over.
+    Timeout(Duration),
+}
+
+/// Sends a message and reads the response, of whose body at most `limit` bytes, all within `timeout`.
+pub(super) async fn send(to: &Endpoint, message: Message, limit: usize, timeout: Duration) -> Result<Reply, Fault> {
+    let exchanged = tokio::time::timeout(timeout, exchange(to, message, limit)).await;
+    exchanged.unwrap_or(Err(Fault::Timeout(timeout)))
+}
+
+async fn exchange(to: &Endpoint, message: Message, limit: usize) -> Result<Reply, Fault> {
+    let failed = |what: &str, error: &dyn std::error::Error| {
+        // Of hyper's errors the cause says more than they do.
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        Fault::Connection(format!("{what} {}: {error}{cause}", to.authority))
+    };
+    let stream = TcpStream::connect((&*to.host, to.port)).await.map_err(|error| failed("cannot connect to", &error))?;
+    let _ = stream.set_nodelay(true);
+    let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| failed("cannot talk to", &error))?;
+    let request = request(to, message);
+    let answered = async {
+        let response = sender.send_request(request).await.map_err(|error| failed("no response from", &error))?;
+        Ok(read(response, limit).await)
+    };
+    beside(connection, answered).await
+}
+
+fn request(to: &Endpoint, message: Message) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(message.body));
+    *request.method_mut() = message.method;
+    // What was part of a URL is one.
+    *request.uri_mut() = to.path.parse().unwrap_or_default();
+    let headers = request.headers_mut();
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tach/", env!("CARGO_PKG_VERSION"))));
+    headers.extend(message.headers);
+    if let Ok(host) = HeaderValue::from_str(&to.authority) {
+        headers.insert(HOST, host);
+    }
+    // A push is rare, and a connection that the other side may have closed meanwhile is worth nothing.
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    request
+}
+
+async fn read(response: Response<Incoming>, limit: usize) -> Reply {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, limit).collect().await;
+    let body = body.map(http_body_util::Collected::to_bytes).map_err(|error| match error.is::<LengthLimitError>() {
+        true => format!("the response has more than {limit} bytes"),
+        false => format!("the response broke off: {error}"),
+    });
+    Reply { status: head.status.as_u16(), headers: head.headers, body }
+}
+
+/// Gives what `main` gives, for which `side` has to run.
+async fn beside<T>(side: impl Future, main: impl Future<Output = T>) -> T {
+    let (mut side, mut main) = (pin!(side), pin!(main));
+    let mut is_done = false;
+    poll_fn(|context| {
+        if !is_done && side.as_mut().poll(context).is_ready() {
+            is_done = true;
+        }
+        match main.as_mut().poll(context) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// The start of a response's body, for an error.
+pub(super) fn excerpt(body: &[u8]) -> String {
+    const LONGEST: usize = 200;
+    let text = String::from_utf8_lossy(&body[..body.len().min(4 * LONGEST)]);
+    let text = text.trim();
+    let mut words: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if words.len() < text.len() {
+        words.push('…');
+    }
+    words
+}

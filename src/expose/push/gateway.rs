@@ -1,0 +1,198 @@
+//! Pushes to a Pushgateway.
+
+use super::super::text;
+use super::client::{self, Fault, Message, Reply, excerpt};
+use super::url::Endpoint;
+use crate::collect::Snapshot;
+use crate::describe::check_label;
+use crate::error::{Error, ErrorKind};
+use hyper::Method;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use std::io;
+use std::time::Duration;
+
+/// Of a response at most so many bytes are read.
+const RESPONSE_MAX: usize = 64 << 10;
+
+/// Where a batch job leaves its metrics when it is over: a group at a Pushgateway, which keeps the last push for the
+/// scrapes to come.
+///
+/// Each push is a request of its own that is not repeated when it fails. It waits for the answer, on a thread that it
+/// starts for it, and may be called anywhere, in asynchronous code too (which stands still meanwhile).
+///
+/// ```no_run
+/// use tach::push::Pushgateway;
+///
+/// let registry = tach::Registry::new();
+/// registry.counter("rows").build()?.add(1000);
+/// Pushgateway::new("http://localhost:9091", "nightly")?.group("shard", "a/7")?.put(&registry.snapshot())?;
+/// # Ok::<(), tach::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pushgateway {
+    endpoint: Endpoint,
+    timeout: Duration,
+}
+
+impl Pushgateway {
+    /// The group of this job at the Pushgateway that is reached by `url`, as `http://localhost:9091`.
+    ///
+    /// # Errors
+    ///
+    /// The URL is none, or one by https; the job has no name.
+    pub fn new(url: &str, job: &str) -> Result<Self, Error> {
+        let mut endpoint = Endpoint::parse("pushgateway: the URL", url)?;
+        if job.is_empty() {
+            return Err(Error::new(ErrorKind::Setting, "pushgateway: the job has no name: give it one"));
+        }
+        if endpoint.path.contains('?') {
+            let text = format!("pushgateway: the URL is {url:?}, where no query can be: leave it out");
+            return Err(Error::new(ErrorKind::Setting, text));
+        }
+        endpoint.path = format!("{}/metrics", endpoint.path.trim_end_matches('/'));
+        push_label(&mut endpoint.path, "job", job);
+        Ok(Self { endpoint, timeout: Duration::from_secs(10) })
+    }
+
+    /// Another label that the group is told by, with any value. It is put on all series, over one of the same name.
+    ///
+    /// # Errors
+    ///
+    /// The name is no label name, or `job`.
+    pub fn group(mut self, label: &str, value: &str) -> Result<Self, Error> {
+        check_label("pushgateway", label, true)?;
+        if label == "job" {
+            return Err(Error::new(ErrorKind::Name, "pushgateway: the job is named already: choose another label"));
+        }
+        push_label(&mut self.endpoint.path, label, value);
+        Ok(self)
+    }
+
+    /// How long a push may take. 10 seconds unless told.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Replaces all that the group has by this snapshot.
+    ///
+    /// # Errors
+    ///
+    /// The gateway is not reached in time, or does not take it: the text has the status and the start of its answer.
+    pub fn put(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.send(Method::PUT, text::render(snapshot))
+    }
+
+    /// Replaces what the group has under the names that are in this snapshot, and leaves the rest.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pushgateway::put`].
+    pub fn post(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.send(Method::POST, text::render(snapshot))
+    }
+
+    /// Removes all that the group has.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pushgateway::put`].
+    pub fn delete(&self) -> Result<(), Error> {
+        self.send(Method::DELETE, String::new())
+    }
+
+    fn send(&self, method: Method, page: String) -> Result<(), Error> {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE))]);
+        let message = Message { method: method.clone(), headers, body: Bytes::from(page) };
+        let failed = |text: String| {
+            let Endpoint { authority, path, .. } = &self.endpoint;
+            Error::new(ErrorKind::Push, format!("pushgateway: {method} http://{authority}{path}: {text}"))
+        };
+        match run(client::send(&self.endpoint, message, RESPONSE_MAX, self.timeout))? {
+            Ok(Reply { status: 200..=299, .. }) => Ok(()),
+            Ok(Reply { status, body, .. }) => {
+                let body = body.map_or_else(|problem| problem, |body| excerpt(&body));
+                Err(failed(format!("was answered {status}: {body}")))
+            }
+            Err(Fault::Connection(problem)) => Err(failed(problem)),
+            Err(Fault::Timeout(timeout)) => Err(failed(format!("no answer within {timeout:?}"))),
+        }
+    }
+}
+
+/// Runs a request to its end, on a thread of its own: the calling one may have a runtime already.
+fn run<T: Send>(request: impl Future<Output = T> + Send) -> Result<T, Error> {
+    let run = || -> io::Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let result = runtime.block_on(request);
+        // A look-up of a name cannot be broken off.
+        runtime.shutdown_background();
+        Ok(result)
+    };
+    let ran = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("tach-push".to_owned()).spawn_scoped(scope, run)?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread has ended")))
+    });
+    ran.map_err(|error| Error::system("cannot push", error))
+}
+
+/// Appends a label to a path. A value that would be more than one part of it, or none, goes as base64.
+fn push_label(path: &mut String, label: &str, value: &str) {
+    path.extend(["/", label]);
+    if value.is_empty() || value.contains('/') || value.chars().all(|c| c == '.') {
+        path.push_str("@base64/");
+        push_base64(path, value.as_bytes());
+        return;
+    }
+    path.push('/');
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+/// Base64 for URLs, without padding but for what is empty.
+fn push_base64(out: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for chunk in bytes.chunks(3) {
+        let bits = (0..3).fold(0_usize, |bits, at| bits << 8 | usize::from(chunk.get(at).copied().unwrap_or(0)));
+        for digit in 0..=chunk.len() {
+            out.push(char::from(DIGITS[bits >> (18 - 6 * digit) & 63]));
+        }
+    }
+    if bytes.is_empty() {
+        out.push('=');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_paths() {
+        let path = |job, label, value| {
+            Pushgateway::new("http://h:1/sub/", job).unwrap().group(label, value).unwrap().endpoint.path
+        };
+        assert_eq!(path("a", "b", "c"), "/sub/metrics/job/a/b/c");
+        assert_eq!(path("ä %", "b", "x=y~."), "/sub/metrics/job/%C3%A4%20%25/b/x%3Dy~.");
+        assert_eq!(path("a/b", "path", "/"), "/sub/metrics/job@base64/YS9i/path@base64/Lw");
+        assert_eq!(path("a/bc", "path", ""), "/sub/metrics/job@base64/YS9iYw/path@base64/=");
+        assert_eq!(path("/?~", "path", ".."), "/sub/metrics/job@base64/Lz9-/path@base64/Li4");
+        assert_eq!(Pushgateway::new("http://h:1", "a").unwrap().endpoint.path, "/metrics/job/a");
+    }
+
+    #[test]
+    fn what_is_no_group_is_refused() {
+        let gateway = Pushgateway::new("http://h:1", "a").unwrap();
+        assert!(gateway.clone().group("job", "b").unwrap_err().to_string().contains("another label"));
+        assert_eq!(gateway.group("a-b", "b").unwrap_err().kind(), ErrorKind::Name);
+        for (url, job) in [("http://h:1", ""), ("https://h:1", "a"), ("http://h:1/?a=b", "a"), ("h", "a")] {
+            assert_eq!(Pushgateway::new(url, job).unwrap_err().kind(), ErrorKind::Setting);
+        }
+    }
+}

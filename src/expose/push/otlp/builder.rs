@@ -1,0 +1,276 @@
+//! The settings of an exporter that pushes.
+
+use super::super::url::Endpoint;
+use super::exporter::OtlpExporter;
+use super::retry::Backoff;
+use super::variables;
+use crate::collect::Snapshot;
+use crate::error::{Error, ErrorKind};
+use crate::expose::otlp::{Histograms, Resource, Temporality};
+use crate::registry::Registry;
+use hyper::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING,
+};
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than anybody waits, and short enough to be added to any time.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// How requests are made smaller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// To a fifth or less, for some milliseconds per megabyte.
+    Gzip,
+}
+
+/// What is pushed of each snapshot.
+#[derive(Clone)]
+pub(super) struct View(pub(super) Arc<dyn Fn(&Snapshot) -> Snapshot + Send + Sync>);
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").finish_non_exhaustive()
+    }
+}
+
+/// What the pusher is told.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) endpoint: Endpoint,
+    pub(super) headers: HeaderMap,
+    pub(super) compression: Compression,
+    pub(super) interval: Duration,
+    pub(super) timeout: Duration,
+    pub(super) shutdown: Duration,
+    pub(super) backoff: Backoff,
+    pub(super) request_max: usize,
+    pub(super) response_max: usize,
+    pub(super) view: Option<View>,
+}
+
+/// Collects the settings of an [`OtlpExporter`].
+#[derive(Clone)]
+#[must_use = "nothing is pushed before it is started"]
+pub struct OtlpBuilder {
+    pub(super) endpoint: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) compression: Compression,
+    pub(super) temporality: Temporality,
+    pub(super) histograms: Histograms,
+    pub(super) resource: Resource,
+    pub(super) interval: Duration,
+    pub(super) timeout: Duration,
+    pub(super) disabled: bool,
+    shutdown: Duration,
+    backoff: (Duration, Duration),
+    request_max: usize,
+    response_max: usize,
+    view: Option<View>,
+}
+
+impl fmt::Debug for OtlpBuilder {
+    // Without the headers, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtlpBuilder")
+            .field("endpoint", &self.endpoint)
+            .field("resource", &self.resource)
+            .field("interval", &self.interval)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for OtlpBuilder {
+    fn default() -> Self {
+        Self {
+            endpoint: "http://localhost:4318/v1/metrics".to_owned(),
+            headers: Vec::new(),
+            compression: Compression::default(),
+            temporality: Temporality::default(),
+            histograms: Histograms::default(),
+            resource: Resource::new(),
+            interval: Duration::from_secs(60),
+            timeout: Duration::from_secs(10),
+            disabled: false,
+            shutdown: Duration::from_secs(5),
+            backoff: (Duration::from_secs(1), Duration::from_secs(30)),
+            request_max: 64 << 20,
+            response_max: 4 << 20,
+            view: None,
+        }
+    }
+}
+
+impl OtlpBuilder {
+    /// What OpenTelemetry's variables say, and the defaults where they say nothing: `docs/OTLP.md` lists them. Those of
+    /// metrics (`OTEL_EXPORTER_OTLP_METRICS_…`) count before the general ones, and an empty value counts as none.
+    ///
+    /// # Errors
+    ///
+    /// Values that cannot be read or followed: the text names every such variable, its value and what is allowed.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_vars(std::env::vars_os())
+    }
+
+    /// As [`OtlpBuilder::from_env`], from names and values given; others than its variables are ignored, and the last of
+    /// a name counts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`OtlpBuilder::from_env`].
+    pub fn from_vars<N: Into<OsString>, V: Into<OsString>>(
+        vars: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, Error> {
+        variables::read(vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// Where to push to, with the path: `http://localhost:4318/v1/metrics` unless told.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = url.into();
+        self
+    }
+
+    /// A header of every request, for a token say; over an earlier one of the same name.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// How requests are made smaller. Not at all unless told.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Since when totals count. [`Temporality::Cumulative`] unless told.
+    pub fn temporality(mut self, temporality: Temporality) -> Self {
+        self.temporality = temporality;
+        self
+    }
+
+    /// What histograms become. [`Histograms::Exponential`] unless told.
+    pub fn histograms(mut self, histograms: Histograms) -> Self {
+        self.histograms = histograms;
+        self
+    }
+
+    /// Whose metrics these are. [`Resource::new`] unless told.
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.resource = resource;
+        self
+    }
+
+    /// The time between two pushes, above zero. 60 seconds unless told.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// How long an attempt may take, from the look-up of the host to the end of the response; above zero. 10 seconds
+    /// unless told.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long the exporter may take for the last push when it is dropped. 5 seconds unless told; with zero there is no
+    /// last push.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown = timeout;
+        self
+    }
+
+    /// The pause before the first further attempt, and the longest one. 1 and 30 seconds unless told.
+    ///
+    /// Each is twice the one before, times a random number from a half to one and a half; where the receiver names a
+    /// time, that counts.
+    pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.backoff = (first, longest);
+        self
+    }
+
+    /// The most bytes of a request before compression. 64 MiB unless told, which is the most that receivers have to take.
+    /// A larger one is not sent, and counted as a failure.
+    pub fn request_max(mut self, bytes: usize) -> Self {
+        self.request_max = bytes;
+        self
+    }
+
+    /// The most bytes of a response that are read. 4 MiB unless told. A longer one is as one that cannot be read.
+    pub fn response_max(mut self, bytes: usize) -> Self {
+        self.response_max = bytes;
+        self
+    }
+
+    /// What is pushed of each snapshot; all of it unless told. The last call counts.
+    ///
+    /// `view` is called on the exporter's thread, `tach-otlp`, once for each push. Where it panics, that push is dropped.
+    pub fn view(mut self, view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
+        self.view = Some(View(Arc::new(view)));
+        self
+    }
+
+    /// Starts the thread, which pushes for the first time after an interval.
+    ///
+    /// That the receiver is not there is no error; it may come later. With `OTEL_SDK_DISABLED` nothing is started, and
+    /// what is given back does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint is no URL by http; a header is none, or one that the exporter sets itself; a time is zero. The system
+    /// refuses a thread.
+    pub fn start(self, registry: &Registry) -> Result<OtlpExporter, Error> {
+        let plan = self.plan()?;
+        if self.disabled {
+            return Ok(OtlpExporter::idle());
+        }
+        OtlpExporter::start(registry, plan, self.resource, self.temporality, self.histograms)
+    }
+
+    fn plan(&self) -> Result<Plan, Error> {
+        let endpoint = Endpoint::parse("otlp: the endpoint", &self.endpoint)?;
+        for (name, time) in [("interval", self.interval), ("timeout", self.timeout), ("backoff", self.backoff.0)] {
+            if time.is_zero() {
+                let text = format!("otlp: {name} is zero: give a time above zero");
+                return Err(Error::new(ErrorKind::Setting, text));
+            }
+        }
+        Ok(Plan {
+            endpoint,
+            headers: headers(&self.headers)?,
+            compression: self.compression,
+            interval: self.interval.min(FOREVER),
+            timeout: self.timeout.min(FOREVER),
+            shutdown: self.shutdown.min(FOREVER),
+            backoff: Backoff::new(self.backoff.0.min(FOREVER), self.backoff.1.min(FOREVER)),
+            request_max: self.request_max,
+            response_max: self.response_max,
+            view: self.view.clone(),
+        })
+    }
+}
+
+fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Error> {
+    let own = [HOST, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING, TRANSFER_ENCODING];
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        // Never the value, which may be secret.
+        let wrong = |problem: &str| Error::new(ErrorKind::Setting, format!("otlp: the header {name:?} {problem}"));
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("has no legal name: correct it"))?;
+        if own.contains(&key) {
+            return Err(wrong("is one that the exporter sets itself: leave it out"));
+        }
+        let value = HeaderValue::from_str(value);
+        let mut value = value.map_err(|_| wrong("has a value with characters that no header has: correct it"))?;
+        value.set_sensitive(true);
+        headers.insert(key, value);
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+    Ok(headers)
+}

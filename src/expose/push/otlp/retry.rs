@@ -1,0 +1,185 @@
+//! What an answer means: taken, worth another try, or lost; and when that try is due.
+
+use super::super::client::{Fault, Reply, excerpt};
+use super::response::{Verdict, rejection, status_message};
+use hyper::header::{HeaderMap, RETRY_AFTER};
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+/// What became of an attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Taken(Verdict),
+    /// Taken, but what the receiver had to say cannot be read.
+    TakenUnread(String),
+    /// Worth another try: not before `after`, where the receiver says so.
+    Later {
+        failure: Failure,
+        after: Option<Duration>,
+    },
+    Never(Failure),
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// In a word, or as the status.
+    pub(super) reason: Cow<'static, str>,
+    /// At length.
+    pub(super) text: String,
+}
+
+/// Judges an answer by OTLP's rules: another try is for 429, 502, 503 and 504, and where there was none.
+pub(super) fn judge(result: Result<Reply, Fault>, now: SystemTime) -> Outcome {
+    let lost = |reason: &'static str, text| Failure { reason: Cow::Borrowed(reason), text };
+    let reply = match result {
+        Ok(reply) => reply,
+        Err(Fault::Connection(text)) => return Outcome::Later { failure: lost("connection", text), after: None },
+        Err(Fault::Timeout(timeout)) => {
+            let failure = lost("timeout", format!("no answer within {timeout:?}"));
+            return Outcome::Later { failure, after: None };
+        }
+    };
+    let status = reply.status;
+    if (200..300).contains(&status) {
+        return match reply.body.map(|body| rejection(&body)) {
+            Ok(Some(verdict)) => Outcome::Taken(verdict),
+            Ok(None) => Outcome::TakenUnread("the response is no ExportMetricsServiceResponse".to_owned()),
+            Err(problem) => Outcome::TakenUnread(problem),
+        };
+    }
+    let said = match reply.body {
+        Ok(body) => status_message(&body).unwrap_or_else(|| excerpt(&body)),
+        Err(problem) => problem,
+    };
+    let failure = Failure { reason: Cow::Owned(status.to_string()), text: format!("was answered {status}: {said}") };
+    match status {
+        429 | 502..=504 => Outcome::Later { failure, after: retry_after(&reply.headers, now) },
+        _ => Outcome::Never(failure),
+    }
+}
+
+/// `Retry-After`, in seconds or as a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// Pauses that double, each with a random part, so that many clients do not come back at once.
+#[derive(Clone, Debug)]
+pub(super) struct Backoff {
+    first: Duration,
+    longest: Duration,
+    next: Duration,
+}
+
+impl Backoff {
+    pub(super) fn new(first: Duration, longest: Duration) -> Self {
+        let longest = longest.max(first);
+        Self { first, longest, next: first }
+    }
+
+    /// Begins anew.
+    pub(super) fn reset(&mut self) {
+        self.next = self.first;
+    }
+
+    /// The next pause: half to one and a half of its time, for `random` from 0 to 1, and never more than the longest.
+    pub(super) fn pause(&mut self, random: f64) -> Duration {
+        let pause = self.next.mul_f64(0.5 + random).min(self.longest);
+        self.next = self.next.saturating_mul(2).min(self.longest);
+        pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::body::Bytes;
+    use std::time::UNIX_EPOCH;
+
+    fn reply(status: u16, retry_after: &str, body: &'static [u8]) -> Result<Reply, Fault> {
+        let mut headers = HeaderMap::new();
+        if !retry_after.is_empty() {
+            headers.insert(RETRY_AFTER, retry_after.parse().unwrap());
+        }
+        Ok(Reply { status, headers, body: Ok(Bytes::from_static(body)) })
+    }
+
+    /// 1994-11-06 08:49:07.
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(784_111_747)
+    }
+
+    #[test]
+    fn four_statuses_and_no_answer_are_worth_another_try() {
+        for status in 100..=599 {
+            let outcome = judge(reply(status, "", b""), now());
+            let expected = match status {
+                200..=299 => "taken",
+                429 | 502 | 503 | 504 => "later",
+                _ => "never",
+            };
+            let found = match &outcome {
+                Outcome::Taken(_) => "taken",
+                Outcome::Later { failure, after: None } if failure.reason == status.to_string() => "later",
+                Outcome::Never(failure) if failure.reason == status.to_string() => "never",
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(found, expected, "{status}");
+        }
+        for (fault, reason) in [
+            (Fault::Connection("refused".to_owned()), "connection"),
+            (Fault::Timeout(Duration::from_secs(1)), "timeout"),
+        ] {
+            let outcome = judge(Err(fault), now());
+            let Outcome::Later { failure, after: None } = outcome else { panic!("{outcome:?}") };
+            assert_eq!(failure.reason, reason);
+        }
+    }
+
+    #[test]
+    fn what_the_receiver_says_is_kept() {
+        let verdict = Verdict { rejected: 5, message: "old".to_owned() };
+        assert_eq!(judge(reply(200, "", b"\x0a\x07\x08\x05\x12\x03old"), now()), Outcome::Taken(verdict));
+        assert!(matches!(judge(reply(200, "", b"<html>"), now()), Outcome::TakenUnread(_)));
+        let broken = Reply { status: 202, headers: HeaderMap::new(), body: Err("broke off".to_owned()) };
+        assert_eq!(judge(Ok(broken), now()), Outcome::TakenUnread("broke off".to_owned()));
+        for (body, said) in [(&b"\x12\x04full"[..], "full"), (b"no\nroute", "no route")] {
+            let Outcome::Never(failure) = judge(reply(400, "", body), now()) else { panic!() };
+            assert_eq!(failure.text, format!("was answered 400: {said}"));
+        }
+    }
+
+    #[test]
+    fn a_time_to_wait_is_seconds_or_a_date() {
+        for (text, after) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(30)),
+            ("Sun Nov  6 08:49:37 1994", Some(30)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+        ] {
+            let Outcome::Later { after: found, .. } = judge(reply(503, text, b""), now()) else { panic!("{text}") };
+            assert_eq!(found, after.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let seconds = Duration::from_secs_f64;
+        let mut backoff = Backoff::new(seconds(1.0), seconds(5.0));
+        let pauses: Vec<_> = [0.5, 0.0, 1.0, 0.5, 1.0].into_iter().map(|random| backoff.pause(random)).collect();
+        assert_eq!(pauses, [1.0, 1.0, 5.0, 5.0, 5.0].map(seconds));
+        backoff.reset();
+        assert_eq!(backoff.pause(0.25), seconds(0.75));
+    }
+}

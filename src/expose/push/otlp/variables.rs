@@ -1,0 +1,246 @@
+//! OpenTelemetry's environment variables, as far as they are about pushing metrics.
+
+use super::super::url::Endpoint;
+use super::builder::{Compression, OtlpBuilder};
+use crate::error::{Error, ErrorKind};
+use crate::expose::otlp::{Histograms, Temporality};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// How a value is taken over, given its variable's name; or what is wrong, to follow on "VARIABLE is VALUE, ".
+type Read = fn(OtlpBuilder, &str, &str) -> Result<OtlpBuilder, String>;
+
+/// The variables that are looked at: of each row the first that is set. In this order, so that the name of the service
+/// counts before that among the attributes.
+const VARIABLES: [(&[&str], Read); 10] = [
+    (&["OTEL_SDK_DISABLED"], disabled),
+    (&["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"], protocol),
+    (&["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", BASE], endpoint),
+    (&["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"], headers),
+    (&["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"], timeout),
+    (&["OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"], compression),
+    (&["OTEL_METRIC_EXPORT_INTERVAL"], interval),
+    (&["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"], temporality),
+    (&["OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"], histograms),
+    (&["OTEL_RESOURCE_ATTRIBUTES"], attributes),
+];
+
+/// The endpoint of all signals, to which each appends its own path.
+const BASE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const SERVICE: &str = "OTEL_SERVICE_NAME";
+
+pub(super) fn read(vars: BTreeMap<OsString, OsString>) -> Result<OtlpBuilder, Error> {
+    let mut builder = OtlpBuilder::default();
+    let mut problems = Vec::new();
+    let mut apply = |names: &[&str], read: Read| {
+        for name in names {
+            let Some(value) = vars.get(&OsString::from(*name)) else { continue };
+            let Some(text) = value.to_str() else {
+                problems.push(format!("{name} is {value:?}, which is not UTF-8"));
+                return;
+            };
+            let text = text.trim();
+            if text.is_empty() {
+                continue;
+            }
+            match read(builder.clone(), name, text) {
+                Ok(read) => builder = read,
+                // In these there may be secrets.
+                Err(problem) if name.ends_with("HEADERS") => problems.push(format!("{name} has a value {problem}")),
+                Err(problem) if name.ends_with("ENDPOINT") => problems.push(format!("{name}: {problem}")),
+                Err(problem) => problems.push(format!("{name} is {text:?}, {problem}")),
+            }
+            return;
+        }
+    };
+    VARIABLES.into_iter().for_each(|(names, read)| apply(names, read));
+    apply(&[SERVICE], service);
+    if problems.is_empty() { Ok(builder) } else { Err(Error::new(ErrorKind::Setting, problems.join("\n"))) }
+}
+
+fn disabled(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    // Whatever else it is counts as no, by the specification.
+    builder.disabled = text.eq_ignore_ascii_case("true");
+    Ok(builder)
+}
+
+fn protocol(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    match text {
+        "http/protobuf" => Ok(builder),
+        _ => Err("which is not spoken here; allowed: http/protobuf".to_owned()),
+    }
+}
+
+fn endpoint(builder: OtlpBuilder, name: &str, text: &str) -> Result<OtlpBuilder, String> {
+    let url = if name == BASE { format!("{}/v1/metrics", text.trim_end_matches('/')) } else { text.to_owned() };
+    Endpoint::parse("the endpoint", &url).map_err(|error| error.to_string())?;
+    Ok(builder.endpoint(url))
+}
+
+/// The parts between commas, each once split at its first `=`, with `%` and two digits for any character.
+fn pairs(text: &str) -> impl Iterator<Item = Result<(String, String), String>> {
+    text.split(',').filter(|part| !part.trim().is_empty()).map(|part| {
+        let (name, value) = part.split_once('=').ok_or("where a part has no \"=\"; allowed: name=value, …")?;
+        let decode = |text: &str| decode(text.trim()).ok_or("where what follows a \"%\" is no character of UTF-8");
+        Ok((decode(name)?, decode(value)?))
+    })
+}
+
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(if byte == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            (digit()? << 4 | digit()?) as u8
+        } else {
+            byte
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn headers(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    builder.headers = pairs(text).collect::<Result<_, _>>()?;
+    Ok(builder)
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    let time = text.parse().ok().filter(|time| *time > 0).map(Duration::from_millis);
+    time.ok_or_else(|| "which is no time; allowed: a whole number of milliseconds from 1 up".to_owned())
+}
+
+fn timeout(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    Ok(builder.timeout(milliseconds(text)?))
+}
+
+fn interval(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    Ok(builder.interval(milliseconds(text)?))
+}
+
+fn compression(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    match text {
+        "gzip" => Ok(builder.compression(Compression::Gzip)),
+        "none" => Ok(builder.compression(Compression::None)),
+        _ => Err("which is no compression; allowed: gzip, none".to_owned()),
+    }
+}
+
+fn temporality(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    match &*text.to_ascii_lowercase() {
+        "cumulative" => Ok(builder.temporality(Temporality::Cumulative)),
+        "delta" => Ok(builder.temporality(Temporality::Delta)),
+        "lowmemory" => Ok(builder.temporality(Temporality::LowMemory)),
+        _ => Err("which is no temporality; allowed: cumulative, delta, lowmemory".to_owned()),
+    }
+}
+
+fn histograms(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    match &*text.to_ascii_lowercase() {
+        "base2_exponential_bucket_histogram" => Ok(builder.histograms(Histograms::Exponential)),
+        "explicit_bucket_histogram" => Ok(builder.histograms(Histograms::Explicit)),
+        _ => {
+            let allowed = "base2_exponential_bucket_histogram, explicit_bucket_histogram";
+            Err(format!("which is no aggregation; allowed: {allowed}"))
+        }
+    }
+}
+
+fn attributes(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    for pair in pairs(text) {
+        let (key, value) = pair?;
+        if key.is_empty() {
+            return Err("where an attribute has no name".to_owned());
+        }
+        builder.resource = builder.resource.with(key, value);
+    }
+    Ok(builder)
+}
+
+fn service(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    builder.resource = builder.resource.service(text);
+    Ok(builder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(vars: &[(&str, &str)]) -> OtlpBuilder {
+        OtlpBuilder::from_vars(vars.iter().copied()).unwrap()
+    }
+
+    fn refuse(vars: &[(&str, &str)]) -> String {
+        let error = OtlpBuilder::from_vars(vars.iter().copied()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Setting);
+        error.to_string()
+    }
+
+    #[test]
+    fn without_variables_the_defaults_hold() {
+        let builder = read(&[("OTEL_TRACES_EXPORTER", "otlp"), ("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]);
+        assert_eq!(builder.endpoint, "http://localhost:4318/v1/metrics");
+        assert_eq!((builder.interval.as_secs(), builder.timeout.as_secs(), builder.disabled), (60, 10, false));
+        assert_eq!((builder.compression, builder.temporality), (Compression::None, Temporality::Cumulative));
+        assert_eq!((builder.histograms, builder.headers.len()), (Histograms::Exponential, 0));
+    }
+
+    #[test]
+    fn the_general_endpoint_is_a_base_and_that_of_metrics_is_taken_as_it_is() {
+        let endpoint = |vars: &[(&str, &str)]| read(vars).endpoint;
+        let metrics = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+        assert_eq!(endpoint(&[(BASE, "http://c:4318")]), "http://c:4318/v1/metrics");
+        assert_eq!(endpoint(&[(BASE, "http://c:4318/otlp/")]), "http://c:4318/otlp/v1/metrics");
+        assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "http://d:1")]), "http://d:1");
+        assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "")]), "http://c/v1/metrics");
+        let error = refuse(&[(metrics, "https://c")]);
+        assert!(error.contains(metrics) && error.contains("TLS"), "{error}");
+    }
+
+    #[test]
+    fn each_variable_is_followed() {
+        let builder = read(&[
+            ("OTEL_SDK_DISABLED", "TRUE"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "never=seen"),
+            ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "api-key = a%20b%3D,x=y=z,"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "250"),
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "LowMemory"),
+            ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "explicit_bucket_histogram"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=a,zone=%C3%A4,service.instance.id=7"),
+            (SERVICE, "b"),
+        ]);
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(builder.headers, [header("api-key", "a b="), header("x", "y=z")]);
+        assert_eq!((builder.timeout.as_millis(), builder.interval.as_millis(), builder.disabled), (1500, 250, true));
+        assert_eq!((builder.compression, builder.temporality), (Compression::None, Temporality::LowMemory));
+        assert_eq!(builder.histograms, Histograms::Explicit);
+        let attributes = ["service.name", "zone", "service.instance.id"].map(|key| builder.resource.get(key));
+        assert_eq!(attributes, [Some("b"), Some("ä"), Some("7")]);
+        let delta = read(&[("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"), ("OTEL_SDK_DISABLED", "1")]);
+        assert_eq!((delta.temporality, delta.disabled), (Temporality::Delta, false));
+    }
+
+    #[test]
+    fn all_that_cannot_be_read_is_told_and_no_secret() {
+        let error = refuse(&[
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "secret"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "1s"),
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both"),
+            ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "none"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "a=%F"),
+        ]);
+        assert_eq!(error.lines().count(), 8, "{error}");
+        for part in ["\"grpc\"", "\"0\"", "gzip, none", "\"1s\"", "lowmemory", "explicit_bucket", "\"a=%F\""] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

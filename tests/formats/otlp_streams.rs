@@ -1,0 +1,149 @@
+//! OTLP requests one after another: when series begin, and what is left for the next where one gets lost.
+
+use crate::otlp_reader::{Request, read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
+use tach::otlp::{Encoder, Resource, Temporality};
+use tach::{Level, Registry, Snapshot, Unit};
+
+fn nanos(time: std::time::SystemTime) -> u64 {
+    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap()
+}
+
+fn encode(encoder: &mut Encoder, snapshot: &Snapshot) -> Request {
+    read(&encoder.encode(snapshot)).unwrap()
+}
+
+/// Start and value of the one point of a sum.
+fn sum(request: &Request, name: &str) -> (u64, Option<i64>) {
+    let point = request.metric(name).point();
+    (point.start, point.int)
+}
+
+#[test]
+fn a_series_keeps_its_start_until_it_is_another_one() {
+    let registry = Registry::new();
+    let tokens = registry.counter("tokens").build().unwrap();
+    let family = registry.counter("requests").labels(["code"]).build().unwrap();
+    family.with(["200"]).add(5);
+    let mut encoder = Encoder::new(Resource::new());
+    let first = registry.snapshot();
+    let began = nanos(first.began());
+    let request = encode(&mut encoder, &first);
+    assert_eq!(request.metric("tokens").point().time, nanos(first.time()));
+    assert_eq!((sum(&request, "tokens"), sum(&request, "requests")), ((began, Some(0)), (began, Some(5))));
+
+    tokens.add(2);
+    family.with(["500"]).inc();
+    let second = registry.snapshot();
+    let request = encode(&mut encoder, &second);
+    assert_eq!(sum(&request, "tokens"), (began, Some(2)));
+    // The new one was zero at the request before.
+    let points = &request.metric("requests").data().points;
+    assert_eq!((points[0].start, points[1].start), (began, nanos(first.time())));
+
+    family.remove(["200"]);
+    family.with(["200"]).add(9);
+    let request = encode(&mut encoder, &registry.snapshot());
+    let points = &request.metric("requests").data().points;
+    assert_eq!((points[0].start, points[0].int), (nanos(second.time()), Some(9)));
+    assert_eq!((points[1].start, points[1].int), (nanos(first.time()), Some(1)));
+    // The engine's own have no handle that would stay the same, and begin with the registry all the same.
+    assert_eq!(request.metric("tach_overflow_series").point().start, began);
+}
+
+#[test]
+fn a_total_that_falls_begins_anew() {
+    let registry = Registry::new();
+    let total = Arc::new(AtomicU64::new(10));
+    let read = Arc::clone(&total);
+    registry.observe_counter("seen", "", move || read.load(Ordering::Relaxed)).unwrap();
+    let mut encoder = Encoder::new(Resource::new());
+    let first = registry.snapshot();
+    let _ = encoder.encode(&first);
+    total.store(3, Ordering::Relaxed);
+    assert_eq!(sum(&encode(&mut encoder, &registry.snapshot()), "seen"), (nanos(first.time()), Some(3)));
+}
+
+#[test]
+fn what_is_switched_off_for_a_while_goes_on_where_it_was() {
+    for temporality in [Temporality::Cumulative, Temporality::Delta] {
+        let registry = Registry::builder().level(Level::Detailed).build().unwrap();
+        let detail = registry.counter("detail").level(Level::Detailed).build().unwrap();
+        detail.add(5);
+        let mut encoder = Encoder::new(Resource::new()).temporality(temporality);
+        let mut push = || {
+            let snapshot = registry.snapshot();
+            let request = encode(&mut encoder, &snapshot);
+            encoder.accepted();
+            (request, nanos(snapshot.time()), nanos(snapshot.began()))
+        };
+        push();
+        registry.set_level(Level::Basic);
+        let (request, off, began) = push();
+        assert!(request.metrics.iter().all(|metric| metric.name != "detail"));
+        registry.set_level(Level::Detailed);
+        detail.add(2);
+        let (request, ..) = push();
+        let expected = if temporality == Temporality::Delta { (off, Some(2)) } else { (began, Some(7)) };
+        assert_eq!(sum(&request, "detail"), expected);
+    }
+}
+
+#[test]
+fn a_delta_begins_at_the_last_request_that_was_taken() {
+    let registry = Registry::new();
+    let tokens = registry.counter("tokens").build().unwrap();
+    let running = registry.updown_counter("running").build().unwrap();
+    let itl = registry.histogram("itl").unit(Unit::Seconds).build().unwrap();
+    registry.observe_counter("seen", "", || 4).unwrap();
+    let mut encoder = Encoder::new(Resource::new()).temporality(Temporality::Delta);
+    let record = |n: u64| {
+        tokens.add(n);
+        running.add(1);
+        (0..n).for_each(|n| itl.record(n * 1_000_000));
+        registry.snapshot()
+    };
+    let first = record(3);
+    let request = encode(&mut encoder, &first);
+    assert_eq!(request.metric("tokens").data().temporality, 1);
+    assert_eq!(request.metric("itl").data().temporality, 1);
+    assert_eq!(request.metric("running").data().temporality, 2);
+    let began = nanos(first.began());
+    assert_eq!((sum(&request, "tokens"), sum(&request, "running")), ((began, Some(3)), (began, Some(1))));
+    encoder.accepted();
+
+    // Lost: and in the next one.
+    let request = encode(&mut encoder, &record(4));
+    assert_eq!(
+        (sum(&request, "tokens"), sum(&request, "seen")),
+        ((nanos(first.time()), Some(4)), (nanos(first.time()), Some(0)))
+    );
+    let third = record(5);
+    let request = encode(&mut encoder, &third);
+    assert_eq!((sum(&request, "tokens"), sum(&request, "running")), ((nanos(first.time()), Some(9)), (began, Some(3))));
+    let point = request.metric("itl").point();
+    assert_eq!((point.count, point.zeros, point.start, point.time), (9, 2, nanos(first.time()), nanos(third.time())));
+    assert_eq!(point.counts.iter().sum::<u64>(), 7);
+    encoder.accepted();
+    let request = encode(&mut encoder, &registry.snapshot());
+    assert_eq!(sum(&request, "tokens"), (nanos(third.time()), Some(0)));
+    let point = request.metric("itl").point();
+    assert_eq!((point.count, point.sum, point.min), (0, Some(0.0), None));
+}
+
+#[test]
+fn with_low_memory_what_a_callback_gives_stays_cumulative() {
+    let registry = Registry::new();
+    let tokens = registry.counter("tokens").build().unwrap();
+    registry.observe_counter("seen", "", || 4).unwrap();
+    let mut encoder = Encoder::new(Resource::new()).temporality(Temporality::LowMemory);
+    for _ in 0..2 {
+        tokens.add(3);
+        let request = encode(&mut encoder, &registry.snapshot());
+        assert_eq!((request.metric("tokens").data().temporality, request.metric("seen").data().temporality), (1, 2));
+        assert_eq!((sum(&request, "tokens").1, sum(&request, "seen").1), (Some(3), Some(4)));
+        encoder.accepted();
+    }
+}

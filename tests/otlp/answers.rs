@@ -1,0 +1,165 @@
+//! What the exporter makes of each answer: one more attempt, or none, and nothing lost.
+
+use crate::receiver::{Answer, Receiver};
+use crate::{Pushed, settings, tokens};
+use std::net::TcpListener;
+use std::time::Duration;
+use tach::ErrorKind;
+use tach::otlp::{OtlpExporter, Temporality};
+
+/// A registry with five tokens, and an exporter of it that is answered so.
+fn start(answers: impl IntoIterator<Item = Answer>) -> (Receiver, Pushed, OtlpExporter) {
+    let (receiver, pushed) = (Receiver::start(answers), Pushed::new());
+    let exporter = settings(&receiver.endpoint()).start(&pushed.registry).unwrap();
+    pushed.tokens.add(5);
+    (receiver, pushed, exporter)
+}
+
+#[test]
+fn a_request_is_what_the_protocol_says() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    let builder = settings(&receiver.endpoint()).header("api-key", "first").header("API-Key", "second");
+    let exporter = builder.start(&pushed.registry).unwrap();
+    pushed.tokens.add(5);
+    exporter.flush().unwrap();
+    let [request] = &*receiver.received() else { panic!() };
+    assert_eq!(request.line, "POST /v1/metrics HTTP/1.1");
+    let host = receiver.address().to_string();
+    for (name, value) in [("content-type", "application/x-protobuf"), ("host", &*host), ("api-key", "second")] {
+        assert_eq!(request.headers[name], value);
+    }
+    assert!(request.headers["user-agent"].starts_with("tach/") && !request.headers.contains_key("content-encoding"));
+    assert_eq!(tokens(request), 5);
+    assert_eq!((pushed.counts(), exporter.last_failure()), ([1, 0, 0], None));
+    assert!(pushed.registry.snapshot().gauge("tach_otlp_last_success_time", &[]).unwrap() > 1e9);
+}
+
+#[test]
+fn what_may_work_later_is_sent_again_as_it_was() {
+    let retried = [429, 502, 503, 504].map(Answer::status);
+    let (receiver, pushed, exporter) = start(retried.into_iter().chain([Answer::Nothing]));
+    exporter.flush().unwrap();
+    let received = receiver.received();
+    assert_eq!(received.len(), 6);
+    assert!(received.iter().all(|request| request.body == received[0].body));
+    for reason in ["429", "502", "503", "504", "connection"] {
+        assert_eq!(pushed.failures(reason), 1, "{reason}");
+    }
+    assert_eq!(pushed.counts(), [1, 0, 0]);
+    assert!(exporter.last_failure().unwrap().contains("no response"));
+}
+
+#[test]
+fn what_is_refused_is_sent_once() {
+    let refusals = [400, 401, 404, 413, 500, 501, 301, 505];
+    let said = Answer::Status(403, "content-type: application/x-protobuf\r\n", b"\x08\x07\x12\x06no key".to_vec());
+    let (receiver, pushed, exporter) = start(refusals.map(Answer::status).into_iter().chain([said]));
+    for (count, status) in (1..).zip(refusals) {
+        let error = exporter.flush().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Push);
+        assert!(error.to_string().contains(&format!("answered {status}")), "{error}");
+        assert_eq!((receiver.received().len(), pushed.failures(&status.to_string())), (count, 1));
+    }
+    assert!(exporter.flush().unwrap_err().to_string().ends_with("answered 403: no key"));
+    assert_eq!(pushed.counts(), [0, 9, 0]);
+    // And the next one has it all.
+    exporter.flush().unwrap();
+    assert_eq!(tokens(receiver.received().last().unwrap()), 5);
+}
+
+#[test]
+fn the_receiver_says_when_to_come_back() {
+    let past = Answer::Status(503, "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Vec::new());
+    let now = Answer::Status(429, "retry-after: 0\r\n", Vec::new());
+    let later = Answer::Status(503, "retry-after: 3600\r\n", Vec::new());
+    let (receiver, pushed) = (Receiver::start([past, now, later]), Pushed::new());
+    // What the exporter would wait of its own accord is longer than the test may take.
+    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+    let exporter = builder.start(&pushed.registry).unwrap();
+    assert!(exporter.flush().unwrap_err().to_string().contains("answered 503"));
+    assert_eq!(receiver.received().len(), 3);
+    // Until then nothing is sent, and not for the last time either.
+    assert!(exporter.flush().unwrap_err().to_string().contains("left alone"));
+    assert!(exporter.shutdown().unwrap_err().to_string().contains("left alone"));
+    assert_eq!((receiver.received().len(), pushed.counts()), (3, [0, 3, 0]));
+}
+
+#[test]
+fn a_partial_success_is_counted_and_not_sent_again() {
+    let partial = b"\x0a\x0b\x08\xac\x02\x12\x06too ol".to_vec();
+    let warning = b"\x0a\x06\x12\x04slow".to_vec();
+    let (receiver, pushed, exporter) = start([partial, warning].map(|body| Answer::Status(200, "", body)));
+    exporter.flush().unwrap();
+    assert_eq!((receiver.received().len(), pushed.counts()), (1, [1, 0, 300]));
+    assert_eq!(exporter.last_failure().as_deref(), Some("was taken without 300 points: too ol"));
+    exporter.flush().unwrap();
+    assert_eq!((receiver.received().len(), pushed.counts()), (2, [2, 0, 300]));
+    assert!(exporter.last_failure().unwrap().ends_with("0 points: slow"));
+}
+
+#[test]
+fn what_was_taken_is_taken_whatever_the_rest_of_the_response() {
+    let huge = Answer::Status(200, "", vec![b'x'; 1 << 20]);
+    let no_message = Answer::Status(202, "", b"<html>".to_vec());
+    let (receiver, pushed) = (Receiver::start([huge, no_message, Answer::Half]), Pushed::new());
+    let exporter = settings(&receiver.endpoint()).response_max(1000).start(&pushed.registry).unwrap();
+    for (count, said) in [(1, "more than 1000 bytes"), (2, "no ExportMetricsServiceResponse"), (3, "broke off")] {
+        exporter.flush().unwrap();
+        assert!(exporter.last_failure().unwrap().contains(said), "{:?}", exporter.last_failure());
+        assert_eq!((receiver.received().len(), pushed.failures("response")), (count as usize, count));
+    }
+    assert_eq!(pushed.counts(), [3, 0, 0]);
+}
+
+#[test]
+fn no_answer_in_time_is_worth_another_try() {
+    let (receiver, pushed) = (Receiver::start([Answer::Silence]), Pushed::new());
+    let builder =
+        settings(&receiver.endpoint()).timeout(Duration::from_millis(300)).interval(Duration::from_millis(50));
+    let exporter = builder.start(&pushed.registry).unwrap();
+    receiver.wait_for(3);
+    assert!(pushed.failures("timeout") >= 1);
+    drop(exporter);
+}
+
+#[test]
+fn an_outage_loses_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let pushed = Pushed::new();
+    let builder = settings(&format!("http://{address}/v1/metrics")).timeout(Duration::from_millis(100));
+    let exporter = builder.start(&pushed.registry).unwrap();
+    pushed.tokens.add(5);
+    let error = exporter.flush().unwrap_err().to_string();
+    assert!(error.contains("cannot connect") && pushed.failures("connection") > 0, "{error}");
+    pushed.tokens.add(2);
+    let receiver = Receiver::start_on(TcpListener::bind(address).unwrap(), []);
+    // On a busy machine it may take more than one.
+    while exporter.flush().is_err() {}
+    assert_eq!((tokens(receiver.received().last().unwrap()), pushed.counts()[0]), (7, 1));
+    drop(exporter);
+}
+
+#[test]
+fn a_lost_delta_is_in_the_next() {
+    let (receiver, pushed) = (Receiver::start([Answer::status(200), Answer::status(400)]), Pushed::new());
+    let builder = settings(&receiver.endpoint()).temporality(Temporality::Delta);
+    let exporter = builder.start(&pushed.registry).unwrap();
+    for n in [5, 2, 1, 0] {
+        pushed.tokens.add(n);
+        let _ = exporter.flush();
+    }
+    let deltas: Vec<_> = receiver.received().iter().map(tokens).collect();
+    assert_eq!((deltas, pushed.counts()), (vec![5, 2, 3, 0], [3, 1, 0]));
+}
+
+#[test]
+fn a_request_that_is_too_large_is_not_sent() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    let exporter = settings(&receiver.endpoint()).request_max(100).start(&pushed.registry).unwrap();
+    assert_eq!(exporter.flush().unwrap_err().kind(), ErrorKind::Push);
+    assert!(exporter.last_failure().unwrap().contains("more than 100"));
+    drop(exporter);
+    assert_eq!((receiver.received().len(), pushed.failures("size"), pushed.counts()), (0, 2, [0, 2, 0]));
+}

@@ -1,0 +1,181 @@
+//! When the exporter pushes, and that it starts and stops as it should.
+
+use crate::otlp_reader::read;
+use crate::receiver::{Answer, Receiver};
+use crate::{Pushed, settings, tokens};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tach::otlp::{Compression, Histograms, OtlpBuilder, OtlpExporter};
+use tach::{ErrorKind, Recording, Registry, text};
+
+const SHORT: Duration = Duration::from_millis(20);
+
+#[test]
+fn it_pushes_at_the_interval_and_once_more_when_dropped() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    let exporter = settings(&receiver.endpoint()).interval(SHORT).start(&pushed.registry).unwrap();
+    receiver.wait_for(3);
+    pushed.tokens.add(7);
+    drop(exporter);
+    let received = receiver.received();
+    assert_eq!(tokens(received.last().unwrap()), 7);
+    // One process, one registry: one stream.
+    let first = read(&received[0].body).unwrap();
+    for request in &received {
+        let request = read(&request.body).unwrap();
+        assert_eq!(request.resource, first.resource);
+        assert_eq!(request.metric("app.tokens").point().start, first.metric("app.tokens").point().start);
+    }
+}
+
+#[test]
+fn newer_values_take_the_place_of_a_request_that_waits() {
+    let (receiver, pushed) = (Receiver::start(std::iter::repeat_n(Answer::status(503), 3)), Pushed::new());
+    // It would wait for longer than the test may take.
+    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+    let exporter = builder.interval(SHORT).start(&pushed.registry).unwrap();
+    for count in 1..=3 {
+        receiver.wait_for(count);
+        pushed.tokens.add(1);
+    }
+    pushed.tokens.add(10);
+    exporter.shutdown().unwrap();
+    assert_eq!(tokens(receiver.received().last().unwrap()), 13);
+    let [exports, dropped, _] = pushed.counts();
+    assert_eq!((dropped, pushed.failures("503"), exports), (3, 3, receiver.received().len() as u64 - 3));
+}
+
+#[test]
+fn a_receiver_that_says_nothing_does_not_keep_it_from_stopping() {
+    let (receiver, pushed) = (Receiver::start([Answer::Silence, Answer::Silence]), Pushed::new());
+    let builder = settings(&receiver.endpoint()).interval(SHORT).shutdown_timeout(SHORT);
+    let exporter = builder.timeout(Duration::from_secs(3600)).start(&pushed.registry).unwrap();
+    receiver.wait_for(1);
+    assert_eq!(exporter.shutdown().unwrap_err().kind(), ErrorKind::Push);
+
+    let without = settings(&receiver.endpoint()).shutdown_timeout(Duration::ZERO).start(&pushed.registry).unwrap();
+    without.shutdown().unwrap();
+    assert_eq!(receiver.received().len(), 1);
+}
+
+#[test]
+fn it_may_be_used_and_dropped_in_asynchronous_code() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    let exporter = settings(&receiver.endpoint()).start(&pushed.registry).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async move {
+        exporter.flush().unwrap();
+        drop(exporter);
+    });
+    assert_eq!(receiver.received().len(), 2);
+}
+
+#[test]
+fn what_is_asked_for_is_pushed() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    pushed.tokens.add(5);
+    pushed.registry.histogram("sizes").buckets([10.0]).build().unwrap().record(7);
+    let before = pushed.registry.snapshot();
+    let builder = settings(&receiver.endpoint()).histograms(Histograms::Explicit);
+    let exporter = builder.view(move |now| now.since(&before)).start(&pushed.registry).unwrap();
+    pushed.tokens.add(2);
+    exporter.flush().unwrap();
+    let request = read(&receiver.received()[0].body).unwrap();
+    assert_eq!(request.metric("app.tokens").point().int, Some(2));
+    assert_eq!(request.metric("app.sizes").point().counts, [0, 0]);
+    assert_eq!((&*request.resource["service.name"], request.resource["service.instance.id"].len()), ("test", 36));
+}
+
+#[test]
+fn a_view_that_panics_costs_only_that_push() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    let panics = Arc::new(AtomicBool::new(true));
+    let flag = Arc::clone(&panics);
+    let builder = settings(&receiver.endpoint()).view(move |now| {
+        assert!(!flag.load(Ordering::Relaxed), "this test's view panics");
+        now.clone()
+    });
+    let exporter = builder.start(&pushed.registry).unwrap();
+    assert!(exporter.flush().is_err());
+    assert_eq!((receiver.received().len(), pushed.failures("view"), pushed.counts()), (0, 1, [0, 1, 0]));
+    panics.store(false, Ordering::Relaxed);
+    exporter.flush().unwrap();
+    assert_eq!(pushed.counts(), [1, 1, 0]);
+}
+
+#[test]
+fn gzip_makes_requests_smaller_and_changes_nothing() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    pushed.tokens.add(5);
+    let builder = settings(&receiver.endpoint()).compression(Compression::Gzip);
+    let exporter = builder.start(&pushed.registry).unwrap();
+    exporter.flush().unwrap();
+    let mut request = receiver.received().remove(0);
+    assert_eq!(request.headers["content-encoding"], "gzip");
+    let mut body = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&*request.body), &mut body).unwrap();
+    assert!(request.body.len() < body.len(), "{} of {}", request.body.len(), body.len());
+    request.body = body;
+    assert_eq!(tokens(&request), 5);
+}
+
+#[test]
+fn what_is_counted_is_on_the_page_too_once_for_all_exporters() {
+    let (receiver, pushed) = (Receiver::start([Answer::status(400)]), Pushed::new());
+    let exporters = [(); 2].map(|()| settings(&receiver.endpoint()).start(&pushed.registry).unwrap());
+    assert!(exporters[0].flush().is_err());
+    exporters[1].flush().unwrap();
+    let page = text::render(&pushed.registry.snapshot());
+    for line in [
+        "tach_otlp_exports_total 1",
+        "tach_otlp_failures_total{reason=\"400\"} 1",
+        "tach_otlp_dropped_total 1",
+        "tach_otlp_rejected_points_total 0",
+        "tach_series 1",
+    ] {
+        assert!(page.contains(&format!("\n{line}\n")), "{line}: {page}");
+    }
+    assert!(page.contains("\ntach_otlp_last_success_time_seconds "));
+    // Nobody else may have these names.
+    assert_eq!(pushed.registry.counter("tach_otlp_exports").build().unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[test]
+fn with_the_sdk_disabled_nothing_happens() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    let builder = OtlpBuilder::from_vars([("OTEL_SDK_DISABLED", "true")]).unwrap().endpoint(receiver.endpoint());
+    let exporter = builder.start(&pushed.registry).unwrap();
+    exporter.flush().unwrap();
+    exporter.shutdown().unwrap();
+    assert_eq!(receiver.received().len(), 0);
+    assert!(!text::render(&pushed.registry.snapshot()).contains("tach_otlp"));
+}
+
+#[test]
+fn a_registry_that_records_nothing_can_be_pushed() {
+    let receiver = Receiver::start([]);
+    let registry = Registry::builder().recording(Recording::Noop).build().unwrap();
+    let exporter = settings(&receiver.endpoint()).start(&registry).unwrap();
+    exporter.flush().unwrap();
+    assert!(read(&receiver.received()[0].body).is_ok());
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    let refuse = |builder: OtlpBuilder| {
+        let error = builder.start(&Registry::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Setting);
+        error.to_string()
+    };
+    let builder = OtlpExporter::builder;
+    assert!(refuse(builder().endpoint("https://collector:4318/v1/metrics")).contains("TLS"));
+    assert!(refuse(builder().endpoint("collector:4318")).contains("http://"));
+    assert!(refuse(builder().interval(Duration::ZERO)).contains("interval"));
+    assert!(refuse(builder().timeout(Duration::ZERO)).contains("timeout"));
+    assert!(refuse(builder().header("content-type", "x")).contains("sets itself"));
+    assert!(refuse(builder().header("a b", "x")).contains("no legal name"));
+    let error = refuse(builder().header("key", "se\ncret"));
+    assert!(error.contains("\"key\"") && !error.contains("cret"), "{error}");
+    assert!(!format!("{:?}", builder().header("key", "secret")).contains("secret"));
+}
