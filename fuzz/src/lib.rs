@@ -14,3 +14,4 @@ pub mod negotiate;
 pub mod number;
 pub mod scenario;
 pub mod text;
+pub mod webconfig;

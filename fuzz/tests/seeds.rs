@@ -36,3 +36,8 @@ fn negotiate() {
 fn http() {
     replay("http", tach_fuzz::http::run);
 }
+
+#[test]
+fn webconfig() {
+    replay("webconfig", tach_fuzz::webconfig::run);
+}

@@ -200,21 +200,14 @@ def has_total(prometheus, expected):
     return prometheus.value("app_tokens_total") == float(wanted)
 
 
-def run(started, prometheus_program, nasty_program, folder, protocol):
-    flags, accept, content_type = PROTOCOLS[protocol]
-    nasty = subprocess.Popen([nasty_program, "--serve", "127.0.0.1:0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    started.append(nasty)
-    lines = Lines(nasty.stdout)
-    expected = json.loads(lines.next())
-    proxy = Proxy(expected["address"], accept)
-    folder = Path(folder)
-    config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(address=proxy.address), encoding="utf-8")
+def start(started, program, folder, config, flags):
+    """Starts a Prometheus in `folder`, and waits until it answers."""
+    (folder / "prometheus.yml").write_text(config, encoding="utf-8")
     log = open(folder / "prometheus.log", "wb")
     server = subprocess.Popen(
         [
-            prometheus_program,
-            f"--config.file={config}",
+            program,
+            f"--config.file={folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={folder / 'data'}",
             "--web.listen-address=127.0.0.1:0",
             *flags,
@@ -230,7 +223,17 @@ def run(started, prometheus_program, nasty_program, folder, protocol):
             raise SystemExit("Prometheus has ended")
         return re.search(r'msg="Listening on" address=([0-9.:]+)', (folder / "prometheus.log").read_text("utf-8"))
 
-    prometheus = Prometheus(eventually("Prometheus listens", listening).group(1))
+    return Prometheus(eventually("Prometheus listens", listening).group(1))
+
+
+def run(started, prometheus_program, nasty_program, folder, protocol):
+    flags, accept, content_type = PROTOCOLS[protocol]
+    nasty = subprocess.Popen([nasty_program, "--serve", "127.0.0.1:0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    started.append(nasty)
+    lines = Lines(nasty.stdout)
+    expected = json.loads(lines.next())
+    proxy = Proxy(expected["address"], accept)
+    prometheus = start(started, prometheus_program, Path(folder), CONFIG.format(address=proxy.address), flags)
     eventually("up", lambda: prometheus.value('up{job="nasty"}') == 1)
     eventually("the first scrape", lambda: has_total(prometheus, expected))
     check_target(prometheus)
