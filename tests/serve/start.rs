@@ -69,12 +69,11 @@ fn what_this_build_cannot_do_is_refused() {
     let mut process = settings();
     process.recording = Recording::Process;
     let mut push = settings();
-    // With the feature otlp it is the S that cannot be had.
-    push.otlp_endpoint = Some("https://localhost:4318".to_owned());
-    let remedy = if cfg!(feature = "otlp") { "push by http://" } else { "build it with the feature otlp" };
+    push.otlp_endpoint = Some("ftp://localhost:4318".to_owned());
+    let remedy = if cfg!(feature = "otlp") { "begin with http://" } else { "build it with the feature otlp" };
     for (settings, parts) in [
         (process, ["TACH_RECORDING", "MAX_SERVE_METRIC_RECORDING_METHOD", "not built yet", "use SHARDED"]),
-        (push, ["TACH_OTLP_ENDPOINT", "MAX_SERVE_OTLP_METRICS_ENDPOINT", "\"https://localhost:4318\"", remedy]),
+        (push, ["TACH_OTLP_ENDPOINT", "MAX_SERVE_OTLP_METRICS_ENDPOINT", "\"ftp://localhost:4318\"", remedy]),
     ] {
         let error = refuse(&settings);
         assert_eq!(error.kind(), ErrorKind::Setting);

@@ -41,7 +41,7 @@ pub struct Settings {
     /// Records nothing and opens no port, whatever the rest says. False unless told.
     pub disabled: bool,
     /// Where to push to by OTLP, with the path, besides being scraped; nowhere unless told. Without the feature `otlp`
-    /// [`start`](super::start) refuses it, and with it anything but `http://`.
+    /// [`start`](super::start) refuses it, and `https://` without the feature `tls`.
     pub otlp_endpoint: Option<String>,
     /// Labels on every series, with their values.
     pub attributes: Vec<(String, String)>,

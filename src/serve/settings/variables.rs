@@ -87,8 +87,8 @@ pub(super) static VARIABLES: &[Variable] = &[
         other: Some("MAX_SERVE_OTLP_METRICS_ENDPOINT"),
         default: "",
         allowed: "an http or https URL, as http://localhost:4318/v1/metrics",
-        meaning: "Where to push to by OTLP besides, with the path. Refused at the start where it is https, or in a build \
-                  without the feature otlp.",
+        meaning: "Where to push to by OTLP besides, with the path. Takes a build with the feature otlp, and with tls for \
+                  https; refused at the start by others.",
         read: read::otlp_endpoint,
     },
     Variable {
