@@ -10,6 +10,9 @@ use crate::{Error, ErrorKind, Exporter, Level, Recording, Registry, Snapshot};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// Where attributes come from, for errors.
+const ATTRIBUTES: &str = "serve: TACH_EXTRA_ATTRIBUTES, or Settings::attributes";
+
 /// Whether a [`Serving`] lives.
 static TAKEN: Mutex<bool> = Mutex::new(false);
 
@@ -82,6 +85,12 @@ fn check(settings: &Settings) -> Result<(), Error> {
                 .to_owned(),
         );
     }
+    if let Some((name, value, owner)) = settings.taken_attribute() {
+        return refuse(format!(
+            "{ATTRIBUTES}: the attribute {name}={value:?} cannot be on every series, as {name:?} is a label of {owner}: name it \
+             differently"
+        ));
+    }
     match &settings.otlp_endpoint {
         Some(endpoint) => refuse(format!(
             "serve: TACH_OTLP_ENDPOINT (or MAX_SERVE_OTLP_METRICS_ENDPOINT) is {endpoint:?}, but pushing by OTLP is not \
@@ -99,7 +108,7 @@ fn registry(settings: &Settings) -> Result<Registry, Error> {
     if let Some(bytes) = settings.memory_budget {
         builder = builder.memory_budget(bytes);
     }
-    builder.build().map_err(|error| error.within("serve: TACH_EXTRA_ATTRIBUTES"))
+    builder.build().map_err(|error| error.within(ATTRIBUTES))
 }
 
 /// A server's metrics, recorded and served until this is dropped.
