@@ -9,6 +9,7 @@ mod page;
 mod recording;
 mod settings;
 mod start;
+mod told;
 mod weaknesses;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
