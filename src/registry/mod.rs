@@ -24,6 +24,8 @@ pub use lazy::LazyCounter;
 pub(crate) use metric::Core;
 pub use metric::Metric;
 pub(crate) use own::{Met, Own};
+#[cfg(feature = "serve")]
+pub(crate) use table::VALUE_MAX;
 pub use typed::TypedFamily;
 
 use crate::describe::{Descriptor, Kind, LabelValues, Level, STATIC_MAX_LEVEL};
@@ -57,6 +59,18 @@ pub fn global() -> &'static Registry {
 /// either.
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
+
+/// Which registry it is, without keeping it.
+#[cfg(feature = "serve")]
+#[derive(Clone, Debug)]
+pub(crate) struct RegistryId(std::sync::Weak<Inner>);
+
+#[cfg(feature = "serve")]
+impl RegistryId {
+    pub(crate) fn is(&self, registry: &Registry) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&registry.0))
+    }
+}
 
 /// What the metric builder needs of the settings.
 #[derive(Debug)]
@@ -221,6 +235,11 @@ impl Registry {
 
     fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    #[cfg(feature = "serve")]
+    pub(crate) fn id(&self) -> RegistryId {
+        RegistryId(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn space(&self) -> &Space {

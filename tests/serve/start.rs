@@ -123,7 +123,12 @@ fn there_is_one_at_a_time() {
     let serving = start();
     let error = tach::serve::start(&settings()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
-    assert!(error.to_string().contains("started already"), "{error}");
+    assert!(error.to_string().contains("started already") && error.to_string().contains("drop it"), "{error}");
+    // Which is all that helps.
+    METRICS.detach();
+    assert!(tach::serve::start(&settings()).unwrap_err().to_string().contains("drop it"));
+    drop(serving);
+    let serving = start();
     // The first goes on.
     METRICS.preemption();
     assert_eq!(serving.snapshot().counter("maxserve.cache.preemption_count", &[]), Some(1));
@@ -133,9 +138,44 @@ fn there_is_one_at_a_time() {
     let profiles = Profiles::new(&settings().profiles, &settings().identity).unwrap();
     METRICS.attach(&registry, &profiles, Objectives::default(), Clock::new()).unwrap();
     let error = tach::serve::start(&settings()).unwrap_err();
-    assert!(METRICS.is_attached() && error.to_string().contains("detach METRICS"), "{error}");
+    assert!(METRICS.is_attached() && error.to_string().contains("METRICS.detach()"), "{error}");
     METRICS.detach();
     drop(start());
+}
+
+#[test]
+fn a_guard_detaches_only_from_its_own_registry() {
+    let _turn = turn();
+    let attach = |registry: &Registry| {
+        let profiles = Profiles::new(&settings().profiles, &settings().identity).unwrap();
+        METRICS.attach(registry, &profiles, Objectives::default(), Clock::new()).unwrap();
+    };
+    let serving = start();
+    let other = Registry::new();
+    attach(&other);
+    assert_eq!(serving.shutdown().counter("maxserve.num_input_tokens", &[]), Some(0));
+    METRICS.input_tokens(7);
+    assert_eq!(other.snapshot().counter("maxserve.num_input_tokens", &[]), Some(7));
+    METRICS.detach();
+    // Attached by hand to the guard's own, even if that serves nothing.
+    for disabled in [false, true] {
+        let mut settings = settings();
+        settings.disabled = disabled;
+        let serving = tach::serve::start(&settings).unwrap();
+        attach(serving.registry());
+        drop(serving);
+        assert!(!METRICS.is_attached());
+    }
+}
+
+#[test]
+fn an_address_of_another_machine_is_blamed_on_the_host() {
+    let _turn = turn();
+    let mut settings = settings();
+    // Kept for examples, and nobody's.
+    settings.host = "192.0.2.1".parse().unwrap();
+    let text = refuse(&settings).to_string();
+    assert!(text.contains("TACH_METRICS_HOST") && text.contains("192.0.2.1"), "{text}");
 }
 
 #[test]
