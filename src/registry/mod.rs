@@ -88,6 +88,8 @@ struct State {
     names: BTreeMap<String, String>,
     /// Every name that an exposition format gives a metric, and whose it is.
     exposed: BTreeMap<String, String>,
+    /// Every name that no metric may have, and who has it.
+    reserved: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for Registry {
@@ -124,8 +126,13 @@ impl Registry {
             const_labels: builder.const_labels.into(),
             recording: builder.recording,
         };
-        let state =
-            State { level: builder.level, entries: BTreeMap::new(), names: BTreeMap::new(), exposed: BTreeMap::new() };
+        let state = State {
+            level: builder.level,
+            entries: BTreeMap::new(),
+            names: BTreeMap::new(),
+            exposed: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+        };
         let own = Own::new(&config.const_labels);
         let site = Arc::new(Site::new(space, config.recording == Recording::Sync));
         Self(Arc::new(Inner {
@@ -273,7 +280,8 @@ impl Registry {
         let entry = Arc::new(Entry::new(Arc::new(desc), enabled, always, self.0.changes.clone()));
         let made = make(&entry, &self.0.site).map_err(|_| {
             let text = format!(
-                "{}: there is no room for its cells: the process's address space for metrics is used up or refused",
+                "{}: there is no room for its cells: the process's address space for metrics is used up or refused: drop \
+                 registries that are no longer used, with all handles of theirs, or use fewer metrics",
                 entry.desc.name
             );
             Error::new(ErrorKind::System, text)
@@ -292,6 +300,26 @@ impl Registry {
                 Err(error)
             }
         }
+    }
+
+    /// Keeps names, each with who has it, from the metrics that are registered from now on. May be repeated.
+    ///
+    /// # Errors
+    ///
+    /// A metric, or somebody else, has one of the names. None is reserved then.
+    #[cfg(feature = "serve")]
+    pub(crate) fn reserve(&self, names: &[(String, String)]) -> Result<(), Error> {
+        let mut state = self.0.state.lock();
+        for (name, owner) in names {
+            let there = state.exposed.get(name).map(|metric| format!("the registered metric {metric:?}"));
+            let other = || state.reserved.get(name).filter(|there| *there != owner).cloned();
+            if let Some(there) = there.or_else(other) {
+                let text = format!("{owner} exposes {name}, and so does {there}: name that differently");
+                return Err(Error::new(ErrorKind::Conflict, text));
+            }
+        }
+        state.reserved.extend(names.iter().cloned());
+        Ok(())
     }
 
     /// Enters a metric that a callback gives.
@@ -318,6 +346,10 @@ impl Registry {
             return Err(Error::new(ErrorKind::Name, text));
         }
         for name in &names {
+            if let Some(owner) = state.reserved.get(name) {
+                let text = format!("metric {:?} would be exposed as {name}, which is a name of {owner}", desc.name);
+                return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another name")));
+            }
             if let Some(owner) = state.exposed.get(name) {
                 return Err(conflict(&desc.name, owner, &format!("both would be exposed as {name}")));
             }

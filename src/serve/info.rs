@@ -7,8 +7,17 @@ use crate::{Error, Family, Gauge, Registry};
 
 const CACHE: &str = "cache_config_info";
 const LORA: &str = "lora_requests_info";
+const CACHE_LABELS: [&str; 5] =
+    ["block_size", "cache_dtype", "enable_prefix_caching", "gpu_memory_utilization", "num_blocks"];
+const LORA_LABELS: [&str; 3] = ["max_lora", "waiting_lora_adapters", "running_lora_adapters"];
 /// The names, without `maxserve.`.
 pub(super) const NAMES: [&str; 2] = [CACHE, LORA];
+
+/// The name, without `maxserve.`, of what has a label of this name.
+pub(super) fn has_label(label: &str) -> Option<&'static str> {
+    let all = [(CACHE, &CACHE_LABELS[..]), (LORA, &LORA_LABELS)];
+    all.into_iter().find(|(_, labels)| labels.contains(&label)).map(|(name, _)| name)
+}
 
 /// How the KV cache is set up.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,12 +44,10 @@ pub(super) struct Info {
 impl Info {
     pub(super) fn new(registry: &Registry, profiles: &Profiles) -> Result<Self, Error> {
         let help = "The KV cache's configuration, as labels; the value is 1.";
-        let labels = ["block_size", "cache_dtype", "enable_prefix_caching", "gpu_memory_utilization", "num_blocks"];
-        let cache = Replaced::new(registry, profiles, CACHE, help, labels)?;
+        let cache = Replaced::new(registry, profiles, CACHE, help, CACHE_LABELS)?;
         let help = "LoRA adapters that requests run and wait with, as labels; the value is the time of the last change in \
                     Unix seconds.";
-        let labels = ["max_lora", "waiting_lora_adapters", "running_lora_adapters"];
-        let lora = Replaced::new(registry, profiles, LORA, help, labels)?;
+        let lora = Replaced::new(registry, profiles, LORA, help, LORA_LABELS)?;
         Ok(Self { cache, lora })
     }
 }

@@ -50,6 +50,7 @@ impl Live {
         objectives: Objectives,
         clock: Clock,
     ) -> Result<Box<Self>, Error> {
+        profiles.reserve(registry)?;
         let instruments = Instruments::new(&Maker::new(registry, profiles)?)?;
         let info = Info::new(registry, profiles)?;
         // Who makes instruments is awake.

@@ -11,6 +11,9 @@ use crate::{Error, ErrorKind, Exporter, Level, Recording, Registry, Snapshot};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// Where attributes come from, for errors.
+const ATTRIBUTES: &str = "serve: TACH_EXTRA_ATTRIBUTES, or Settings::attributes";
+
 /// Whether a [`Serving`] lives.
 static TAKEN: Mutex<bool> = Mutex::new(false);
 
@@ -85,6 +88,13 @@ fn check(settings: &Settings) -> Result<(), Error> {
                     SHARDED";
         return Err(Error::new(ErrorKind::Setting, text));
     }
+    if let Some((name, value, owner)) = settings.taken_attribute() {
+        let text = format!(
+            "{ATTRIBUTES}: the attribute {name}={value:?} cannot be on every series, as {name:?} is a label of {owner}: name it \
+             differently"
+        );
+        return Err(Error::new(ErrorKind::Setting, text));
+    }
     Ok(())
 }
 
@@ -96,7 +106,7 @@ fn registry(settings: &Settings) -> Result<Registry, Error> {
     if let Some(bytes) = settings.memory_budget {
         builder = builder.memory_budget(bytes);
     }
-    builder.build().map_err(|error| error.within("serve: TACH_EXTRA_ATTRIBUTES"))
+    builder.build().map_err(|error| error.within(ATTRIBUTES))
 }
 
 /// A server's metrics, recorded and served until this is dropped.

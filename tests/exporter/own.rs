@@ -63,17 +63,26 @@ fn its_metrics_are_in_every_format_and_can_be_asked_for_by_name() {
         assert_eq!(found, types);
         assert_eq!(response.value("tach_exporter_connections{zone=\"a\"}"), Some(1.0));
     }
+    let response = client.request("GET", "/metrics", "Accept: application/openmetrics-text\r\n");
+    assert_eq!(response.text().matches("# EOF\n").count(), 1);
+    let last = "\ntach_exporter_requests_total{zone=\"a\",code=\"503\"} 0\n# EOF\n";
+    assert!(response.text().ends_with(last), "{}", response.text());
+    let accept = format!("Accept: {}\r\n", tach::protobuf::CONTENT_TYPE);
+    let response = client.request("GET", "/metrics", &accept);
+    assert!(response.body.windows(25).any(|name| name == b"tach_exporter_connections"));
     // A view does not reach them.
     let requests = "tach_exporter_requests_total{zone=\"a\",code=\"200\"}";
-    assert_eq!(client.request("GET", "/metrics", "").value(requests), Some(2.0));
+    assert_eq!(client.request("GET", "/metrics", "").value(requests), Some(4.0));
 }
 
 #[test]
 fn connections_that_were_turned_away_are_counted_by_reason() {
     let exporter = builder().header_timeout(millis(100)).connections_max(2).start(&Registry::new()).unwrap();
     let reason = |reason: &str| format!("tach_exporter_refused_total{{reason=\"{reason}\"}}");
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/EXPORTER.md")).unwrap();
     for of in ["busy", "displaced", "handshake", "late", "malformed", "network", "system"] {
         assert_eq!(count(&exporter, &reason(of)), 0.0);
+        assert!(page.contains(&format!("`{of}` ")), "docs/EXPORTER.md says nothing of {of}");
     }
     let mut nonsense = Client::connect(&exporter);
     nonsense.send("nonsense\r\n\r\n");

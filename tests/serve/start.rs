@@ -4,7 +4,7 @@ use crate::page::scrape;
 use crate::{settings, start, turn};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
-use tach::serve::{Clock, METRICS, Objectives, Profiles, Serving, Settings};
+use tach::serve::{Clock, METRICS, Objectives, Profile, Profiles, Serving, Settings};
 use tach::{ErrorKind, Level, Recording, Registry};
 
 fn refuse(settings: &Settings) -> tach::Error {
@@ -86,13 +86,35 @@ fn what_this_build_cannot_do_is_refused() {
 #[test]
 fn attributes_that_are_no_labels_are_refused() {
     let _turn = turn();
-    for (attribute, problem) in [("a b", "TACH_EXTRA_ATTRIBUTES"), ("path", "\"path\" is a constant label")] {
+    for (attribute, problem) in [
+        ("a b", "\"a b\" is not a legal name"),
+        ("path", "path=\"x\" cannot be on every series, as \"path\" is a label of maxserve.request_count"),
+        ("max_lora", "maxserve.lora_requests_info: name it differently"),
+        ("engine", "engine=\"x\" cannot be on every series, as \"engine\" is a label of vllm:num_requests_running"),
+    ] {
         let mut settings = settings();
+        settings.profiles.push(Profile::Vllm);
         settings.attributes.push((attribute.to_owned(), "x".to_owned()));
         let text = refuse(&settings).to_string();
+        assert!(text.starts_with("serve: TACH_EXTRA_ATTRIBUTES, or Settings::attributes: "), "{text}");
         assert!(text.contains(problem), "{text}");
     }
-    drop(start());
+    let mut settings = settings();
+    settings.attributes.push(("engine".to_owned(), "x".to_owned()));
+    drop(tach::serve::start(&settings).unwrap());
+}
+
+#[test]
+fn a_servers_own_metric_cannot_have_a_name_of_the_profile() {
+    let _turn = turn();
+    let mut settings = settings();
+    settings.profiles = vec![Profile::Vllm];
+    let serving = tach::serve::start(&settings).unwrap();
+    let error = serving.registry().gauge("http_requests_total").build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains("the profile vllm"), "{error}");
+    METRICS.request_count(200, "/");
+    assert_eq!(scrape(&serving).0.matches("# TYPE http_requests_total ").count(), 1);
 }
 
 #[test]
