@@ -90,8 +90,8 @@ fn check(settings: &Settings) -> Result<(), Error> {
     }
     if let Some((name, value, owner)) = settings.taken_attribute() {
         let text = format!(
-            "{ATTRIBUTES}: the attribute {name}={value:?} cannot be on every series, as {name:?} is a label of {owner}: name it \
-             differently"
+            "{ATTRIBUTES}: the attribute {name}={value:?} cannot be on every series, as {name:?} is a label of {owner}: \
+             name it differently"
         );
         return Err(Error::new(ErrorKind::Setting, text));
     }
