@@ -14,6 +14,9 @@ use tokio::time::timeout;
 /// So many right passwords are remembered.
 const KNOWN_MAX: usize = 100;
 
+/// So many passwords may wait to be checked: who guesses shall not take all places of those who know.
+const WAITING_MAX: usize = 8;
+
 /// A hash that no password is known for, in the place of that of a user who is not there.
 const NOBODY: &str = "$2b$10$wm0EzAyaJxS4OBgiUjNp1eYdZXWBIW0WYWh1Ke3wkTVXyV9AkYJxC";
 
@@ -33,6 +36,8 @@ pub(super) struct Checker {
     tokens: Vec<hmac::Tag>,
     /// Passwords that were right, the latest last: bcrypt is slow on purpose, and a scraper comes every few seconds.
     known: RefCell<VecDeque<hmac::Tag>>,
+    /// Those that wait, and the one that is checked.
+    waiting: Semaphore,
     /// One password is checked at a time.
     turn: Arc<Semaphore>,
 }
@@ -42,7 +47,13 @@ impl Checker {
     pub(super) fn new(tokens: &[String]) -> Option<Self> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
         let tokens = tokens.iter().map(|token| hmac::sign(&key, token.as_bytes())).collect();
-        Some(Self { key, tokens, known: RefCell::default(), turn: Arc::new(Semaphore::new(1)) })
+        Some(Self {
+            key,
+            tokens,
+            known: RefCell::default(),
+            waiting: Semaphore::new(WAITING_MAX),
+            turn: Arc::new(Semaphore::new(1)),
+        })
     }
 
     /// Whether there are tokens.
@@ -82,6 +93,7 @@ impl Checker {
         if known.as_ref().is_some_and(is_known) {
             return Verdict::Right;
         }
+        let Ok(_waits) = self.waiting.try_acquire() else { return Verdict::Late };
         let Ok(Ok(turn)) = timeout(patience, Arc::clone(&self.turn).acquire_owned()).await else {
             return Verdict::Late;
         };
@@ -201,6 +213,9 @@ mod tests {
             let _turn = checker.turn.clone().acquire_owned().await.unwrap();
             let value = basic("alice:wonder:land");
             assert_eq!(checker.check(&users, &value, Duration::from_millis(10)).await, Verdict::Late);
+            let _others = checker.waiting.acquire_many(8).await.unwrap();
+            // At once, although there would be time.
+            assert_eq!(checker.check(&users, &value, Duration::MAX).await, Verdict::Late);
         });
         assert_eq!(check(&checker, &users, &basic("alice:wonder:land")), Verdict::Right);
     }
