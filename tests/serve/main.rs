@@ -16,6 +16,7 @@ mod recording;
 mod settings;
 mod start;
 mod weaknesses;
+mod windows;
 
 #[cfg(feature = "otlp")]
 #[path = "../formats/otlp_reader.rs"]
