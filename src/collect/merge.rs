@@ -56,6 +56,25 @@ impl Registry {
         Snapshot::new(Data { taken, time, began: self.made(), elapsed: None, families })
     }
 
+    /// The histograms whose own names `keep` lets pass, and nothing else: no callback is called.
+    pub(crate) fn histograms(&self, keep: impl Fn(&str) -> bool) -> Snapshot {
+        let (taken, time) = (Instant::now(), SystemTime::now());
+        let listing = self.listing();
+        let regions = local::shards().map(|shards| shards.regions()).unwrap_or_default();
+        // Histograms are not read from the fronts.
+        let cells = Cells { fronts: Vec::new(), regions: &regions };
+        let (mut met, mut scratch) = (Met::default(), Scratch::default());
+        let chosen = listing.iter().filter(|(desc, _)| desc.kind == Kind::Histogram && keep(&desc.name));
+        let family = |(desc, listed): &(Arc<Descriptor>, Series)| {
+            let values = values(desc, listed, &cells, &mut met, &mut scratch)?;
+            Some(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values })
+        };
+        // In the order of the listing, which is that of the exposed base names.
+        let families = chosen.filter_map(family).collect();
+        self.own().count(met);
+        Snapshot::new(Data { taken, time, began: self.made(), elapsed: None, families })
+    }
+
     /// What the callbacks give.
     fn observed(&self, met: &mut Met) -> Vec<FamilySnapshot> {
         let listing = self.listing();

@@ -21,8 +21,11 @@ mod view_props;
 mod view_tests;
 
 #[cfg(not(tach_loom))]
+mod windows;
+
+#[cfg(not(tach_loom))]
 pub(crate) use crate::bucket::ZERO_THRESHOLD;
 #[cfg(not(tach_loom))]
 pub(crate) use snapshot::{FamilySnapshot, Values};
 #[cfg(not(tach_loom))]
-pub use {collector::Collector, histogram::HistogramSnapshot, snapshot::Snapshot};
+pub use {collector::Collector, histogram::HistogramSnapshot, snapshot::Snapshot, windows::Windows};

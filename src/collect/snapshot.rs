@@ -74,7 +74,6 @@ impl Snapshot {
 
     /// The same moment seen otherwise: the families whose own name `keep` lets pass, and `extra`, which take the place
     /// of those that are exposed under the same name.
-    #[allow(dead_code, reason = "for name profiles")]
     pub(crate) fn viewed(&self, keep: impl Fn(&str) -> bool, extra: Vec<FamilySnapshot>) -> Self {
         let mut families = extra;
         let base = |family: &FamilySnapshot| family.desc.base.clone();
@@ -95,9 +94,19 @@ impl Snapshot {
         if names.is_empty() {
             return self.clone();
         }
-        let is_named = |family: &&FamilySnapshot| family.desc.exposed_names().iter().any(|name| names.contains(name));
-        let families = self.families().iter().filter(is_named).cloned().collect();
+        self.part(|family| family.desc.exposed_names().iter().any(|name| names.contains(name)))
+    }
+
+    /// The same moment with only the families that `keep` lets pass.
+    pub(crate) fn part(&self, keep: impl Fn(&FamilySnapshot) -> bool) -> Self {
+        let families = self.families().iter().filter(|family| keep(family)).cloned().collect();
         Self::new(Data { families, ..self.0.moment() })
+    }
+
+    /// The same values, as if they had been collected at another time.
+    #[cfg(test)]
+    pub(crate) fn at(&self, taken: Instant) -> Self {
+        Self::new(Data { taken, families: self.families().to_vec(), ..self.0.moment() })
     }
 
     /// When the collection began.
@@ -195,7 +204,6 @@ impl Snapshot {
 
     /// This, and the families of `earlier` that are not in it: what was switched off keeps its totals, and is to be
     /// found when it comes back.
-    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for pushing"))]
     pub(crate) fn with_absent(&self, earlier: &Self) -> Self {
         let is_absent = |family: &&FamilySnapshot| self.family(&family.desc.base).is_none();
         let absent: Vec<FamilySnapshot> = earlier.families().iter().filter(is_absent).cloned().collect();

@@ -256,6 +256,13 @@ impl Registry {
         self.0.made
     }
 
+    /// Whether there is a histogram of this own name, switched on or not.
+    pub(crate) fn has_histogram(&self, name: &str) -> bool {
+        let state = self.0.state.lock();
+        let entry = state.names.get(name).and_then(|base| state.entries.get(base));
+        entry.is_some_and(|entry| entry.desc.kind == Kind::Histogram)
+    }
+
     /// Look-ups of label sets that ended in an overflow series.
     pub(crate) fn overflowed_series(&self) -> u64 {
         self.0.site.overflowed()

@@ -26,6 +26,7 @@ mod process;
 mod profile;
 mod push;
 mod settings;
+mod shown;
 mod start;
 mod timer;
 

@@ -1,7 +1,7 @@
 //! Pushing what is shown by OTLP too, in a build that can.
 
-use super::profile::Profiles;
 use super::settings::Settings;
+use super::shown::Shown;
 #[cfg(feature = "otlp")]
 use crate::otlp::{OtlpBuilder, OtlpExporter};
 use crate::{Error, Registry};
@@ -19,9 +19,9 @@ pub(super) struct Push {
 impl Push {
     /// Starts it where there is an endpoint. All but that is OpenTelemetry's variables' to say.
     #[cfg(feature = "otlp")]
-    pub(super) fn start(settings: &Settings, registry: &Registry, profiles: &Arc<Profiles>) -> Result<Self, Error> {
+    pub(super) fn start(settings: &Settings, registry: &Registry, shown: &Arc<Shown>) -> Result<Self, Error> {
         let Some(endpoint) = &settings.otlp_endpoint else { return Ok(Self::default()) };
-        let view = Arc::clone(profiles);
+        let view = Arc::clone(shown);
         let builder = OtlpBuilder::from_env()?.endpoint(endpoint).view(move |snapshot| view.apply(snapshot));
         let exporter = builder.start(registry).map_err(|error| error.within(&format!("serve: {VARIABLES}")))?;
         Ok(Self { _exporter: Some(exporter) })
@@ -29,7 +29,7 @@ impl Push {
 
     /// Refuses an endpoint.
     #[cfg(not(feature = "otlp"))]
-    pub(super) fn start(settings: &Settings, _: &Registry, _: &Arc<Profiles>) -> Result<Self, Error> {
+    pub(super) fn start(settings: &Settings, _: &Registry, _: &Arc<Shown>) -> Result<Self, Error> {
         let Some(endpoint) = &settings.otlp_endpoint else { return Ok(Self::default()) };
         let text = format!(
             "serve: {VARIABLES} is {endpoint:?}, but this build cannot push by OTLP: build it with the feature otlp, or \

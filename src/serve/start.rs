@@ -5,9 +5,10 @@ use super::process;
 use super::profile::Profiles;
 use super::push::Push;
 use super::settings::Settings;
+use super::shown::Shown;
 use super::timer::Clock;
 use crate::sync::Mutex;
-use crate::{Error, ErrorKind, Exporter, Level, Recording, Registry, Snapshot};
+use crate::{Error, ErrorKind, Exporter, Level, Recording, Registry, Snapshot, Windows};
 use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
@@ -66,10 +67,11 @@ impl Drop for Claim {
 /// changed, and another start may work.
 pub fn start(settings: &Settings) -> Result<Serving, Error> {
     let claim = Claim::take()?;
-    let profiles = Arc::new(Profiles::new(&settings.profiles, &settings.identity)?);
+    let profiles = Profiles::new(&settings.profiles, &settings.identity)?;
     if settings.disabled || settings.recording == Recording::Noop {
         let registry = Registry::builder().recording(Recording::Noop).build()?;
-        return Ok(Serving { exporter: None, push: Push::default(), registry, profiles, _claim: claim });
+        let shown = Arc::new(Shown::new(profiles));
+        return Ok(Serving { exporter: None, push: Push::default(), registry, shown, _claim: claim });
     }
     check(settings)?;
     let registry = registry(settings)?;
@@ -77,16 +79,17 @@ pub fn start(settings: &Settings) -> Result<Serving, Error> {
     let clock = Clock::new();
     // Published only when the port is open, and freed where it is not.
     let live = Live::new(&registry, &profiles, settings.objectives, clock)?;
+    let shown = Arc::new(Shown::new(profiles).with_windows(settings, &registry)?);
     let address = SocketAddr::new(settings.host, settings.port);
-    let view = Arc::clone(&profiles);
+    let view = Arc::clone(&shown);
     let exporter = Exporter::builder().listen(address.to_string()).view(move |snapshot| view.apply(snapshot));
     let exporter = exporter.start(&registry).map_err(|error| {
         let place = place(&error);
         error.within(place)
     })?;
-    let push = Push::start(settings, &registry, &profiles)?;
+    let push = Push::start(settings, &registry, &shown)?;
     METRICS.publish(live);
-    Ok(Serving { exporter: Some(exporter), push, registry, profiles, _claim: claim })
+    Ok(Serving { exporter: Some(exporter), push, registry, shown, _claim: claim })
 }
 
 /// Where what an exporter could not do comes from: from the address, or from no setting.
@@ -136,7 +139,7 @@ pub struct Serving {
     exporter: Option<Exporter>,
     push: Push,
     registry: Registry,
-    profiles: Arc<Profiles>,
+    shown: Arc<Shown>,
     /// Given up last.
     _claim: Claim,
 }
@@ -154,10 +157,17 @@ impl Serving {
         self.exporter.as_ref().map(Exporter::local_addr)
     }
 
+    /// The rolling windows of the main latencies, by the own names of their recordings, as `maxserve.itl`: for
+    /// decisions in the process, as those of a scheduler. `None` where [`Settings::windows`] has none.
+    #[must_use]
+    pub fn windows(&self) -> Option<&Windows> {
+        self.shown.windows()
+    }
+
     /// What a scrape would show now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.profiles.apply(&self.registry.snapshot())
+        self.shown.apply(&self.registry.snapshot())
     }
 
     /// Changes how much is measured.

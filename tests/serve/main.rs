@@ -17,6 +17,7 @@ mod settings;
 mod start;
 mod told;
 mod weaknesses;
+mod windows;
 
 #[cfg(feature = "otlp")]
 #[path = "../formats/otlp_reader.rs"]

@@ -64,6 +64,7 @@ fn examples() -> Vec<(&'static str, &'static str, Set)> {
             s.objectives.tpot = Some(Duration::from_micros(1500));
             s.objectives.e2e = Some(Duration::from_secs(90));
         }),
+        ("TACH_WINDOWS", "10s,1m, 1m 30s", |s| s.windows = [10, 60, 90].map(Duration::from_secs).into()),
         ("TACH_MEMORY_BUDGET", "1048576", |s| s.memory_budget = Some(1 << 20)),
     ]
 }
@@ -166,6 +167,10 @@ fn what_cannot_be_read_is_refused_with_name_value_and_remedy() {
         ("TACH_OBJECTIVES", "ttft=-5ms", "where \"-5ms\" is no time ("),
         ("TACH_OBJECTIVES", "ttft=0s", "where ttft is zero, which no request keeps"),
         ("TACH_OBJECTIVES", "ttft=1s,ttft=2s", "where ttft is given twice"),
+        ("TACH_WINDOWS", "10", "where \"10\" is no time ("),
+        ("TACH_WINDOWS", "10s,", "where \"\" is no time ("),
+        ("TACH_WINDOWS", "999ms", "where 999ms is below a second"),
+        ("TACH_WINDOWS", "1m,60s", "where 60s is given twice"),
         ("TACH_MEMORY_BUDGET", "1GiB", "which is no number of bytes"),
         ("TACH_MEMORY_BUDGET", "0", "which is no number of bytes"),
     ] {

@@ -15,7 +15,7 @@ use crate::{Error, Registry, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the own names of the catalogue's metrics begin with.
-const PREFIX: &str = "maxserve.";
+pub(super) const PREFIX: &str = "maxserve.";
 
 /// Whose names the recordings are exposed under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

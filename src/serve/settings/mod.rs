@@ -13,6 +13,7 @@ use crate::{Error, ErrorKind, Level, Recording};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 use variables::VARIABLES;
 
 /// What [`start`](super::start) is told: by the environment, by code, or by both.
@@ -54,6 +55,10 @@ pub struct Settings {
     pub identity: Identity,
     /// What a request must keep to be good. Nothing unless told.
     pub objectives: Objectives,
+    /// The lengths of rolling windows of the main latencies, a second or longer, which
+    /// [`Serving::windows`](super::Serving::windows) has then; and gauges of them are exposed, as for
+    /// [`Windows::show`](crate::Windows::show). None unless told.
+    pub windows: Vec<Duration>,
     /// How many bytes the cells may come to occupy, as for
     /// [`RegistryBuilder::memory_budget`](crate::RegistryBuilder::memory_budget), and its default unless told.
     pub memory_budget: Option<u64>,
@@ -72,6 +77,7 @@ impl Default for Settings {
             profiles: vec![Profile::MaxServe],
             identity: Identity::default(),
             objectives: Objectives::default(),
+            windows: Vec::new(),
             memory_budget: None,
         }
     }

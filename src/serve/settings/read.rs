@@ -129,6 +129,22 @@ pub(super) fn objectives(settings: &mut Settings, text: &str) -> Read {
     Ok(())
 }
 
+pub(super) fn windows(settings: &mut Settings, text: &str) -> Read {
+    let mut windows = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let time = humantime::parse_duration(part).map_err(|error| format!("where {part:?} is no time ({error})"))?;
+        if time < Duration::from_secs(1) {
+            return Err(format!("where {part} is below a second"));
+        }
+        if windows.contains(&time) {
+            return Err(format!("where {part} is given twice"));
+        }
+        windows.push(time);
+    }
+    settings.windows = windows;
+    Ok(())
+}
+
 pub(super) fn memory_budget(settings: &mut Settings, text: &str) -> Read {
     let bytes = text.parse().ok().filter(|bytes| *bytes > 0);
     settings.memory_budget = Some(bytes.ok_or("which is no number of bytes")?);

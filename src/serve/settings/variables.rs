@@ -136,6 +136,15 @@ pub(super) static VARIABLES: &[Variable] = &[
         read: read::objectives,
     },
     Variable {
+        name: "TACH_WINDOWS",
+        other: None,
+        default: "",
+        allowed: "a TIME of a second or longer, as 10s, and more after commas, each once: 10s,1m,5m",
+        meaning: "The lengths of rolling windows of the main latencies, whose quantiles, numbers and rates are exposed as \
+                  gauges with the label window.",
+        read: read::windows,
+    },
+    Variable {
         name: "TACH_MEMORY_BUDGET",
         other: None,
         default: "4294967296",
