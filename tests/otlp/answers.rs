@@ -69,19 +69,33 @@ fn what_is_refused_is_sent_once() {
 
 #[test]
 fn the_receiver_says_when_to_come_back() {
-    let past = Answer::Status(503, "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Vec::new());
-    let now = Answer::Status(429, "retry-after: 0\r\n", Vec::new());
+    let soon = Answer::Status(429, "retry-after: 1\r\n", Vec::new());
     let later = Answer::Status(503, "retry-after: 3600\r\n", Vec::new());
-    let (receiver, pushed) = (Receiver::start([past, now, later]), Pushed::new());
-    // What the exporter would wait of its own accord is longer than the test may take.
-    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
-    let exporter = builder.start(&pushed.registry).unwrap();
+    let (receiver, pushed, exporter) = start([soon, later]);
+    // The second attempt is in time, a third would not be.
     assert!(exporter.flush().unwrap_err().to_string().contains("answered 503"));
-    assert_eq!(receiver.received().len(), 3);
+    assert_eq!(receiver.received().len(), 2);
     // Until then nothing is sent, and not for the last time either.
     assert!(exporter.flush().unwrap_err().to_string().contains("left alone"));
     assert!(exporter.shutdown().unwrap_err().to_string().contains("left alone"));
-    assert_eq!((receiver.received().len(), pushed.counts()), (3, [0, 3, 0]));
+    assert_eq!((receiver.received().len(), pushed.counts()), (2, [0, 3, 0]));
+}
+
+#[test]
+fn a_time_to_come_back_that_is_over_does_not_shorten_the_pause() {
+    let past = Answer::Status(503, "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Vec::new());
+    let now = Answer::Status(429, "retry-after: 0\r\n", Vec::new());
+    let (receiver, pushed) = (Receiver::start([past, now]), Pushed::new());
+    // The pause is longer than a push may take, so each is one attempt.
+    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+    let exporter = builder.start(&pushed.registry).unwrap();
+    for (count, status) in [(1, 503), (2, 429)] {
+        assert!(exporter.flush().unwrap_err().to_string().contains(&format!("answered {status}")));
+        assert_eq!(receiver.received().len(), count);
+    }
+    // And the receiver may be asked for something new at once.
+    exporter.flush().unwrap();
+    assert_eq!(pushed.counts(), [1, 2, 0]);
 }
 
 #[test]

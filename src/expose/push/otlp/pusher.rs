@@ -200,7 +200,9 @@ impl Pusher {
                 let pause = self.backoff.pause(random());
                 let now = Instant::now();
                 self.closed = after.map(|after| now.checked_add(after).unwrap_or(now + FOREVER));
-                Ended::Later(self.closed.unwrap_or(now + pause), text)
+                // A time that is over already is no reason to come back without a pause.
+                let at = self.closed.map_or(now + pause, |closed| closed.max(now + pause));
+                Ended::Later(at, text)
             }
         }
     }
