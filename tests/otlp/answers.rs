@@ -169,6 +169,65 @@ fn a_lost_delta_is_in_the_next() {
 }
 
 #[test]
+fn a_delta_whose_answer_was_lost_is_sent_again_as_it_was() {
+    // Refused for now, nobody knows still what became of it before.
+    for lost in [Answer::Nothing, Answer::status(504)] {
+        let (receiver, pushed) = (Receiver::start([lost, Answer::status(503)]), Pushed::new());
+        // A push is one attempt.
+        let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+        let exporter = builder.temporality(Temporality::Delta).start(&pushed.registry).unwrap();
+        for n in [5, 2] {
+            pushed.tokens.add(n);
+            exporter.flush().unwrap_err();
+        }
+        pushed.tokens.add(1);
+        exporter.flush().unwrap();
+        let received = receiver.received();
+        assert_eq!(received.iter().map(tokens).collect::<Vec<_>>(), [5, 5, 5, 3]);
+        assert!(received[..3].iter().all(|request| request.body == received[0].body));
+        let span = |at: usize| {
+            let read = crate::otlp_reader::read(&received[at].body).unwrap();
+            let point = read.metric("app.tokens").point();
+            (point.start, point.time)
+        };
+        assert_eq!(span(3).0, span(2).1);
+        // The second push was not even made.
+        assert_eq!(pushed.counts(), [2, 1, 0]);
+    }
+}
+
+#[test]
+fn a_delta_in_doubt_that_is_refused_is_in_the_next() {
+    let (receiver, pushed) = (Receiver::start([Answer::Nothing, Answer::status(400)]), Pushed::new());
+    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+    let exporter = builder.temporality(Temporality::Delta).start(&pushed.registry).unwrap();
+    for n in [5, 2] {
+        pushed.tokens.add(n);
+        let _ = exporter.flush();
+    }
+    let deltas: Vec<_> = receiver.received().iter().map(tokens).collect();
+    assert_eq!((deltas, pushed.counts()), (vec![5, 5, 7], [1, 1, 0]));
+}
+
+#[test]
+fn at_the_interval_a_delta_in_doubt_goes_first() {
+    let (receiver, pushed) = (Receiver::start([Answer::Silence, Answer::status(502)]), Pushed::new());
+    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+    let builder = builder.interval(Duration::from_millis(50)).timeout(Duration::from_millis(500));
+    let exporter = builder.temporality(Temporality::Delta).start(&pushed.registry).unwrap();
+    receiver.wait_for(1);
+    pushed.tokens.add(5);
+    receiver.wait_for(4);
+    drop(exporter);
+    let received = receiver.received();
+    assert!(received[1..3].iter().all(|request| request.body == received[0].body));
+    // Each value once, however often a request was sent.
+    let mut requests = received;
+    requests.dedup_by(|later, earlier| later.body == earlier.body);
+    assert_eq!(requests.iter().map(tokens).sum::<i64>(), 5);
+}
+
+#[test]
 fn a_request_that_is_too_large_is_not_sent() {
     let (receiver, pushed) = (Receiver::start([]), Pushed::new());
     let exporter = settings(&receiver.endpoint()).request_max(100).start(&pushed.registry).unwrap();

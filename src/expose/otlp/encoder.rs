@@ -96,6 +96,12 @@ impl Encoder {
         Self { histograms, ..self }
     }
 
+    /// Whether there are deltas, which must not be taken twice.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for the exporter"))]
+    pub(crate) fn has_deltas(&self) -> bool {
+        self.temporality != Temporality::Cumulative
+    }
+
     /// Encodes a snapshot, which must be later than those before.
     #[must_use]
     pub fn encode(&mut self, snapshot: &Snapshot) -> Vec<u8> {
@@ -115,6 +121,9 @@ impl Encoder {
 
     /// Says that the receiver has taken the last request, or means never to: deltas begin there from now on. Until it
     /// is called, they go on beginning where they did.
+    ///
+    /// Where a request with deltas may have been taken, but its answer was lost, send that one again as it was, and encode
+    /// the next when it is answered: what both had would count twice.
     pub fn accepted(&mut self) {
         self.base = self.last.as_ref().map(|last| last.snapshot.clone());
     }

@@ -17,8 +17,9 @@ use tokio::sync::{mpsc as commands, watch};
 ///
 /// One request is under way at a time. Where the receiver does not take it for now, it is sent again after a pause, until
 /// the next one is due, which takes its place; cumulative totals lose nothing by that, and with
-/// [`Temporality::Delta`] the next one begins where the last that was taken ended. The metrics `tach_otlp_…` of the same
-/// registry count what becomes of the pushes.
+/// [`Temporality::Delta`] the next one begins where the last that was taken ended. A request with deltas whose answer was
+/// lost is sent again as it was until it is answered, and only then the next. The metrics `tach_otlp_…` of the same registry
+/// count what becomes of the pushes.
 ///
 /// Costs a thread, `tach-otlp`, with a tokio runtime of its own, which collects, encodes and sends. Recording threads
 /// notice nothing of it.
@@ -99,7 +100,8 @@ impl OtlpExporter {
     ///
     /// # Errors
     ///
-    /// The receiver did not take it in time, or at all; the text says why. The next push has what this one had.
+    /// The receiver did not take it in time, or at all; the text says why. The next push has what this one had, or what an
+    /// earlier one had of which the receiver gave no answer.
     pub fn flush(&self) -> Result<(), Error> {
         let Some(running) = &self.0 else { return Ok(()) };
         let (answer, answered) = mpsc::sync_channel(1);

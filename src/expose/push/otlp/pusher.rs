@@ -35,14 +35,22 @@ pub(super) struct Pusher {
     stats: Arc<Stats>,
     stopping: watch::Receiver<Option<Instant>>,
     backoff: Backoff,
-    /// The request that the receiver did not take for now.
+    /// The request that the receiver did not take for now, or of which nobody knows.
     pending: Option<Pending>,
     /// Until when the receiver wants to be left alone.
     closed: Option<Instant>,
 }
 
-struct Pending {
+/// What is sent, once or several times.
+struct Request {
     body: Bytes,
+    /// Whether it has deltas that the receiver may have taken, as an attempt got no answer of its own. It is then sent
+    /// again as it was until there is an answer: what it has must not be in another one too.
+    in_doubt: bool,
+}
+
+struct Pending {
+    request: Request,
     /// When it is to be sent again.
     at: Instant,
 }
@@ -76,14 +84,11 @@ impl Pusher {
             match timeout_at(at.into(), flushes.recv()).await {
                 Err(_) => {
                     let now = Instant::now();
-                    let body = if now < due {
-                        self.pending.take().map(|pending| pending.body)
-                    } else {
+                    if now >= due {
                         due = next(due, now, self.plan.interval);
-                        self.collect()
-                    };
-                    if let Some(body) = body {
-                        self.attempt_and_keep(body).await;
+                        self.push_due().await;
+                    } else if let Some(pending) = self.pending.take() {
+                        self.attempt_and_keep(pending.request).await;
                     }
                 }
                 Ok(Some(flush)) => {
@@ -95,23 +100,53 @@ impl Pusher {
             }
         }
         let until = self.stopping.borrow().unwrap_or_else(Instant::now);
-        if self.plan.shutdown.is_zero() { Ok(()) } else { self.push(until).await }
+        let pushed = if self.plan.shutdown.is_zero() { Ok(()) } else { self.push(until).await };
+        if self.pending.is_some() {
+            self.stats.dropped();
+        }
+        pushed
     }
 
-    /// One attempt, which is repeated when its time has come.
-    async fn attempt_and_keep(&mut self, body: Bytes) {
-        let until = Instant::now() + self.plan.timeout;
-        match self.attempt(body.clone(), until).await {
-            Ended::Taken => {}
-            Ended::Never(_) => self.stats.dropped(),
-            Ended::Later(at, _) => self.pending = Some(Pending { body, at }),
+    /// What is due at the interval: the values of now, once there is none in doubt.
+    async fn push_due(&mut self) {
+        if let Some(request) = self.in_doubt() {
+            self.attempt_and_keep(request).await;
+            if self.pending.is_some() {
+                self.stats.dropped();
+                return;
+            }
+        }
+        if let Some(request) = self.collect() {
+            self.attempt_and_keep(request).await;
         }
     }
 
-    /// Pushes the values of now, with as many attempts as there is time for.
+    /// One attempt, which is repeated when its time has come.
+    async fn attempt_and_keep(&mut self, mut request: Request) {
+        let until = Instant::now() + self.plan.timeout;
+        match self.attempt(&mut request, until).await {
+            Ended::Taken => {}
+            Ended::Never(_) => self.stats.dropped(),
+            Ended::Later(at, _) => self.pending = Some(Pending { request, at }),
+        }
+    }
+
+    /// Pushes the values of now, once there is none in doubt, with as many attempts as there is time for.
     async fn push(&mut self, until: Instant) -> Result<(), String> {
-        let Some(body) = self.collect() else { return Err("could not be made".to_owned()) };
-        // It has what the other one had.
+        if let Some(request) = self.in_doubt() {
+            let delivered = self.deliver(request, until).await;
+            // That it is refused is an answer too.
+            if self.pending.is_some() {
+                self.stats.dropped();
+                return delivered;
+            }
+        }
+        let Some(request) = self.collect() else { return Err("could not be made".to_owned()) };
+        self.deliver(request, until).await
+    }
+
+    /// Sends a request with as many attempts as there is time for. One that is in doubt after them is kept.
+    async fn deliver(&mut self, mut request: Request, until: Instant) -> Result<(), String> {
         let now = Instant::now();
         let mut at = self.closed.unwrap_or(now).max(now);
         // An attempt that is cut off by the end would only blur what the one before it met.
@@ -120,7 +155,7 @@ impl Pusher {
         let mut last = put_off.to_owned();
         while at + least <= until {
             sleep_until(at.into()).await;
-            match self.attempt(body.clone(), until).await {
+            match self.attempt(&mut request, until).await {
                 Ended::Taken => return Ok(()),
                 Ended::Never(text) => {
                     self.stats.dropped();
@@ -129,12 +164,21 @@ impl Pusher {
                 Ended::Later(again, text) => (at, last) = (again, text),
             }
         }
-        self.stats.dropped();
+        if request.in_doubt {
+            self.pending = Some(Pending { request, at });
+        } else {
+            self.stats.dropped();
+        }
         Err(last)
     }
 
+    /// Takes the request of which nobody knows, if there is one.
+    fn in_doubt(&mut self) -> Option<Request> {
+        self.pending.take_if(|pending| pending.request.in_doubt).map(|pending| pending.request)
+    }
+
     /// A request with the values of now, in place of one that waits; `None` where there is none to send.
-    fn collect(&mut self) -> Option<Bytes> {
+    fn collect(&mut self) -> Option<Request> {
         if self.pending.take().is_some() {
             self.stats.dropped();
         }
@@ -153,10 +197,11 @@ impl Pusher {
             self.give_up("size", format!("has {bytes} bytes, more than {most}"));
             return None;
         }
-        Some(Bytes::from(match self.plan.compression {
+        let body = Bytes::from(match self.plan.compression {
             Compression::None => body,
             Compression::Gzip => gzip(&body),
-        }))
+        });
+        Some(Request { body, in_doubt: false })
     }
 
     fn give_up(&self, reason: &'static str, text: String) {
@@ -165,12 +210,12 @@ impl Pusher {
     }
 
     /// Sends a request once, until `until` at most.
-    async fn attempt(&mut self, body: Bytes, until: Instant) -> Ended {
+    async fn attempt(&mut self, request: &mut Request, until: Instant) -> Ended {
         let mut headers = self.plan.headers.clone();
         if self.plan.compression == Compression::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        let message = Message { method: Method::POST, headers, body };
+        let message = Message { method: Method::POST, headers, body: request.body.clone() };
         let timeout = self.plan.timeout.min(until.saturating_duration_since(Instant::now()));
         let sent = send(&self.plan.target, message, self.plan.response_max, timeout);
         let stopped = stopped(self.stopping.clone());
@@ -194,7 +239,8 @@ impl Pusher {
                 self.stats.failed(failure);
                 Ended::Never(text)
             }
-            Outcome::Later { failure, after } => {
+            Outcome::Later { failure, after, may_be_taken } => {
+                request.in_doubt |= may_be_taken && self.encoder.has_deltas();
                 let text = failure.text.clone();
                 self.stats.failed(failure);
                 let pause = self.backoff.pause(random());

@@ -16,6 +16,8 @@ pub(super) enum Outcome {
     Later {
         failure: Failure,
         after: Option<Duration>,
+        /// Whether it may be taken already.
+        may_be_taken: bool,
     },
     Never(Failure),
 }
@@ -32,13 +34,12 @@ pub(super) struct Failure {
 /// Judges an answer by OTLP's rules: another try is for 429, 502, 503 and 504, and where there was none.
 pub(super) fn judge(result: Result<Reply, Fault>, now: SystemTime) -> Outcome {
     let lost = |reason: &'static str, text| Failure { reason: Cow::Borrowed(reason), text };
+    let later = |failure, may_be_taken| Outcome::Later { failure, after: None, may_be_taken };
     let reply = match result {
         Ok(reply) => reply,
-        Err(Fault::Connection(text)) => return Outcome::Later { failure: lost("connection", text), after: None },
-        Err(Fault::Timeout(timeout)) => {
-            let failure = lost("timeout", format!("no answer within {timeout:?}"));
-            return Outcome::Later { failure, after: None };
-        }
+        Err(Fault::Connection(text)) => return later(lost("connection", text), false),
+        Err(Fault::Response(text)) => return later(lost("connection", text), true),
+        Err(Fault::Timeout(timeout)) => return later(lost("timeout", format!("no answer within {timeout:?}")), true),
     };
     let status = reply.status;
     if (200..300).contains(&status) {
@@ -54,7 +55,11 @@ pub(super) fn judge(result: Result<Reply, Fault>, now: SystemTime) -> Outcome {
     };
     let failure = Failure { reason: Cow::Owned(status.to_string()), text: format!("was answered {status}: {said}") };
     match status {
-        429 | 502..=504 => Outcome::Later { failure, after: retry_after(&reply.headers, now) },
+        // Of the two a gateway says that it does not know what became of the request behind it.
+        429 | 502..=504 => {
+            let after = retry_after(&reply.headers, now);
+            Outcome::Later { failure, after, may_be_taken: matches!(status, 502 | 504) }
+        }
         _ => Outcome::Never(failure),
     }
 }
@@ -126,19 +131,23 @@ mod tests {
             };
             let found = match &outcome {
                 Outcome::Taken(_) => "taken",
-                Outcome::Later { failure, after: None } if failure.reason == status.to_string() => "later",
+                Outcome::Later { failure, after: None, may_be_taken } if failure.reason == status.to_string() => {
+                    assert_eq!(*may_be_taken, [502, 504].contains(&status), "{status}");
+                    "later"
+                }
                 Outcome::Never(failure) if failure.reason == status.to_string() => "never",
                 other => panic!("{other:?}"),
             };
             assert_eq!(found, expected, "{status}");
         }
-        for (fault, reason) in [
-            (Fault::Connection("refused".to_owned()), "connection"),
-            (Fault::Timeout(Duration::from_secs(1)), "timeout"),
+        for (fault, reason, in_doubt) in [
+            (Fault::Connection("refused".to_owned()), "connection", false),
+            (Fault::Response("ended".to_owned()), "connection", true),
+            (Fault::Timeout(Duration::from_secs(1)), "timeout", true),
         ] {
             let outcome = judge(Err(fault), now());
-            let Outcome::Later { failure, after: None } = outcome else { panic!("{outcome:?}") };
-            assert_eq!(failure.reason, reason);
+            let Outcome::Later { failure, after: None, may_be_taken } = outcome else { panic!("{outcome:?}") };
+            assert_eq!((&*failure.reason, may_be_taken), (reason, in_doubt));
         }
     }
 
