@@ -180,4 +180,11 @@ fn settings_that_cannot_work_are_refused() {
     let error = refuse(builder().header("key", "se\ncret"));
     assert!(error.contains("\"key\"") && !error.contains("cret"), "{error}");
     assert!(!format!("{:?}", builder().header("key", "secret")).contains("secret"));
+    let error = refuse(builder().endpoint("http://user:sec ret@host"));
+    assert!(error.contains("header") && !error.contains("ret@"), "{error}");
+    assert!(!format!("{:?}", builder().endpoint("http://user:secret@host")).contains("secret"));
+    // A value that was taken for a name.
+    let builder = OtlpBuilder::from_vars([("OTEL_EXPORTER_OTLP_HEADERS", "a=b,x-api-key:c2VjcmV0Cg==")]).unwrap();
+    let error = refuse(builder);
+    assert!(error.contains("header 2") && !error.contains("c2Vj"), "{error}");
 }

@@ -17,9 +17,21 @@ pub(super) struct Endpoint {
     pub(super) path: String,
 }
 
+/// Whether a text may have a password in it: then it is not to be shown, however little of a URL it is.
+pub(super) fn is_secret(text: &str) -> bool {
+    text.contains('@')
+}
+
 impl Endpoint {
     /// Reads a URL, which `what` names in errors.
     pub(super) fn parse(what: &str, text: &str) -> Result<Self, Error> {
+        if is_secret(text) {
+            let text = format!(
+                "{what} has an \"@\": leave out user name and password, and put credentials into a header; in a path \
+                 write %40"
+            );
+            return Err(Error::new(ErrorKind::Setting, text));
+        }
         let wrong = |problem: &str| Error::new(ErrorKind::Setting, format!("{what} is {text:?}, {problem}"));
         let uri: Uri = text.parse().map_err(|error| wrong(&format!("which is no URL ({error})")))?;
         let secure = match uri.scheme_str() {
@@ -34,10 +46,6 @@ impl Endpoint {
             _ => return Err(wrong("which does not begin with http:// or https://")),
         };
         let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
-        if authority.contains('@') {
-            let text = format!("{what} has a user name: leave it out, and put credentials into a header");
-            return Err(Error::new(ErrorKind::Setting, text));
-        }
         let host = uri.host().unwrap_or_default();
         if host.is_empty() {
             return Err(wrong("which names no host"));
@@ -85,7 +93,15 @@ mod tests {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(&format!("endpoint is {text:?}")) && error.contains(problem), "{error}");
         }
-        let error = parse("http://user:word@collector").unwrap_err().to_string();
-        assert!(error.contains("header") && !error.contains("word"), "{error}");
+        for text in [
+            "http://user:word@collector",
+            "https://user:word@collector",
+            "user:word@collector",
+            "http://user:wo/word@collector",
+            "http://user:w word@collector",
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains("header") && !error.contains("word@"), "{error}");
+        }
     }
 }

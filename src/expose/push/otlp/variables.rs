@@ -40,7 +40,10 @@ pub(super) fn read(vars: BTreeMap<OsString, OsString>) -> Result<OtlpBuilder, Er
         for name in names {
             let Some(value) = vars.get(&OsString::from(*name)) else { continue };
             let Some(text) = value.to_str() else {
-                problems.push(format!("{name} is {value:?}, which is not UTF-8"));
+                // In these there may be secrets.
+                let is_secret = name.ends_with("HEADERS") || name.ends_with("ENDPOINT");
+                let value = if is_secret { "a value".to_owned() } else { format!("{value:?}") };
+                problems.push(format!("{name} is {value}, which is not UTF-8"));
                 return;
             };
             let text = text.trim();
@@ -266,5 +269,17 @@ mod tests {
             assert!(error.contains(part), "{part}: {error}");
         }
         assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_utf_8_is_told_without_a_secret() {
+        use std::os::unix::ffi::OsStringExt;
+        for (name, is_shown) in [("OTEL_EXPORTER_OTLP_HEADERS", false), (BASE, false), (SERVICE, true)] {
+            let value = OsString::from_vec(b"secret\xff".to_vec());
+            let error = OtlpBuilder::from_vars([(OsString::from(name), value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("UTF-8"), "{error}");
+            assert_eq!(error.contains("secret"), is_shown, "{error}");
+        }
     }
 }
