@@ -50,9 +50,14 @@ impl Endpoint {
         if host.is_empty() {
             return Err(wrong("which names no host"));
         }
+        let port = match authority.strip_prefix(host) {
+            Some("") => Some(if secure { 443 } else { 80 }),
+            _ => uri.port_u16().filter(|port| *port > 0),
+        };
+        let port = port.ok_or_else(|| wrong("where what follows the host is no port: give one from 1 to 65535"))?;
         Ok(Self {
             host: host.trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+            port,
             secure,
             authority: authority.to_owned(),
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
@@ -88,6 +93,10 @@ mod tests {
             ("/v1/metrics", "http://"),
             ("ftp://collector", "http://"),
             ("http://a b", "no URL"),
+            ("http://a:65536/v1", "no port"),
+            ("http://[::1]:99999", "no port"),
+            ("http://a:0", "no port"),
+            ("http://a:", "no port"),
             ("", "no URL"),
         ] {
             let error = parse(text).unwrap_err().to_string();

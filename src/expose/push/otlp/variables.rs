@@ -79,7 +79,12 @@ fn protocol(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, St
 }
 
 fn endpoint(builder: OtlpBuilder, name: &str, text: &str) -> Result<OtlpBuilder, String> {
-    let url = if name == BASE { format!("{}/v1/metrics", text.trim_end_matches('/')) } else { text.to_owned() };
+    let url = if name == BASE {
+        let (base, rest) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
+        format!("{}/v1/metrics{rest}", base.trim_end_matches('/'))
+    } else {
+        text.to_owned()
+    };
     Endpoint::parse("the endpoint", &url).map_err(|error| error.to_string())?;
     Ok(builder.endpoint(url))
 }
@@ -213,6 +218,8 @@ mod tests {
         let metrics = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
         assert_eq!(endpoint(&[(BASE, "http://c:4318")]), "http://c:4318/v1/metrics");
         assert_eq!(endpoint(&[(BASE, "http://c:4318/otlp/")]), "http://c:4318/otlp/v1/metrics");
+        assert_eq!(endpoint(&[(BASE, "http://c:4318/?a=b/")]), "http://c:4318/v1/metrics?a=b/");
+        assert_eq!(endpoint(&[(BASE, "http://c/x?a#b")]), "http://c/x/v1/metrics?a#b");
         assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "http://d:1")]), "http://d:1");
         assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "")]), "http://c/v1/metrics");
         let error = refuse(&[(metrics, "c:4318")]);
