@@ -3,7 +3,7 @@
 use crate::receiver::{Answer, Receiver};
 use crate::{Pushed, settings, tokens};
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tach::ErrorKind;
 use tach::otlp::{OtlpExporter, Temporality};
 
@@ -96,6 +96,37 @@ fn a_time_to_come_back_that_is_over_does_not_shorten_the_pause() {
     // And the receiver may be asked for something new at once.
     exporter.flush().unwrap();
     assert_eq!(pushed.counts(), [1, 2, 0]);
+}
+
+#[test]
+fn pushes_due_while_the_receiver_is_left_alone_count_as_dropped() {
+    for temporality in [Temporality::Cumulative, Temporality::Delta] {
+        // With deltas, the request itself stays, as it is in doubt.
+        let later = Answer::Status(504, "retry-after: 3600\r\n", Vec::new());
+        let (receiver, pushed) = (Receiver::start([later]), Pushed::new());
+        let builder = settings(&receiver.endpoint()).interval(Duration::from_millis(20)).temporality(temporality);
+        let exporter = builder.start(&pushed.registry).unwrap();
+        let waiting = Instant::now();
+        while pushed.counts()[1] < 3 && waiting.elapsed() < Duration::from_secs(60) {
+            std::thread::yield_now();
+        }
+        assert!(pushed.counts()[1] >= 3 && receiver.received().len() == 1, "{:?}", pushed.counts());
+        drop(exporter);
+        assert_eq!((receiver.received().len(), pushed.failures("504")), (1, 1));
+    }
+}
+
+#[test]
+fn a_push_that_was_put_off_has_the_values_of_when_it_is_sent() {
+    let later = Answer::Status(503, "retry-after: 1\r\n", Vec::new());
+    let (receiver, pushed) = (Receiver::start([later]), Pushed::new());
+    let builder = settings(&receiver.endpoint()).interval(Duration::from_millis(20));
+    let exporter = builder.start(&pushed.registry).unwrap();
+    receiver.wait_for(1);
+    pushed.tokens.add(5);
+    let received = receiver.wait_for(2);
+    assert_eq!((tokens(&received[0]), tokens(&received[1])), (0, 5));
+    drop(exporter);
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) struct Pusher {
     stats: Arc<Stats>,
     stopping: watch::Receiver<Option<Instant>>,
     backoff: Backoff,
-    /// The request that the receiver did not take for now, or of which nobody knows.
+    /// What is to be sent later.
     pending: Option<Pending>,
     /// Until when the receiver wants to be left alone.
     closed: Option<Instant>,
@@ -50,9 +50,17 @@ struct Request {
 }
 
 struct Pending {
-    request: Request,
-    /// When it is to be sent again.
+    /// One that the receiver did not take for now, or of which nobody knows; `None`: one with the values of then, which was
+    /// due when the receiver wanted to be left alone.
+    request: Option<Request>,
+    /// When it is to be sent.
     at: Instant,
+}
+
+impl Pending {
+    fn is_in_doubt(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.in_doubt)
+    }
 }
 
 /// How an attempt ended.
@@ -80,15 +88,16 @@ impl Pusher {
         let mut due = Instant::now() + self.plan.interval;
         loop {
             let at = self.pending.as_ref().map_or(due, |pending| pending.at.min(due));
-            let at = self.closed.map_or(at, |closed| at.max(closed));
             match timeout_at(at.into(), flushes.recv()).await {
                 Err(_) => {
                     let now = Instant::now();
                     if now >= due {
                         due = next(due, now, self.plan.interval);
                         self.push_due().await;
-                    } else if let Some(pending) = self.pending.take() {
-                        self.attempt_and_keep(pending.request).await;
+                    } else if let Some(pending) = self.pending.take()
+                        && let Some(request) = pending.request.or_else(|| self.collect())
+                    {
+                        self.attempt_and_keep(request).await;
                     }
                 }
                 Ok(Some(flush)) => {
@@ -109,6 +118,10 @@ impl Pusher {
 
     /// What is due at the interval: the values of now, once there is none in doubt.
     async fn push_due(&mut self) {
+        if let Some(closed) = self.closed.filter(|closed| *closed > Instant::now()) {
+            self.put_off(closed);
+            return;
+        }
         if let Some(request) = self.in_doubt() {
             self.attempt_and_keep(request).await;
             if self.pending.is_some() {
@@ -121,13 +134,22 @@ impl Pusher {
         }
     }
 
+    /// Puts a push off until then. One that waits already, it replaces, unless that one is in doubt.
+    fn put_off(&mut self, at: Instant) {
+        if self.pending.is_some() {
+            self.stats.dropped();
+        }
+        let in_doubt = self.pending.take_if(|pending| pending.is_in_doubt());
+        self.pending = in_doubt.or(Some(Pending { request: None, at }));
+    }
+
     /// One attempt, which is repeated when its time has come.
     async fn attempt_and_keep(&mut self, mut request: Request) {
         let until = Instant::now() + self.plan.timeout;
         match self.attempt(&mut request, until).await {
             Ended::Taken => {}
             Ended::Never(_) => self.stats.dropped(),
-            Ended::Later(at, _) => self.pending = Some(Pending { request, at }),
+            Ended::Later(at, _) => self.pending = Some(Pending { request: Some(request), at }),
         }
     }
 
@@ -165,7 +187,7 @@ impl Pusher {
             }
         }
         if request.in_doubt {
-            self.pending = Some(Pending { request, at });
+            self.pending = Some(Pending { request: Some(request), at });
         } else {
             self.stats.dropped();
         }
@@ -174,7 +196,7 @@ impl Pusher {
 
     /// Takes the request of which nobody knows, if there is one.
     fn in_doubt(&mut self) -> Option<Request> {
-        self.pending.take_if(|pending| pending.request.in_doubt).map(|pending| pending.request)
+        self.pending.take_if(|pending| pending.is_in_doubt())?.request
     }
 
     /// A request with the values of now, in place of one that waits; `None` where there is none to send.
@@ -245,7 +267,7 @@ impl Pusher {
                 self.stats.failed(failure);
                 let pause = self.backoff.pause(random());
                 let now = Instant::now();
-                self.closed = after.map(|after| now.checked_add(after).unwrap_or(now + FOREVER));
+                self.closed = after.map(|after| now + after);
                 // A time that is over already is no reason to come back without a pause.
                 let at = self.closed.map_or(now + pause, |closed| closed.max(now + pause));
                 Ended::Later(at, text)
@@ -260,9 +282,6 @@ impl Pusher {
         self.stats.taken(rejected);
     }
 }
-
-/// Longer than any receiver means.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The first time after `now` of those that are whole intervals after `due`.
 fn next(due: Instant, now: Instant, interval: Duration) -> Instant {

@@ -64,14 +64,17 @@ pub(super) fn judge(result: Result<Reply, Fault>, now: SystemTime) -> Outcome {
     }
 }
 
-/// `Retry-After`, in seconds or as a date.
+/// Longer than a receiver is down on purpose; a value beyond is a mistake, or a clock that is wrong.
+const LONGEST_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// `Retry-After`, in seconds or as a date, an hour at most.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(LONGEST_AFTER));
     }
     let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
+    Some(date.duration_since(now).unwrap_or_default().min(LONGEST_AFTER))
 }
 
 /// Pauses that double, each with a random part, so that many clients do not come back at once.
@@ -173,6 +176,10 @@ mod tests {
             ("Sunday, 06-Nov-94 08:49:37 GMT", Some(30)),
             ("Sun Nov  6 08:49:37 1994", Some(30)),
             ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("3600", Some(3600)),
+            ("3601", Some(3600)),
+            ("18446744073709551615", Some(3600)),
+            ("Sat, 06 Nov 2094 08:49:37 GMT", Some(3600)),
             ("-1", None),
             ("1.5", None),
             ("soon", None),
