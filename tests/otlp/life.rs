@@ -6,7 +6,7 @@ use crate::{Pushed, settings, tokens};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tach::otlp::{Compression, Histograms, OtlpBuilder, OtlpExporter};
+use tach::otlp::{Compression, Histograms, OtlpBuilder, OtlpExporter, Temporality};
 use tach::{ErrorKind, Recording, Registry, text};
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -54,9 +54,37 @@ fn a_receiver_that_says_nothing_does_not_keep_it_from_stopping() {
     receiver.wait_for(1);
     assert_eq!(exporter.shutdown().unwrap_err().kind(), ErrorKind::Push);
 
-    let without = settings(&receiver.endpoint()).shutdown_timeout(Duration::ZERO).start(&pushed.registry).unwrap();
+    let (receiver, zero) = (Receiver::start([]), Duration::ZERO);
+    let without = settings(&receiver.endpoint()).shutdown_timeout(zero).start(&pushed.registry).unwrap();
     without.shutdown().unwrap();
-    assert_eq!(receiver.received().len(), 1);
+    assert_eq!(receiver.received().len(), 0);
+}
+
+#[test]
+fn an_attempt_without_an_answer_leaves_time_for_the_last_push() {
+    for temporality in [Temporality::Cumulative, Temporality::Delta] {
+        let (receiver, pushed) = (Receiver::start([Answer::Silence]), Pushed::new());
+        let builder = settings(&receiver.endpoint()).interval(SHORT).shutdown_timeout(Duration::from_secs(3));
+        let builder = builder.timeout(Duration::from_secs(3600)).temporality(temporality);
+        let exporter = builder.start(&pushed.registry).unwrap();
+        receiver.wait_for(1);
+        pushed.tokens.add(5);
+        exporter.shutdown().unwrap();
+        assert_eq!(tokens(receiver.received().last().unwrap()), 5);
+        assert_eq!(pushed.failures("timeout"), 1);
+    }
+}
+
+#[test]
+fn an_attempt_that_there_is_no_time_for_is_not_made() {
+    let (receiver, pushed) = (Receiver::start(std::iter::repeat_n(Answer::Silence, 1000)), Pushed::new());
+    let builder = settings(&receiver.endpoint()).timeout(Duration::from_millis(1)).shutdown_timeout(Duration::ZERO);
+    let exporter = builder.start(&pushed.registry).unwrap();
+    for _ in 0..100 {
+        let error = exporter.flush().unwrap_err().to_string();
+        assert!(!error.contains("within 0ns"), "{error}");
+    }
+    drop(exporter);
 }
 
 #[test]

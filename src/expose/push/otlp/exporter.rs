@@ -1,7 +1,7 @@
 //! The thread that pushes, and what holds it.
 
 use super::builder::{OtlpBuilder, Plan};
-use super::pusher::{Flush, Pusher};
+use super::pusher::{Flush, Pusher, Stop};
 use super::stats::Stats;
 use crate::error::{Error, ErrorKind};
 use crate::expose::otlp::{Encoder, Histograms, Resource, Temporality};
@@ -25,7 +25,8 @@ use tokio::sync::{mpsc as commands, watch};
 /// notice nothing of it.
 ///
 /// Dropping it pushes for the last time and waits for that, for
-/// [`shutdown_timeout`](OtlpBuilder::shutdown_timeout) at most (and for a collection or view under way).
+/// [`shutdown_timeout`](OtlpBuilder::shutdown_timeout) at most (and for a collection or view under way). An attempt under
+/// way gets half of that.
 ///
 /// ```no_run
 /// use tach::otlp::{OtlpExporter, Resource};
@@ -44,8 +45,7 @@ pub struct OtlpExporter(Option<Running>);
 
 struct Running {
     flushes: commands::UnboundedSender<Flush>,
-    /// When the thread has to have ended.
-    stop: watch::Sender<Option<Instant>>,
+    stop: watch::Sender<Option<Stop>>,
     thread: JoinHandle<Result<(), String>>,
     stats: Arc<Stats>,
     timeout: Duration,
@@ -128,7 +128,7 @@ impl OtlpExporter {
 
     fn stop(&mut self) -> Result<(), String> {
         let Some(running) = self.0.take() else { return Ok(()) };
-        let _ = running.stop.send(Some(Instant::now() + running.shutdown));
+        let _ = running.stop.send(Some(Stop::within(running.shutdown)));
         drop(running.flushes);
         // A panic there has been reported already.
         running.thread.join().unwrap_or_else(|_| Err("its thread has ended".to_owned()))

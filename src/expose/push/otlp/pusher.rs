@@ -28,12 +28,30 @@ pub(super) struct Flush {
     pub(super) answer: mpsc::SyncSender<Result<(), String>>,
 }
 
+/// When the exporter has to end.
+#[derive(Clone, Copy)]
+pub(super) struct Stop {
+    /// The end of an attempt under way, so that there is time left for the last push.
+    running: Instant,
+    last: Instant,
+}
+
+impl Stop {
+    /// Within this time from now, half of which is for an attempt under way.
+    pub(super) fn within(time: Duration) -> Self {
+        let now = Instant::now();
+        Self { running: now + time / 2, last: now + time }
+    }
+}
+
 pub(super) struct Pusher {
     registry: Registry,
     plan: Plan,
     encoder: Encoder,
     stats: Arc<Stats>,
-    stopping: watch::Receiver<Option<Instant>>,
+    stopping: watch::Receiver<Option<Stop>>,
+    /// Whether all that is still to come is the last push.
+    is_last: bool,
     backoff: Backoff,
     /// What is to be sent later.
     pending: Option<Pending>,
@@ -77,10 +95,10 @@ impl Pusher {
         plan: Plan,
         encoder: Encoder,
         stats: Arc<Stats>,
-        stopping: watch::Receiver<Option<Instant>>,
+        stopping: watch::Receiver<Option<Stop>>,
     ) -> Self {
         let backoff = plan.backoff.clone();
-        Self { registry, plan, encoder, stats, stopping, backoff, pending: None, closed: None }
+        Self { registry, plan, encoder, stats, stopping, is_last: false, backoff, pending: None, closed: None }
     }
 
     /// Pushes at the interval and when asked; when stopped, once more.
@@ -108,7 +126,8 @@ impl Pusher {
                 Ok(None) => break,
             }
         }
-        let until = self.stopping.borrow().unwrap_or_else(Instant::now);
+        let until = self.stopping.borrow().map_or_else(Instant::now, |stop| stop.last);
+        self.is_last = true;
         let pushed = if self.plan.shutdown.is_zero() { Ok(()) } else { self.push(until).await };
         if self.pending.is_some() {
             self.stats.dropped();
@@ -176,7 +195,12 @@ impl Pusher {
         let put_off = "was put off, as there was no time left or the receiver wants to be left alone for longer";
         let mut last = put_off.to_owned();
         while at + least <= until {
-            sleep_until(at.into()).await;
+            if at > Instant::now() {
+                sleep_until(at.into()).await;
+            }
+            if Instant::now() >= until {
+                break;
+            }
             match self.attempt(&mut request, until).await {
                 Ended::Taken => return Ok(()),
                 Ended::Never(text) => {
@@ -238,10 +262,15 @@ impl Pusher {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         let message = Message { method: Method::POST, headers, body: request.body.clone() };
-        let timeout = self.plan.timeout.min(until.saturating_duration_since(Instant::now()));
+        let begun = Instant::now();
+        let timeout = self.plan.timeout.min(until.saturating_duration_since(begun));
         let sent = send(&self.plan.target, message, self.plan.response_max, timeout);
-        let stopped = stopped(self.stopping.clone());
-        let result = first(sent, stopped).await.unwrap_or(Err(Fault::Timeout(timeout)));
+        let result = if self.is_last {
+            sent.await
+        } else {
+            let ended = first(sent, stopped(self.stopping.clone())).await;
+            ended.unwrap_or_else(|| Err(Fault::Timeout(whole_millis(begun.elapsed()))))
+        };
         match judge(result, SystemTime::now()) {
             Outcome::Taken(verdict) => {
                 self.taken(verdict.rejected);
@@ -291,11 +320,16 @@ fn next(due: Instant, now: Instant, interval: Duration) -> Instant {
     next.unwrap_or(now + interval)
 }
 
-/// Waits until the exporter has to have ended.
-async fn stopped(mut stopping: watch::Receiver<Option<Instant>>) {
+/// Waits until an attempt under way has to end, as the exporter has to.
+async fn stopped(mut stopping: watch::Receiver<Option<Stop>>) {
     // An error is the end of what would stop it, which does so first.
-    let until = stopping.wait_for(Option::is_some).await.ok().and_then(|until| *until);
-    sleep_until(until.unwrap_or_else(Instant::now).into()).await;
+    let stop = stopping.wait_for(Option::is_some).await.ok().and_then(|stop| *stop);
+    sleep_until(stop.map_or_else(Instant::now, |stop| stop.running).into()).await;
+}
+
+/// A time to be read, above zero.
+fn whole_millis(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
 }
 
 /// What `main` gives, unless `end` comes first.
