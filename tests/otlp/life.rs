@@ -99,6 +99,28 @@ fn it_may_be_used_and_dropped_in_asynchronous_code() {
     assert_eq!(receiver.received().len(), 2);
 }
 
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[test]
+fn in_asynchronous_code_a_thread_that_is_refused_is_an_error() {
+    // A thread cannot have so large a stack. What is set for this process counts from its start, so it takes another.
+    const ROLE: &str = "TACH_TEST_NO_THREADS";
+    if std::env::var_os(ROLE).is_none() {
+        let mut other = std::process::Command::new(std::env::current_exe().unwrap());
+        let name = "life::in_asynchronous_code_a_thread_that_is_refused_is_an_error";
+        other
+            .args([name, "--exact", "--test-threads=1"])
+            .env(ROLE, "1")
+            .env("RUST_MIN_STACK", (1_u64 << 60).to_string());
+        let output = other.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(async { settings("http://127.0.0.1:9/").start(&Registry::new()).unwrap_err() });
+    assert!(error.kind() == ErrorKind::System && error.to_string().contains("thread tach-otlp"), "{error}");
+}
+
 #[test]
 fn what_is_asked_for_is_pushed() {
     let (receiver, pushed) = (Receiver::start([]), Pushed::new());

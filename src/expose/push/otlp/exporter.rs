@@ -77,14 +77,22 @@ impl OtlpExporter {
         histograms: Histograms,
     ) -> Result<Self, Error> {
         let stats = Arc::new(Stats::new(registry)?);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Error::system("cannot push by OTLP", error))?;
         let (flushes, asked) = commands::unbounded_channel();
         let (stop, stopping) = watch::channel(None);
         let (timeout, shutdown) = (plan.timeout, plan.shutdown);
         let encoder = Encoder::new(resource).temporality(temporality).histograms(histograms);
         let pusher = Pusher::new(registry.clone(), plan, encoder, Arc::clone(&stats), stopping);
+        // There, as a runtime must not be dropped in asynchronous code, which the caller may be.
+        let (ready, begun) = mpsc::sync_channel(1);
         let run = move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                    return Ok(());
+                }
+            };
+            let _ = ready.send(Ok(()));
             let result = runtime.block_on(pusher.run(asked));
             // A look-up of a name cannot be broken off.
             runtime.shutdown_background();
@@ -92,6 +100,8 @@ impl OtlpExporter {
         };
         let thread = std::thread::Builder::new().name("tach-otlp".to_owned()).spawn(run);
         let thread = thread.map_err(|error: io::Error| Error::system("cannot start the thread tach-otlp", error))?;
+        let begun = begun.recv().unwrap_or_else(|_| Err(io::Error::other("its thread has ended")));
+        begun.map_err(|error| Error::system("cannot push by OTLP", error))?;
         Ok(Self(Some(Running { flushes, stop, thread, stats, timeout, shutdown })))
     }
 
