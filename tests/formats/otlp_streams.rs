@@ -134,6 +134,26 @@ fn a_delta_begins_at_the_last_request_that_was_taken() {
 }
 
 #[test]
+fn deltas_do_not_overlap_after_the_clock_was_set_back() {
+    let registry = Registry::new();
+    let tokens = registry.counter("tokens").build().unwrap();
+    // In the wrong order: the second has an earlier time than the first.
+    let earlier = registry.snapshot();
+    let later = registry.snapshot();
+    assert!(nanos(earlier.time()) < nanos(later.time()));
+    let mut encoder = Encoder::new(Resource::new()).temporality(Temporality::Delta);
+    let mut end = nanos(later.began());
+    tokens.add(3);
+    for snapshot in [later, earlier, registry.snapshot()] {
+        let request = encode(&mut encoder, &snapshot);
+        encoder.accepted();
+        let point = request.metric("tokens").point();
+        assert!(point.start == end && point.time >= end, "{} {} {end}", point.start, point.time);
+        end = point.time;
+    }
+}
+
+#[test]
 fn with_low_memory_what_a_callback_gives_stays_cumulative() {
     let registry = Registry::new();
     let tokens = registry.counter("tokens").build().unwrap();

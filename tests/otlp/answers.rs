@@ -3,7 +3,7 @@
 use crate::receiver::{Answer, Receiver};
 use crate::{Pushed, settings, tokens};
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tach::ErrorKind;
 use tach::otlp::{OtlpExporter, Temporality};
 
@@ -69,19 +69,64 @@ fn what_is_refused_is_sent_once() {
 
 #[test]
 fn the_receiver_says_when_to_come_back() {
-    let past = Answer::Status(503, "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Vec::new());
-    let now = Answer::Status(429, "retry-after: 0\r\n", Vec::new());
+    let soon = Answer::Status(429, "retry-after: 1\r\n", Vec::new());
     let later = Answer::Status(503, "retry-after: 3600\r\n", Vec::new());
-    let (receiver, pushed) = (Receiver::start([past, now, later]), Pushed::new());
-    // What the exporter would wait of its own accord is longer than the test may take.
-    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
-    let exporter = builder.start(&pushed.registry).unwrap();
+    let (receiver, pushed, exporter) = start([soon, later]);
+    // The second attempt is in time, a third would not be.
     assert!(exporter.flush().unwrap_err().to_string().contains("answered 503"));
-    assert_eq!(receiver.received().len(), 3);
+    assert_eq!(receiver.received().len(), 2);
     // Until then nothing is sent, and not for the last time either.
     assert!(exporter.flush().unwrap_err().to_string().contains("left alone"));
     assert!(exporter.shutdown().unwrap_err().to_string().contains("left alone"));
-    assert_eq!((receiver.received().len(), pushed.counts()), (3, [0, 3, 0]));
+    assert_eq!((receiver.received().len(), pushed.counts()), (2, [0, 3, 0]));
+}
+
+#[test]
+fn a_time_to_come_back_that_is_over_does_not_shorten_the_pause() {
+    let past = Answer::Status(503, "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Vec::new());
+    let now = Answer::Status(429, "retry-after: 0\r\n", Vec::new());
+    let (receiver, pushed) = (Receiver::start([past, now]), Pushed::new());
+    // The pause is longer than a push may take, so each is one attempt.
+    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+    let exporter = builder.start(&pushed.registry).unwrap();
+    for (count, status) in [(1, 503), (2, 429)] {
+        assert!(exporter.flush().unwrap_err().to_string().contains(&format!("answered {status}")));
+        assert_eq!(receiver.received().len(), count);
+    }
+    // And the receiver may be asked for something new at once.
+    exporter.flush().unwrap();
+    assert_eq!(pushed.counts(), [1, 2, 0]);
+}
+
+#[test]
+fn pushes_due_while_the_receiver_is_left_alone_count_as_dropped() {
+    for temporality in [Temporality::Cumulative, Temporality::Delta] {
+        // With deltas, the request itself stays, as it is in doubt.
+        let later = Answer::Status(504, "retry-after: 3600\r\n", Vec::new());
+        let (receiver, pushed) = (Receiver::start([later]), Pushed::new());
+        let builder = settings(&receiver.endpoint()).interval(Duration::from_millis(20)).temporality(temporality);
+        let exporter = builder.start(&pushed.registry).unwrap();
+        let waiting = Instant::now();
+        while pushed.counts()[1] < 3 && waiting.elapsed() < Duration::from_secs(60) {
+            std::thread::yield_now();
+        }
+        assert!(pushed.counts()[1] >= 3 && receiver.received().len() == 1, "{:?}", pushed.counts());
+        drop(exporter);
+        assert_eq!((receiver.received().len(), pushed.failures("504")), (1, 1));
+    }
+}
+
+#[test]
+fn a_push_that_was_put_off_has_the_values_of_when_it_is_sent() {
+    let later = Answer::Status(503, "retry-after: 1\r\n", Vec::new());
+    let (receiver, pushed) = (Receiver::start([later]), Pushed::new());
+    let builder = settings(&receiver.endpoint()).interval(Duration::from_millis(20));
+    let exporter = builder.start(&pushed.registry).unwrap();
+    receiver.wait_for(1);
+    pushed.tokens.add(5);
+    let received = receiver.wait_for(2);
+    assert_eq!((tokens(&received[0]), tokens(&received[1])), (0, 5));
+    drop(exporter);
 }
 
 #[test]
@@ -114,12 +159,14 @@ fn what_was_taken_is_taken_whatever_the_rest_of_the_response() {
 #[test]
 fn no_answer_in_time_is_worth_another_try() {
     let (receiver, pushed) = (Receiver::start([Answer::Silence]), Pushed::new());
-    let builder =
-        settings(&receiver.endpoint()).timeout(Duration::from_millis(300)).interval(Duration::from_millis(50));
-    let exporter = builder.start(&pushed.registry).unwrap();
-    receiver.wait_for(3);
+    let builder = settings(&receiver.endpoint()).timeout(Duration::from_millis(500));
+    let exporter = builder.shutdown_timeout(Duration::from_secs(60)).start(&pushed.registry).unwrap();
+    // The last push is the only one, and has time for many attempts.
+    exporter.shutdown().unwrap();
+    let received = receiver.received();
+    assert!(received.len() >= 2 && received.iter().all(|request| request.body == received[0].body));
     assert!(pushed.failures("timeout") >= 1);
-    drop(exporter);
+    assert_eq!(pushed.counts(), [1, 0, 0]);
 }
 
 #[test]
@@ -152,6 +199,65 @@ fn a_lost_delta_is_in_the_next() {
     }
     let deltas: Vec<_> = receiver.received().iter().map(tokens).collect();
     assert_eq!((deltas, pushed.counts()), (vec![5, 2, 3, 0], [3, 1, 0]));
+}
+
+#[test]
+fn a_delta_whose_answer_was_lost_is_sent_again_as_it_was() {
+    // Refused for now, nobody knows still what became of it before.
+    for lost in [Answer::Nothing, Answer::status(504)] {
+        let (receiver, pushed) = (Receiver::start([lost, Answer::status(503)]), Pushed::new());
+        // A push is one attempt.
+        let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+        let exporter = builder.temporality(Temporality::Delta).start(&pushed.registry).unwrap();
+        for n in [5, 2] {
+            pushed.tokens.add(n);
+            exporter.flush().unwrap_err();
+        }
+        pushed.tokens.add(1);
+        exporter.flush().unwrap();
+        let received = receiver.received();
+        assert_eq!(received.iter().map(tokens).collect::<Vec<_>>(), [5, 5, 5, 3]);
+        assert!(received[..3].iter().all(|request| request.body == received[0].body));
+        let span = |at: usize| {
+            let read = crate::otlp_reader::read(&received[at].body).unwrap();
+            let point = read.metric("app.tokens").point();
+            (point.start, point.time)
+        };
+        assert_eq!(span(3).0, span(2).1);
+        // The second push was not even made.
+        assert_eq!(pushed.counts(), [2, 1, 0]);
+    }
+}
+
+#[test]
+fn a_delta_in_doubt_that_is_refused_is_in_the_next() {
+    let (receiver, pushed) = (Receiver::start([Answer::Nothing, Answer::status(400)]), Pushed::new());
+    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+    let exporter = builder.temporality(Temporality::Delta).start(&pushed.registry).unwrap();
+    for n in [5, 2] {
+        pushed.tokens.add(n);
+        let _ = exporter.flush();
+    }
+    let deltas: Vec<_> = receiver.received().iter().map(tokens).collect();
+    assert_eq!((deltas, pushed.counts()), (vec![5, 5, 7], [1, 1, 0]));
+}
+
+#[test]
+fn at_the_interval_a_delta_in_doubt_goes_first() {
+    let (receiver, pushed) = (Receiver::start([Answer::Silence, Answer::status(502)]), Pushed::new());
+    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+    let builder = builder.interval(Duration::from_millis(50)).timeout(Duration::from_millis(500));
+    let exporter = builder.temporality(Temporality::Delta).start(&pushed.registry).unwrap();
+    receiver.wait_for(1);
+    pushed.tokens.add(5);
+    receiver.wait_for(4);
+    drop(exporter);
+    let received = receiver.received();
+    assert!(received[1..3].iter().all(|request| request.body == received[0].body));
+    // Each value once, however often a request was sent.
+    let mut requests = received;
+    requests.dedup_by(|later, earlier| later.body == earlier.body);
+    assert_eq!(requests.iter().map(tokens).sum::<i64>(), 5);
 }
 
 #[test]

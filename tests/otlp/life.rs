@@ -6,7 +6,7 @@ use crate::{Pushed, settings, tokens};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tach::otlp::{Compression, Histograms, OtlpBuilder, OtlpExporter};
+use tach::otlp::{Compression, Histograms, OtlpBuilder, OtlpExporter, Temporality};
 use tach::{ErrorKind, Recording, Registry, text};
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -54,9 +54,37 @@ fn a_receiver_that_says_nothing_does_not_keep_it_from_stopping() {
     receiver.wait_for(1);
     assert_eq!(exporter.shutdown().unwrap_err().kind(), ErrorKind::Push);
 
-    let without = settings(&receiver.endpoint()).shutdown_timeout(Duration::ZERO).start(&pushed.registry).unwrap();
+    let (receiver, zero) = (Receiver::start([]), Duration::ZERO);
+    let without = settings(&receiver.endpoint()).shutdown_timeout(zero).start(&pushed.registry).unwrap();
     without.shutdown().unwrap();
-    assert_eq!(receiver.received().len(), 1);
+    assert_eq!(receiver.received().len(), 0);
+}
+
+#[test]
+fn an_attempt_without_an_answer_leaves_time_for_the_last_push() {
+    for temporality in [Temporality::Cumulative, Temporality::Delta] {
+        let (receiver, pushed) = (Receiver::start([Answer::Silence]), Pushed::new());
+        let builder = settings(&receiver.endpoint()).interval(SHORT).shutdown_timeout(Duration::from_secs(3));
+        let builder = builder.timeout(Duration::from_secs(3600)).temporality(temporality);
+        let exporter = builder.start(&pushed.registry).unwrap();
+        receiver.wait_for(1);
+        pushed.tokens.add(5);
+        exporter.shutdown().unwrap();
+        assert_eq!(tokens(receiver.received().last().unwrap()), 5);
+        assert_eq!(pushed.failures("timeout"), 1);
+    }
+}
+
+#[test]
+fn an_attempt_that_there_is_no_time_for_is_not_made() {
+    let (receiver, pushed) = (Receiver::start(std::iter::repeat_n(Answer::Silence, 1000)), Pushed::new());
+    let builder = settings(&receiver.endpoint()).timeout(Duration::from_millis(1)).shutdown_timeout(Duration::ZERO);
+    let exporter = builder.start(&pushed.registry).unwrap();
+    for _ in 0..100 {
+        let error = exporter.flush().unwrap_err().to_string();
+        assert!(!error.contains("within 0ns"), "{error}");
+    }
+    drop(exporter);
 }
 
 #[test]
@@ -69,6 +97,28 @@ fn it_may_be_used_and_dropped_in_asynchronous_code() {
         drop(exporter);
     });
     assert_eq!(receiver.received().len(), 2);
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[test]
+fn in_asynchronous_code_a_thread_that_is_refused_is_an_error() {
+    // A thread cannot have so large a stack. What is set for this process counts from its start, so it takes another.
+    const ROLE: &str = "TACH_TEST_NO_THREADS";
+    if std::env::var_os(ROLE).is_none() {
+        let mut other = std::process::Command::new(std::env::current_exe().unwrap());
+        let name = "life::in_asynchronous_code_a_thread_that_is_refused_is_an_error";
+        other
+            .args([name, "--exact", "--test-threads=1"])
+            .env(ROLE, "1")
+            .env("RUST_MIN_STACK", (1_u64 << 60).to_string());
+        let output = other.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(async { settings("http://127.0.0.1:9/").start(&Registry::new()).unwrap_err() });
+    assert!(error.kind() == ErrorKind::System && error.to_string().contains("thread tach-otlp"), "{error}");
 }
 
 #[test]
@@ -180,4 +230,11 @@ fn settings_that_cannot_work_are_refused() {
     let error = refuse(builder().header("key", "se\ncret"));
     assert!(error.contains("\"key\"") && !error.contains("cret"), "{error}");
     assert!(!format!("{:?}", builder().header("key", "secret")).contains("secret"));
+    let error = refuse(builder().endpoint("http://user:sec ret@host"));
+    assert!(error.contains("header") && !error.contains("ret@"), "{error}");
+    assert!(!format!("{:?}", builder().endpoint("http://user:secret@host")).contains("secret"));
+    // A value that was taken for a name.
+    let builder = OtlpBuilder::from_vars([("OTEL_EXPORTER_OTLP_HEADERS", "a=b,x-api-key:c2VjcmV0Cg==")]).unwrap();
+    let error = refuse(builder);
+    assert!(error.contains("header 2") && !error.contains("c2Vj"), "{error}");
 }

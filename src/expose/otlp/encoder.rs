@@ -62,8 +62,8 @@ pub struct Encoder {
     temporality: Temporality,
     histograms: Histograms,
     last: Option<Encoded>,
-    /// The last that was accepted.
-    base: Option<Snapshot>,
+    /// The last that was accepted, and its time as it was encoded, which is later than its own where the clock was set back.
+    base: Option<(Snapshot, u64)>,
 }
 
 /// What was encoded last.
@@ -96,6 +96,12 @@ impl Encoder {
         Self { histograms, ..self }
     }
 
+    /// Whether there are deltas, which must not be taken twice.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for the exporter"))]
+    pub(crate) fn has_deltas(&self) -> bool {
+        self.temporality != Temporality::Cumulative
+    }
+
     /// Encodes a snapshot, which must be later than those before.
     #[must_use]
     pub fn encode(&mut self, snapshot: &Snapshot) -> Vec<u8> {
@@ -115,8 +121,11 @@ impl Encoder {
 
     /// Says that the receiver has taken the last request, or means never to: deltas begin there from now on. Until it
     /// is called, they go on beginning where they did.
+    ///
+    /// Where a request with deltas may have been taken, but its answer was lost, send that one again as it was, and encode
+    /// the next when it is answered: what both had would count twice.
     pub fn accepted(&mut self) {
-        self.base = self.last.as_ref().map(|last| last.snapshot.clone());
+        self.base = self.last.as_ref().map(|last| (last.snapshot.clone(), last.time));
     }
 
     fn push_metrics(&mut self, out: &mut Vec<u8>, snapshot: &Snapshot) {
@@ -132,7 +141,7 @@ impl Encoder {
         let differences = match (self.temporality, &self.base) {
             (Temporality::Cumulative, _) => None,
             (_, None) => Some((snapshot.clone(), began)),
-            (_, Some(base)) => Some((snapshot.since(base), nanos(base.time()).clamp(began, end))),
+            (_, Some((base, time))) => Some((snapshot.since(base), *time)),
         };
         for (index, family) in snapshot.families().iter().enumerate() {
             let difference = differences.as_ref().filter(|_| self.is_delta(family.desc.kind));

@@ -35,8 +35,10 @@ pub(super) struct Reply {
 /// Why there is no reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// No connection, or one that ended too early.
+    /// No connection, so nothing was sent.
     Connection(String),
+    /// The connection ended before there was a response.
+    Response(String),
     /// The time is over.
     Timeout(Duration),
 }
@@ -60,9 +62,13 @@ async fn exchange(to: &Target, message: Message, limit: usize) -> Result<Reply, 
 }
 
 fn failed(to: &Target, what: &str, error: &dyn std::error::Error) -> Fault {
+    Fault::Connection(describe(to, what, error))
+}
+
+fn describe(to: &Target, what: &str, error: &dyn std::error::Error) -> String {
     // Of hyper's errors the cause says more than they do.
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    Fault::Connection(format!("{what} {}: {error}{cause}", to.endpoint.authority))
+    format!("{what} {}: {error}{cause}", to.endpoint.authority)
 }
 
 async fn talk(
@@ -71,12 +77,12 @@ async fn talk(
     message: Message,
     limit: usize,
 ) -> Result<Reply, Fault> {
-    let failed = |what: &str, error: &dyn std::error::Error| failed(to, what, error);
     let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| failed("cannot talk to", &error))?;
+    let (mut sender, connection) = handshake.map_err(|error| failed(to, "cannot talk to", &error))?;
     let request = request(to, message);
     let answered = async {
-        let response = sender.send_request(request).await.map_err(|error| failed("no response from", &error))?;
+        let response = sender.send_request(request).await;
+        let response = response.map_err(|error| Fault::Response(describe(to, "no response from", &error)))?;
         Ok(read(response, limit).await)
     };
     beside(connection, answered).await

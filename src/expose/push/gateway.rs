@@ -128,7 +128,7 @@ impl Pushgateway {
                 let body = body.map_or_else(|problem| problem, |body| excerpt(&body));
                 Err(failed(format!("was answered {status}: {body}")))
             }
-            Err(Fault::Connection(problem)) => Err(failed(problem)),
+            Err(Fault::Connection(problem) | Fault::Response(problem)) => Err(failed(problem)),
             Err(Fault::Timeout(timeout)) => Err(failed(format!("no answer within {timeout:?}"))),
         }
     }

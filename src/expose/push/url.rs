@@ -17,9 +17,21 @@ pub(super) struct Endpoint {
     pub(super) path: String,
 }
 
+/// Whether a text may have a password in it: then it is not to be shown, however little of a URL it is.
+pub(super) fn is_secret(text: &str) -> bool {
+    text.contains('@')
+}
+
 impl Endpoint {
     /// Reads a URL, which `what` names in errors.
     pub(super) fn parse(what: &str, text: &str) -> Result<Self, Error> {
+        if is_secret(text) {
+            let text = format!(
+                "{what} has an \"@\": leave out user name and password, and put credentials into a header; in a path \
+                 write %40"
+            );
+            return Err(Error::new(ErrorKind::Setting, text));
+        }
         let wrong = |problem: &str| Error::new(ErrorKind::Setting, format!("{what} is {text:?}, {problem}"));
         let uri: Uri = text.parse().map_err(|error| wrong(&format!("which is no URL ({error})")))?;
         let secure = match uri.scheme_str() {
@@ -34,17 +46,18 @@ impl Endpoint {
             _ => return Err(wrong("which does not begin with http:// or https://")),
         };
         let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
-        if authority.contains('@') {
-            let text = format!("{what} has a user name: leave it out, and put credentials into a header");
-            return Err(Error::new(ErrorKind::Setting, text));
-        }
         let host = uri.host().unwrap_or_default();
         if host.is_empty() {
             return Err(wrong("which names no host"));
         }
+        let port = match authority.strip_prefix(host) {
+            Some("") => Some(if secure { 443 } else { 80 }),
+            _ => uri.port_u16().filter(|port| *port > 0),
+        };
+        let port = port.ok_or_else(|| wrong("where what follows the host is no port: give one from 1 to 65535"))?;
         Ok(Self {
             host: host.trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+            port,
             secure,
             authority: authority.to_owned(),
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
@@ -80,12 +93,24 @@ mod tests {
             ("/v1/metrics", "http://"),
             ("ftp://collector", "http://"),
             ("http://a b", "no URL"),
+            ("http://a:65536/v1", "no port"),
+            ("http://[::1]:99999", "no port"),
+            ("http://a:0", "no port"),
+            ("http://a:", "no port"),
             ("", "no URL"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(&format!("endpoint is {text:?}")) && error.contains(problem), "{error}");
         }
-        let error = parse("http://user:word@collector").unwrap_err().to_string();
-        assert!(error.contains("header") && !error.contains("word"), "{error}");
+        for text in [
+            "http://user:word@collector",
+            "https://user:word@collector",
+            "user:word@collector",
+            "http://user:wo/word@collector",
+            "http://user:w word@collector",
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains("header") && !error.contains("word@"), "{error}");
+        }
     }
 }

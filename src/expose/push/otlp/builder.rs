@@ -1,7 +1,7 @@
 //! The settings of an exporter that pushes.
 
 use super::super::target::{Target, Trust};
-use super::super::url::Endpoint;
+use super::super::url::{Endpoint, is_secret};
 use super::exporter::OtlpExporter;
 use super::retry::Backoff;
 use super::variables;
@@ -79,10 +79,11 @@ pub struct OtlpBuilder {
 }
 
 impl fmt::Debug for OtlpBuilder {
-    // Without the headers, which may be secret.
+    // Without the headers, which may be secret, and a user's password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoint = if is_secret(&self.endpoint) { "(has an \"@\")" } else { &self.endpoint };
         f.debug_struct("OtlpBuilder")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &endpoint)
             .field("resource", &self.resource)
             .field("interval", &self.interval)
             .finish_non_exhaustive()
@@ -209,7 +210,7 @@ impl OtlpBuilder {
     /// The pause before the first further attempt, and the longest one. 1 and 30 seconds unless told.
     ///
     /// Each is twice the one before, times a random number from a half to one and a half; where the receiver names a
-    /// time, that counts.
+    /// later time, that counts.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.backoff = (first, longest);
         self
@@ -280,10 +281,13 @@ impl OtlpBuilder {
 fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Error> {
     let own = [HOST, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING, TRANSFER_ENCODING];
     let mut headers = HeaderMap::new();
-    for (name, value) in pairs {
-        // Never the value, which may be secret.
+    for (index, (name, value)) in pairs.iter().enumerate() {
+        // Never the value, which may be secret, nor what is no name, of which a value may be part.
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+            let text = format!("otlp: header {} has no legal name: write name=value, or correct it", index + 1);
+            Error::new(ErrorKind::Setting, text)
+        })?;
         let wrong = |problem: &str| Error::new(ErrorKind::Setting, format!("otlp: the header {name:?} {problem}"));
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("has no legal name: correct it"))?;
         if own.contains(&key) {
             return Err(wrong("is one that the exporter sets itself: leave it out"));
         }

@@ -1,7 +1,7 @@
 //! The thread that pushes, and what holds it.
 
 use super::builder::{OtlpBuilder, Plan};
-use super::pusher::{Flush, Pusher};
+use super::pusher::{Flush, Pusher, Stop};
 use super::stats::Stats;
 use crate::error::{Error, ErrorKind};
 use crate::expose::otlp::{Encoder, Histograms, Resource, Temporality};
@@ -17,14 +17,16 @@ use tokio::sync::{mpsc as commands, watch};
 ///
 /// One request is under way at a time. Where the receiver does not take it for now, it is sent again after a pause, until
 /// the next one is due, which takes its place; cumulative totals lose nothing by that, and with
-/// [`Temporality::Delta`] the next one begins where the last that was taken ended. The metrics `tach_otlp_…` of the same
-/// registry count what becomes of the pushes.
+/// [`Temporality::Delta`] the next one begins where the last that was taken ended. A request with deltas whose answer was
+/// lost is sent again as it was until it is answered, and only then the next. The metrics `tach_otlp_…` of the same registry
+/// count what becomes of the pushes.
 ///
 /// Costs a thread, `tach-otlp`, with a tokio runtime of its own, which collects, encodes and sends. Recording threads
 /// notice nothing of it.
 ///
 /// Dropping it pushes for the last time and waits for that, for
-/// [`shutdown_timeout`](OtlpBuilder::shutdown_timeout) at most (and for a collection or view under way).
+/// [`shutdown_timeout`](OtlpBuilder::shutdown_timeout) at most (and for a collection or view under way). An attempt under
+/// way gets half of that.
 ///
 /// ```no_run
 /// use tach::otlp::{OtlpExporter, Resource};
@@ -43,8 +45,7 @@ pub struct OtlpExporter(Option<Running>);
 
 struct Running {
     flushes: commands::UnboundedSender<Flush>,
-    /// When the thread has to have ended.
-    stop: watch::Sender<Option<Instant>>,
+    stop: watch::Sender<Option<Stop>>,
     thread: JoinHandle<Result<(), String>>,
     stats: Arc<Stats>,
     timeout: Duration,
@@ -76,14 +77,22 @@ impl OtlpExporter {
         histograms: Histograms,
     ) -> Result<Self, Error> {
         let stats = Arc::new(Stats::new(registry)?);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Error::system("cannot push by OTLP", error))?;
         let (flushes, asked) = commands::unbounded_channel();
         let (stop, stopping) = watch::channel(None);
         let (timeout, shutdown) = (plan.timeout, plan.shutdown);
         let encoder = Encoder::new(resource).temporality(temporality).histograms(histograms);
         let pusher = Pusher::new(registry.clone(), plan, encoder, Arc::clone(&stats), stopping);
+        // There, as a runtime must not be dropped in asynchronous code, which the caller may be.
+        let (ready, begun) = mpsc::sync_channel(1);
         let run = move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                    return Ok(());
+                }
+            };
+            let _ = ready.send(Ok(()));
             let result = runtime.block_on(pusher.run(asked));
             // A look-up of a name cannot be broken off.
             runtime.shutdown_background();
@@ -91,6 +100,8 @@ impl OtlpExporter {
         };
         let thread = std::thread::Builder::new().name("tach-otlp".to_owned()).spawn(run);
         let thread = thread.map_err(|error: io::Error| Error::system("cannot start the thread tach-otlp", error))?;
+        let begun = begun.recv().unwrap_or_else(|_| Err(io::Error::other("its thread has ended")));
+        begun.map_err(|error| Error::system("cannot push by OTLP", error))?;
         Ok(Self(Some(Running { flushes, stop, thread, stats, timeout, shutdown })))
     }
 
@@ -99,7 +110,8 @@ impl OtlpExporter {
     ///
     /// # Errors
     ///
-    /// The receiver did not take it in time, or at all; the text says why. The next push has what this one had.
+    /// The receiver did not take it in time, or at all; the text says why. The next push has what this one had, or what an
+    /// earlier one had of which the receiver gave no answer.
     pub fn flush(&self) -> Result<(), Error> {
         let Some(running) = &self.0 else { return Ok(()) };
         let (answer, answered) = mpsc::sync_channel(1);
@@ -126,7 +138,7 @@ impl OtlpExporter {
 
     fn stop(&mut self) -> Result<(), String> {
         let Some(running) = self.0.take() else { return Ok(()) };
-        let _ = running.stop.send(Some(Instant::now() + running.shutdown));
+        let _ = running.stop.send(Some(Stop::within(running.shutdown)));
         drop(running.flushes);
         // A panic there has been reported already.
         running.thread.join().unwrap_or_else(|_| Err("its thread has ended".to_owned()))

@@ -28,23 +28,57 @@ pub(super) struct Flush {
     pub(super) answer: mpsc::SyncSender<Result<(), String>>,
 }
 
+/// When the exporter has to end.
+#[derive(Clone, Copy)]
+pub(super) struct Stop {
+    /// The end of an attempt under way, so that there is time left for the last push.
+    running: Instant,
+    last: Instant,
+}
+
+impl Stop {
+    /// Within this time from now, half of which is for an attempt under way.
+    pub(super) fn within(time: Duration) -> Self {
+        let now = Instant::now();
+        Self { running: now + time / 2, last: now + time }
+    }
+}
+
 pub(super) struct Pusher {
     registry: Registry,
     plan: Plan,
     encoder: Encoder,
     stats: Arc<Stats>,
-    stopping: watch::Receiver<Option<Instant>>,
+    stopping: watch::Receiver<Option<Stop>>,
+    /// Whether all that is still to come is the last push.
+    is_last: bool,
     backoff: Backoff,
-    /// The request that the receiver did not take for now.
+    /// What is to be sent later.
     pending: Option<Pending>,
     /// Until when the receiver wants to be left alone.
     closed: Option<Instant>,
 }
 
-struct Pending {
+/// What is sent, once or several times.
+struct Request {
     body: Bytes,
-    /// When it is to be sent again.
+    /// Whether it has deltas that the receiver may have taken, as an attempt got no answer of its own. It is then sent
+    /// again as it was until there is an answer: what it has must not be in another one too.
+    in_doubt: bool,
+}
+
+struct Pending {
+    /// One that the receiver did not take for now, or of which nobody knows; `None`: one with the values of then, which was
+    /// due when the receiver wanted to be left alone.
+    request: Option<Request>,
+    /// When it is to be sent.
     at: Instant,
+}
+
+impl Pending {
+    fn is_in_doubt(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.in_doubt)
+    }
 }
 
 /// How an attempt ended.
@@ -61,10 +95,10 @@ impl Pusher {
         plan: Plan,
         encoder: Encoder,
         stats: Arc<Stats>,
-        stopping: watch::Receiver<Option<Instant>>,
+        stopping: watch::Receiver<Option<Stop>>,
     ) -> Self {
         let backoff = plan.backoff.clone();
-        Self { registry, plan, encoder, stats, stopping, backoff, pending: None, closed: None }
+        Self { registry, plan, encoder, stats, stopping, is_last: false, backoff, pending: None, closed: None }
     }
 
     /// Pushes at the interval and when asked; when stopped, once more.
@@ -72,18 +106,16 @@ impl Pusher {
         let mut due = Instant::now() + self.plan.interval;
         loop {
             let at = self.pending.as_ref().map_or(due, |pending| pending.at.min(due));
-            let at = self.closed.map_or(at, |closed| at.max(closed));
             match timeout_at(at.into(), flushes.recv()).await {
                 Err(_) => {
                     let now = Instant::now();
-                    let body = if now < due {
-                        self.pending.take().map(|pending| pending.body)
-                    } else {
+                    if now >= due {
                         due = next(due, now, self.plan.interval);
-                        self.collect()
-                    };
-                    if let Some(body) = body {
-                        self.attempt_and_keep(body).await;
+                        self.push_due().await;
+                    } else if let Some(pending) = self.pending.take()
+                        && let Some(request) = pending.request.or_else(|| self.collect())
+                    {
+                        self.attempt_and_keep(request).await;
                     }
                 }
                 Ok(Some(flush)) => {
@@ -94,24 +126,68 @@ impl Pusher {
                 Ok(None) => break,
             }
         }
-        let until = self.stopping.borrow().unwrap_or_else(Instant::now);
-        if self.plan.shutdown.is_zero() { Ok(()) } else { self.push(until).await }
+        let until = self.stopping.borrow().map_or_else(Instant::now, |stop| stop.last);
+        self.is_last = true;
+        let pushed = if self.plan.shutdown.is_zero() { Ok(()) } else { self.push(until).await };
+        if self.pending.is_some() {
+            self.stats.dropped();
+        }
+        pushed
     }
 
-    /// One attempt, which is repeated when its time has come.
-    async fn attempt_and_keep(&mut self, body: Bytes) {
-        let until = Instant::now() + self.plan.timeout;
-        match self.attempt(body.clone(), until).await {
-            Ended::Taken => {}
-            Ended::Never(_) => self.stats.dropped(),
-            Ended::Later(at, _) => self.pending = Some(Pending { body, at }),
+    /// What is due at the interval: the values of now, once there is none in doubt.
+    async fn push_due(&mut self) {
+        if let Some(closed) = self.closed.filter(|closed| *closed > Instant::now()) {
+            self.put_off(closed);
+            return;
+        }
+        if let Some(request) = self.in_doubt() {
+            self.attempt_and_keep(request).await;
+            if self.pending.is_some() {
+                self.stats.dropped();
+                return;
+            }
+        }
+        if let Some(request) = self.collect() {
+            self.attempt_and_keep(request).await;
         }
     }
 
-    /// Pushes the values of now, with as many attempts as there is time for.
+    /// Puts a push off until then. One that waits already, it replaces, unless that one is in doubt.
+    fn put_off(&mut self, at: Instant) {
+        if self.pending.is_some() {
+            self.stats.dropped();
+        }
+        let in_doubt = self.pending.take_if(|pending| pending.is_in_doubt());
+        self.pending = in_doubt.or(Some(Pending { request: None, at }));
+    }
+
+    /// One attempt, which is repeated when its time has come.
+    async fn attempt_and_keep(&mut self, mut request: Request) {
+        let until = Instant::now() + self.plan.timeout;
+        match self.attempt(&mut request, until).await {
+            Ended::Taken => {}
+            Ended::Never(_) => self.stats.dropped(),
+            Ended::Later(at, _) => self.pending = Some(Pending { request: Some(request), at }),
+        }
+    }
+
+    /// Pushes the values of now, once there is none in doubt, with as many attempts as there is time for.
     async fn push(&mut self, until: Instant) -> Result<(), String> {
-        let Some(body) = self.collect() else { return Err("could not be made".to_owned()) };
-        // It has what the other one had.
+        if let Some(request) = self.in_doubt() {
+            let delivered = self.deliver(request, until).await;
+            // That it is refused is an answer too.
+            if self.pending.is_some() {
+                self.stats.dropped();
+                return delivered;
+            }
+        }
+        let Some(request) = self.collect() else { return Err("could not be made".to_owned()) };
+        self.deliver(request, until).await
+    }
+
+    /// Sends a request with as many attempts as there is time for. One that is in doubt after them is kept.
+    async fn deliver(&mut self, mut request: Request, until: Instant) -> Result<(), String> {
         let now = Instant::now();
         let mut at = self.closed.unwrap_or(now).max(now);
         // An attempt that is cut off by the end would only blur what the one before it met.
@@ -119,8 +195,13 @@ impl Pusher {
         let put_off = "was put off, as there was no time left or the receiver wants to be left alone for longer";
         let mut last = put_off.to_owned();
         while at + least <= until {
-            sleep_until(at.into()).await;
-            match self.attempt(body.clone(), until).await {
+            if at > Instant::now() {
+                sleep_until(at.into()).await;
+            }
+            if Instant::now() >= until {
+                break;
+            }
+            match self.attempt(&mut request, until).await {
                 Ended::Taken => return Ok(()),
                 Ended::Never(text) => {
                     self.stats.dropped();
@@ -129,12 +210,21 @@ impl Pusher {
                 Ended::Later(again, text) => (at, last) = (again, text),
             }
         }
-        self.stats.dropped();
+        if request.in_doubt {
+            self.pending = Some(Pending { request: Some(request), at });
+        } else {
+            self.stats.dropped();
+        }
         Err(last)
     }
 
+    /// Takes the request of which nobody knows, if there is one.
+    fn in_doubt(&mut self) -> Option<Request> {
+        self.pending.take_if(|pending| pending.is_in_doubt())?.request
+    }
+
     /// A request with the values of now, in place of one that waits; `None` where there is none to send.
-    fn collect(&mut self) -> Option<Bytes> {
+    fn collect(&mut self) -> Option<Request> {
         if self.pending.take().is_some() {
             self.stats.dropped();
         }
@@ -153,10 +243,11 @@ impl Pusher {
             self.give_up("size", format!("has {bytes} bytes, more than {most}"));
             return None;
         }
-        Some(Bytes::from(match self.plan.compression {
+        let body = Bytes::from(match self.plan.compression {
             Compression::None => body,
             Compression::Gzip => gzip(&body),
-        }))
+        });
+        Some(Request { body, in_doubt: false })
     }
 
     fn give_up(&self, reason: &'static str, text: String) {
@@ -165,16 +256,21 @@ impl Pusher {
     }
 
     /// Sends a request once, until `until` at most.
-    async fn attempt(&mut self, body: Bytes, until: Instant) -> Ended {
+    async fn attempt(&mut self, request: &mut Request, until: Instant) -> Ended {
         let mut headers = self.plan.headers.clone();
         if self.plan.compression == Compression::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        let message = Message { method: Method::POST, headers, body };
-        let timeout = self.plan.timeout.min(until.saturating_duration_since(Instant::now()));
+        let message = Message { method: Method::POST, headers, body: request.body.clone() };
+        let begun = Instant::now();
+        let timeout = self.plan.timeout.min(until.saturating_duration_since(begun));
         let sent = send(&self.plan.target, message, self.plan.response_max, timeout);
-        let stopped = stopped(self.stopping.clone());
-        let result = first(sent, stopped).await.unwrap_or(Err(Fault::Timeout(timeout)));
+        let result = if self.is_last {
+            sent.await
+        } else {
+            let ended = first(sent, stopped(self.stopping.clone())).await;
+            ended.unwrap_or_else(|| Err(Fault::Timeout(whole_millis(begun.elapsed()))))
+        };
         match judge(result, SystemTime::now()) {
             Outcome::Taken(verdict) => {
                 self.taken(verdict.rejected);
@@ -194,13 +290,16 @@ impl Pusher {
                 self.stats.failed(failure);
                 Ended::Never(text)
             }
-            Outcome::Later { failure, after } => {
+            Outcome::Later { failure, after, may_be_taken } => {
+                request.in_doubt |= may_be_taken && self.encoder.has_deltas();
                 let text = failure.text.clone();
                 self.stats.failed(failure);
                 let pause = self.backoff.pause(random());
                 let now = Instant::now();
-                self.closed = after.map(|after| now.checked_add(after).unwrap_or(now + FOREVER));
-                Ended::Later(self.closed.unwrap_or(now + pause), text)
+                self.closed = after.map(|after| now + after);
+                // A time that is over already is no reason to come back without a pause.
+                let at = self.closed.map_or(now + pause, |closed| closed.max(now + pause));
+                Ended::Later(at, text)
             }
         }
     }
@@ -213,9 +312,6 @@ impl Pusher {
     }
 }
 
-/// Longer than any receiver means.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
 /// The first time after `now` of those that are whole intervals after `due`.
 fn next(due: Instant, now: Instant, interval: Duration) -> Instant {
     let late = now.saturating_duration_since(due).as_nanos();
@@ -224,11 +320,16 @@ fn next(due: Instant, now: Instant, interval: Duration) -> Instant {
     next.unwrap_or(now + interval)
 }
 
-/// Waits until the exporter has to have ended.
-async fn stopped(mut stopping: watch::Receiver<Option<Instant>>) {
+/// Waits until an attempt under way has to end, as the exporter has to.
+async fn stopped(mut stopping: watch::Receiver<Option<Stop>>) {
     // An error is the end of what would stop it, which does so first.
-    let until = stopping.wait_for(Option::is_some).await.ok().and_then(|until| *until);
-    sleep_until(until.unwrap_or_else(Instant::now).into()).await;
+    let stop = stopping.wait_for(Option::is_some).await.ok().and_then(|stop| *stop);
+    sleep_until(stop.map_or_else(Instant::now, |stop| stop.running).into()).await;
+}
+
+/// A time to be read, above zero.
+fn whole_millis(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
 }
 
 /// What `main` gives, unless `end` comes first.

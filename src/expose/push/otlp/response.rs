@@ -1,11 +1,13 @@
 //! What a receiver answers: `ExportMetricsServiceResponse`, or `google.rpc.Status` with an error.
 
+use super::super::client::excerpt;
+
 /// What became of a request that was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
     /// Points that the receiver did not want.
     pub(super) rejected: u64,
-    /// What it has to say, about those or otherwise.
+    /// The start of what it has to say, about those or otherwise.
     pub(super) message: String,
 }
 
@@ -18,7 +20,7 @@ pub(super) fn rejection(body: &[u8]) -> Option<Verdict> {
                 match field? {
                     // A negative count says nothing.
                     (1, Value::Number(n)) => verdict.rejected = u64::try_from(n.cast_signed()).unwrap_or(0),
-                    (2, Value::Bytes(text)) => verdict.message = String::from_utf8_lossy(text).into_owned(),
+                    (2, Value::Bytes(text)) => verdict.message = excerpt(text),
                     _ => {}
                 }
             }
@@ -27,12 +29,12 @@ pub(super) fn rejection(body: &[u8]) -> Option<Verdict> {
     Some(verdict)
 }
 
-/// The message of an error's body; `None` where it is no `google.rpc.Status`.
+/// The start of the message of an error's body; `None` where it is no `google.rpc.Status`.
 pub(super) fn status_message(body: &[u8]) -> Option<String> {
     let mut message = None;
     for field in Fields(body) {
         if let (2, Value::Bytes(text)) = field? {
-            message = Some(std::str::from_utf8(text).ok()?.to_owned());
+            message = Some(excerpt(std::str::from_utf8(text).ok()?.as_bytes()));
         }
     }
     message
@@ -126,6 +128,15 @@ mod tests {
             (status_message(b""), status_message(b"not found"), status_message(b"\x12\x01\xff")),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn of_a_long_message_only_the_start_is_kept() {
+        // A message of 300 lines.
+        let message = [&b"\x12\xd8\x04"[..], &b"a\n".repeat(300)].concat();
+        let response = [&b"\x0a\xdb\x04"[..], &message].concat();
+        let kept = format!("{}…", "a ".repeat(100));
+        assert_eq!((rejection(&response).unwrap().message, status_message(&message)), (kept.clone(), Some(kept)));
     }
 
     proptest::proptest! {

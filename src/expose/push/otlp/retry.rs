@@ -16,6 +16,8 @@ pub(super) enum Outcome {
     Later {
         failure: Failure,
         after: Option<Duration>,
+        /// Whether it may be taken already.
+        may_be_taken: bool,
     },
     Never(Failure),
 }
@@ -32,13 +34,12 @@ pub(super) struct Failure {
 /// Judges an answer by OTLP's rules: another try is for 429, 502, 503 and 504, and where there was none.
 pub(super) fn judge(result: Result<Reply, Fault>, now: SystemTime) -> Outcome {
     let lost = |reason: &'static str, text| Failure { reason: Cow::Borrowed(reason), text };
+    let later = |failure, may_be_taken| Outcome::Later { failure, after: None, may_be_taken };
     let reply = match result {
         Ok(reply) => reply,
-        Err(Fault::Connection(text)) => return Outcome::Later { failure: lost("connection", text), after: None },
-        Err(Fault::Timeout(timeout)) => {
-            let failure = lost("timeout", format!("no answer within {timeout:?}"));
-            return Outcome::Later { failure, after: None };
-        }
+        Err(Fault::Connection(text)) => return later(lost("connection", text), false),
+        Err(Fault::Response(text)) => return later(lost("connection", text), true),
+        Err(Fault::Timeout(timeout)) => return later(lost("timeout", format!("no answer within {timeout:?}")), true),
     };
     let status = reply.status;
     if (200..300).contains(&status) {
@@ -55,19 +56,26 @@ pub(super) fn judge(result: Result<Reply, Fault>, now: SystemTime) -> Outcome {
     };
     let failure = Failure { reason: Cow::Owned(status.to_string()), text: format!("was answered {status}: {said}") };
     match status {
-        429 | 502..=504 => Outcome::Later { failure, after: retry_after(&reply.headers, now) },
+        // Of the two a gateway says that it does not know what became of the request behind it.
+        429 | 502..=504 => {
+            let after = retry_after(&reply.headers, now);
+            Outcome::Later { failure, after, may_be_taken: matches!(status, 502 | 504) }
+        }
         _ => Outcome::Never(failure),
     }
 }
 
-/// `Retry-After`, in seconds or as a date.
+/// Longer than a receiver is down on purpose; a value beyond is a mistake, or a clock that is wrong.
+const LONGEST_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// `Retry-After`, in seconds or as a date, an hour at most.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(LONGEST_AFTER));
     }
     let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
+    Some(date.duration_since(now).unwrap_or_default().min(LONGEST_AFTER))
 }
 
 /// Pauses that double, each with a random part, so that many clients do not come back at once.
@@ -127,19 +135,23 @@ mod tests {
             };
             let found = match &outcome {
                 Outcome::Taken(_) => "taken",
-                Outcome::Later { failure, after: None } if failure.reason == status.to_string() => "later",
+                Outcome::Later { failure, after: None, may_be_taken } if failure.reason == status.to_string() => {
+                    assert_eq!(*may_be_taken, [502, 504].contains(&status), "{status}");
+                    "later"
+                }
                 Outcome::Never(failure) if failure.reason == status.to_string() => "never",
                 other => panic!("{other:?}"),
             };
             assert_eq!(found, expected, "{status}");
         }
-        for (fault, reason) in [
-            (Fault::Connection("refused".to_owned()), "connection"),
-            (Fault::Timeout(Duration::from_secs(1)), "timeout"),
+        for (fault, reason, in_doubt) in [
+            (Fault::Connection("refused".to_owned()), "connection", false),
+            (Fault::Response("ended".to_owned()), "connection", true),
+            (Fault::Timeout(Duration::from_secs(1)), "timeout", true),
         ] {
             let outcome = judge(Err(fault), now());
-            let Outcome::Later { failure, after: None } = outcome else { panic!("{outcome:?}") };
-            assert_eq!(failure.reason, reason);
+            let Outcome::Later { failure, after: None, may_be_taken } = outcome else { panic!("{outcome:?}") };
+            assert_eq!((&*failure.reason, may_be_taken), (reason, in_doubt));
         }
     }
 
@@ -168,6 +180,10 @@ mod tests {
             ("Sunday, 06-Nov-94 08:49:37 GMT", Some(30)),
             ("Sun Nov  6 08:49:37 1994", Some(30)),
             ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("3600", Some(3600)),
+            ("3601", Some(3600)),
+            ("18446744073709551615", Some(3600)),
+            ("Sat, 06 Nov 2094 08:49:37 GMT", Some(3600)),
             ("-1", None),
             ("1.5", None),
             ("soon", None),

@@ -31,8 +31,11 @@ impl Stats {
                 .labels(["reason"])
                 .limit(REASONS_MAX)
                 .build()?,
-            dropped: counter("tach_otlp_dropped", "Pushes given up: the receiver refused them, or newer values came.")
-                .build()?,
+            dropped: counter(
+                "tach_otlp_dropped",
+                "Pushes given up or left out: the receiver refused them, or newer values came.",
+            )
+            .build()?,
             rejected: counter("tach_otlp_rejected_points", "Points that the receiver took a push without.").build()?,
             last_success: registry
                 .gauge("tach_otlp_last_success_time")

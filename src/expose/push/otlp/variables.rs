@@ -40,7 +40,10 @@ pub(super) fn read(vars: BTreeMap<OsString, OsString>) -> Result<OtlpBuilder, Er
         for name in names {
             let Some(value) = vars.get(&OsString::from(*name)) else { continue };
             let Some(text) = value.to_str() else {
-                problems.push(format!("{name} is {value:?}, which is not UTF-8"));
+                // In these there may be secrets.
+                let is_secret = name.ends_with("HEADERS") || name.ends_with("ENDPOINT");
+                let value = if is_secret { "a value".to_owned() } else { format!("{value:?}") };
+                problems.push(format!("{name} is {value}, which is not UTF-8"));
                 return;
             };
             let text = text.trim();
@@ -76,7 +79,12 @@ fn protocol(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, St
 }
 
 fn endpoint(builder: OtlpBuilder, name: &str, text: &str) -> Result<OtlpBuilder, String> {
-    let url = if name == BASE { format!("{}/v1/metrics", text.trim_end_matches('/')) } else { text.to_owned() };
+    let url = if name == BASE {
+        let (base, rest) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
+        format!("{}/v1/metrics{rest}", base.trim_end_matches('/'))
+    } else {
+        text.to_owned()
+    };
     Endpoint::parse("the endpoint", &url).map_err(|error| error.to_string())?;
     Ok(builder.endpoint(url))
 }
@@ -210,6 +218,8 @@ mod tests {
         let metrics = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
         assert_eq!(endpoint(&[(BASE, "http://c:4318")]), "http://c:4318/v1/metrics");
         assert_eq!(endpoint(&[(BASE, "http://c:4318/otlp/")]), "http://c:4318/otlp/v1/metrics");
+        assert_eq!(endpoint(&[(BASE, "http://c:4318/?a=b/")]), "http://c:4318/v1/metrics?a=b/");
+        assert_eq!(endpoint(&[(BASE, "http://c/x?a#b")]), "http://c/x/v1/metrics?a#b");
         assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "http://d:1")]), "http://d:1");
         assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "")]), "http://c/v1/metrics");
         let error = refuse(&[(metrics, "c:4318")]);
@@ -266,5 +276,17 @@ mod tests {
             assert!(error.contains(part), "{part}: {error}");
         }
         assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_utf_8_is_told_without_a_secret() {
+        use std::os::unix::ffi::OsStringExt;
+        for (name, is_shown) in [("OTEL_EXPORTER_OTLP_HEADERS", false), (BASE, false), (SERVICE, true)] {
+            let value = OsString::from_vec(b"secret\xff".to_vec());
+            let error = OtlpBuilder::from_vars([(OsString::from(name), value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("UTF-8"), "{error}");
+            assert_eq!(error.contains("secret"), is_shown, "{error}");
+        }
     }
 }
