@@ -3,7 +3,7 @@
 use super::builder::{Limits, Setup};
 use super::connection;
 #[cfg(feature = "tls")]
-use super::guard::Guard;
+use super::guard::{Admission, Guard};
 use super::landing;
 use super::networks::Networks;
 use super::own::{Own, Refused};
@@ -98,7 +98,7 @@ impl Server {
 
     /// Serves a connection, and gives the reason if it comes to nothing.
     async fn exchange(&self, socket: Socket, watch: &Rc<Watch>) -> Option<Refused> {
-        let answer = |ask| self.answer(ask);
+        let answer = |ask| self.answer(ask, Rc::clone(watch));
         #[cfg(feature = "tls")]
         if let Some(tls) = self.guard.tls() {
             let Ok(stream) = tls.accept(socket).await else { return Some(Refused::Handshake) };
@@ -110,12 +110,17 @@ impl Server {
         None
     }
 
-    #[cfg_attr(not(feature = "tls"), allow(unused_mut, reason = "nobody refuses"))]
-    async fn answer(&self, mut ask: Ask) -> Response<Content> {
+    async fn answer(&self, mut ask: Ask, watch: Rc<Watch>) -> Response<Content> {
         #[cfg(feature = "tls")]
-        if let Some(status) = self.guard.refusal(&ask).await {
-            ask.route = Route::Refused(status);
+        match self.guard.admit(&ask).await {
+            Admission::Known => watch.let_in(),
+            Admission::Open => {}
+            Admission::Refused(status) => ask.route = Route::Refused(status),
         }
+        #[cfg(not(feature = "tls"))]
+        watch.let_in();
+        // Whoever is refused would keep a place that others need, by asking again.
+        ask.close |= matches!(ask.route, Route::Refused(_));
         let scraped = match &ask.route {
             Route::Metrics(wanted) => Some(self.scraper.scrape(wanted).await),
             _ => None,

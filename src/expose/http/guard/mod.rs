@@ -30,6 +30,16 @@ pub(super) struct Wanted {
     pub(super) open_health: bool,
 }
 
+/// Whether a request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// Its client has shown who it is, if it has to.
+    Known,
+    /// It asks for what everybody may have.
+    Open,
+    Refused(StatusCode),
+}
+
 /// What a web configuration comes to.
 #[derive(Default)]
 struct Loaded {
@@ -100,21 +110,23 @@ impl Guard {
         self.current().tls.clone()
     }
 
-    /// Why a request gets no other answer, if it does not.
-    pub(super) async fn refusal(&self, ask: &Ask) -> Option<StatusCode> {
+    /// Whether a request is answered, and if not, with which status it is refused.
+    pub(super) async fn admit(&self, ask: &Ask) -> Admission {
         let loaded = self.current();
         if loaded.rate.is_some_and(|rate| !self.has_room(rate)) {
-            return Some(StatusCode::TOO_MANY_REQUESTS);
+            return Admission::Refused(StatusCode::TOO_MANY_REQUESTS);
         }
-        let is_open = ask.route == Route::Healthy && self.wanted.open_health;
-        if is_open || loaded.users.is_empty() && !self.checker.has_tokens() {
-            return None;
+        if loaded.users.is_empty() && !self.checker.has_tokens() {
+            return Admission::Known;
         }
-        let Some(value) = &ask.authorization else { return Some(StatusCode::UNAUTHORIZED) };
+        if ask.route == Route::Healthy && self.wanted.open_health {
+            return Admission::Open;
+        }
+        let Some(value) = &ask.authorization else { return Admission::Refused(StatusCode::UNAUTHORIZED) };
         match self.checker.check(&loaded.users, value, self.patience).await {
-            Verdict::Right => None,
-            Verdict::Wrong => Some(StatusCode::UNAUTHORIZED),
-            Verdict::Late => Some(StatusCode::SERVICE_UNAVAILABLE),
+            Verdict::Right => Admission::Known,
+            Verdict::Wrong => Admission::Refused(StatusCode::UNAUTHORIZED),
+            Verdict::Late => Admission::Refused(StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 
