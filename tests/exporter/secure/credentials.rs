@@ -131,6 +131,14 @@ fn a_token_will_do_too() {
 }
 
 #[test]
+fn no_secret_is_printed() {
+    let builder = builder().bearer_token("token-0123").header("X-Key", "value-4567").web_config("web.yml");
+    let text = format!("{builder:?}");
+    assert!(["1 of them", "X-Key", "web.yml", "127.0.0.1:0"].iter().all(|part| text.contains(part)), "{text}");
+    assert!(!text.contains("0123") && !text.contains("4567"), "{text}");
+}
+
+#[test]
 fn wrong_passwords_are_checked_beside_the_scrapes() {
     // Each takes some time now.
     let files = Files::plain("beside", &users(10));

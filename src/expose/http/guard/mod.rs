@@ -15,6 +15,8 @@ use files::Files;
 use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, StatusCode};
 use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -22,12 +24,21 @@ use tokio_rustls::TlsAcceptor;
 use web_config::{Clients, Rate, WebConfig};
 
 /// What the settings ask for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Wanted {
     pub(super) web_config: Option<PathBuf>,
     pub(super) tokens: Vec<String>,
     /// `/-/healthy` takes no password.
     pub(super) open_health: bool,
+}
+
+/// Without the tokens.
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = f.debug_struct("Wanted");
+        all.field("web_config", &self.web_config).field("tokens", &format_args!("{} of them", self.tokens.len()));
+        all.field("open_health", &self.open_health).finish()
+    }
 }
 
 /// Whether a request is answered.
@@ -73,7 +84,7 @@ pub(super) struct Guard {
 
 impl Plan {
     /// Reads the web configuration, if there is one.
-    pub(super) fn new(wanted: Wanted) -> Result<Self, Error> {
+    pub(super) fn new(mut wanted: Wanted) -> Result<Self, Error> {
         for token in &wanted.tokens {
             if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
                 let text = "exporter: bearer_token is empty or has characters that no header carries: give letters, digits \
@@ -87,7 +98,7 @@ impl Plan {
             None => Loaded::default(),
         };
         let random = || Error::new(ErrorKind::System, "exporter: the system has no randomness to check passwords with");
-        let checker = Checker::new(&wanted.tokens).ok_or_else(random)?;
+        let checker = Checker::new(&mem::take(&mut wanted.tokens)).ok_or_else(random)?;
         Ok(Self { wanted, loaded, files, checker })
     }
 
@@ -230,5 +241,11 @@ mod tests {
             let error = Plan::new(wanted).map(drop).unwrap_err().to_string();
             assert!(error.contains("bearer_token") && !error.contains("two words"), "{error}");
         }
+    }
+
+    #[test]
+    fn only_digests_of_tokens_are_kept() {
+        let plan = Plan::new(Wanted { tokens: vec!["token".to_owned()], ..Wanted::default() }).unwrap();
+        assert!(plan.asks() && plan.wanted.tokens.is_empty());
     }
 }
