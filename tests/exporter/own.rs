@@ -33,9 +33,17 @@ fn requests_are_counted_by_the_status_of_their_answers() {
         request(&exporter, method, path, "");
     }
     let page = scrape(&exporter);
-    for (code, requests) in
-        [("200", 3.0), ("401", 0.0), ("404", 2.0), ("405", 1.0), ("413", 0.0), ("429", 0.0), ("500", 0.0), ("503", 0.0)]
-    {
+    for (code, requests) in [
+        ("200", 3.0),
+        ("401", 0.0),
+        ("403", 0.0),
+        ("404", 2.0),
+        ("405", 1.0),
+        ("413", 0.0),
+        ("429", 0.0),
+        ("500", 0.0),
+        ("503", 0.0),
+    ] {
         assert_eq!(page.value(&format!("tach_exporter_requests_total{{code=\"{code}\"}}")), Some(requests), "{code}");
     }
     let _others = [(); 3].map(|()| Client::connect(&exporter));

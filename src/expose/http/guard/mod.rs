@@ -20,8 +20,9 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tls::{Shown, Tls};
 use tokio_rustls::TlsAcceptor;
-use web_config::{Clients, Rate, WebConfig};
+use web_config::{Rate, WebConfig};
 
 /// What the settings ask for.
 #[derive(Clone, Default)]
@@ -54,12 +55,23 @@ pub(super) enum Admission {
 /// What a web configuration comes to.
 #[derive(Default)]
 struct Loaded {
-    tls: Option<TlsAcceptor>,
-    /// Only clients with a certificate get through the handshake.
-    certified: bool,
+    tls: Option<Tls>,
     users: Vec<(String, String)>,
     headers: Vec<(HeaderName, HeaderValue)>,
     rate: Option<Rate>,
+}
+
+/// A connection, as the guard knows it.
+pub(super) struct Visitor {
+    /// What held when it began.
+    began: Rc<Loaded>,
+}
+
+impl Visitor {
+    /// What answers its handshake; `None`: there is to be none.
+    pub(super) fn acceptor(&self) -> Option<&TlsAcceptor> {
+        self.began.tls.as_ref().map(|tls| &tls.acceptor)
+    }
 }
 
 /// The guard of one exporter, until its thread runs.
@@ -104,7 +116,7 @@ impl Plan {
 
     /// Whether a client has to show who it is.
     pub(super) fn asks(&self) -> bool {
-        self.checker.has_tokens() || self.loaded.certified || !self.loaded.users.is_empty()
+        self.checker.has_tokens() || self.loaded.asks()
     }
 }
 
@@ -116,14 +128,28 @@ impl Guard {
         Self { wanted, checker, loaded, files, bucket: Cell::new(None), patience, own }
     }
 
-    /// What answers the handshake of a new connection; `None`: there is to be none.
-    pub(super) fn tls(&self) -> Option<TlsAcceptor> {
-        self.current().tls.clone()
+    /// Takes note of a new connection.
+    pub(super) fn receive(&self) -> Visitor {
+        Visitor { began: self.current() }
+    }
+
+    /// Whether a connection began with another handshake than it would now, and is to end with its next answer.
+    pub(super) fn is_outdated(&self, visitor: &Visitor) -> bool {
+        let now = self.loaded.borrow();
+        let same = match (&visitor.began.tls, &now.tls) {
+            (Some(began), Some(now)) => began.is_as(now),
+            (began, now) => began.is_none() && now.is_none(),
+        };
+        !Rc::ptr_eq(&visitor.began, &now) && !same
     }
 
     /// Whether a request is answered, and if not, with which status it is refused.
-    pub(super) async fn admit(&self, ask: &Ask) -> Admission {
+    pub(super) async fn admit(&self, ask: &Ask, visitor: &Visitor) -> Admission {
         let loaded = self.current();
+        // What it showed, if anything, was looked at by other authorities, or by none.
+        if loaded.is_certified() && loaded.clients() != visitor.began.clients() {
+            return Admission::Refused(StatusCode::FORBIDDEN);
+        }
         if loaded.rate.is_some_and(|rate| !self.has_room(rate)) {
             return Admission::Refused(StatusCode::TOO_MANY_REQUESTS);
         }
@@ -168,7 +194,12 @@ impl Guard {
             // Tried again when they change again.
             *files = read;
             match loaded {
-                Ok(new) if new.protects_as(&self.loaded.borrow()) => *self.loaded.borrow_mut() = Rc::new(new),
+                Ok(new) if new.protects_as(&self.loaded.borrow()) => {
+                    if new.asks() {
+                        self.own.close();
+                    }
+                    *self.loaded.borrow_mut() = Rc::new(new);
+                }
                 _ => self.own.reload_failed(),
             }
         }
@@ -189,11 +220,25 @@ impl Guard {
 }
 
 impl Loaded {
+    fn clients(&self) -> Option<&Shown> {
+        self.tls.as_ref().map(|tls| &tls.clients)
+    }
+
+    /// Whether only clients with a certificate get through the handshake.
+    fn is_certified(&self) -> bool {
+        self.clients().is_some_and(|clients| clients.required)
+    }
+
+    /// Whether a client has to show who it is.
+    fn asks(&self) -> bool {
+        self.is_certified() || !self.users.is_empty()
+    }
+
     /// Whether nothing that `other` has clients show or keeps secret would be left open: a file that is cut short while
     /// it is written, or one that is emptied, must not do that.
     fn protects_as(&self, other: &Self) -> bool {
         (self.tls.is_some() || other.tls.is_none())
-            && (self.certified || !other.certified)
+            && (self.is_certified() || !other.is_certified())
             && (!self.users.is_empty() || other.users.is_empty())
     }
 }
@@ -213,9 +258,8 @@ fn load(path: &Path, files: &mut Files) -> Result<Loaded, String> {
     let text = files.read(path).map_err(|error| format!("exporter: web_config {error}"))?;
     let within = |error: String| format!("exporter: web_config {}: {error}", path.display());
     let config = WebConfig::parse(&text, path.parent().unwrap_or(Path::new(""))).map_err(within)?;
-    let tls = config.tls.as_ref().map(|config| tls::acceptor(config, files)).transpose().map_err(within)?;
-    let certified = config.tls.is_some_and(|config| matches!(config.clients, Clients::Certified(_)));
-    Ok(Loaded { tls, certified, users: config.users, headers: config.headers, rate: config.rate })
+    let tls = config.tls.as_ref().map(|config| tls::read(config, files)).transpose().map_err(within)?;
+    Ok(Loaded { tls, users: config.users, headers: config.headers, rate: config.rate })
 }
 
 #[cfg(test)]
