@@ -15,6 +15,7 @@ use super::socket::{Listener, Socket};
 use super::watch::Watch;
 use hyper::{HeaderMap, Response};
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -65,7 +66,7 @@ impl Server {
         loop {
             match listener.accept().await {
                 Ok((_, client)) if !self.networks.admit(client) => self.own.refused(Refused::Network),
-                Ok((socket, _)) if places.claim().await => self.spawn(&places, socket),
+                Ok((socket, client)) if places.claim().await => self.spawn(&places, socket, client),
                 // A client that is gone needs no answer.
                 Ok((socket, _)) => drop(socket.part(NO_PLACE)),
                 // The client is gone already.
@@ -85,7 +86,7 @@ impl Server {
         }
     }
 
-    fn spawn(self: &Rc<Self>, places: &Rc<Places>, socket: Socket) {
+    fn spawn(self: &Rc<Self>, places: &Rc<Places>, socket: Socket, client: Option<IpAddr>) {
         let watch = Rc::new(Watch::new(&self.limits, &places.freed));
         let place = places.place(&watch);
         let server = Rc::clone(self);
@@ -93,7 +94,7 @@ impl Server {
             let watch = Rc::clone(&watch);
             async move {
                 let _place = place;
-                if let Some(reason) = connection::serve(&watch, server.exchange(socket, &watch)).await {
+                if let Some(reason) = connection::serve(&watch, server.exchange(socket, client, &watch)).await {
                     server.own.refused(reason);
                 }
             }
@@ -102,11 +103,12 @@ impl Server {
     }
 
     /// Serves a connection, and gives the reason if it comes to nothing.
-    async fn exchange(&self, socket: Socket, watch: &Rc<Watch>) -> Option<Refused> {
+    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "nobody asks who the client is"))]
+    async fn exchange(&self, socket: Socket, client: Option<IpAddr>, watch: &Rc<Watch>) -> Option<Refused> {
         let visit = Rc::new(Visit {
             watch: Rc::clone(watch),
             #[cfg(feature = "tls")]
-            visitor: self.guard.receive(),
+            visitor: self.guard.receive(client),
         });
         let answer = |ask| self.answer(ask, Rc::clone(&visit));
         #[cfg(feature = "tls")]

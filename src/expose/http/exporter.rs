@@ -40,8 +40,9 @@ use tokio::task::LocalSet;
 /// `tach-collector`, and keeps the last page of each format in memory, whose buffer serves the next one. A thousand
 /// histograms and ten thousand counters make a page of under 2 MB.
 ///
-/// Dropping it closes every connection, joins the threads and frees the port; it waits for a collection or rendering
-/// under way, and may be done anywhere, in asynchronous code too.
+/// Dropping it closes every connection, joins the threads and frees the port; it waits for a collection, a rendering
+/// or the check of a password (up to a second, by the cost of its hash) under way, and may be done anywhere, in
+/// asynchronous code too.
 ///
 /// ```
 /// use std::io::{Read, Write};

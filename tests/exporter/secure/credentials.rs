@@ -149,15 +149,16 @@ fn wrong_passwords_are_checked_beside_the_scrapes() {
         let guesses: Vec<_> = (0..6)
             .map(|guess| {
                 let exporter = &exporter;
-                scope.spawn(move || request(exporter, "GET", "/metrics", &basic("alice", &guess.to_string())).status)
+                scope.spawn(move || request(exporter, "GET", "/metrics", &basic("alice", &guess.to_string())))
             })
             .collect();
         for _ in 0..20 {
             assert_eq!(request(&exporter, "GET", "/metrics", &right).status, 200);
         }
-        for guess in guesses {
-            assert_eq!(guess.join().unwrap(), 401);
-        }
+        let guesses: Vec<_> = guesses.into_iter().map(|guess| guess.join().unwrap()).collect();
+        // One at a time comes from here, and the others are not kept waiting.
+        assert!(guesses.iter().any(|guess| guess.status == 401) && guesses.iter().any(|guess| guess.status == 503));
+        assert!(guesses.iter().all(|guess| guess.header("connection") == Some("close")));
     });
     // Dropped while one is checked.
     let mut client = Client::connect(&exporter);
@@ -188,4 +189,15 @@ fn more_requests_than_the_rate_get_a_429() {
     let statuses = [(); 5].map(|()| request(&exporter, "GET", "/metrics", "").status);
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
     assert_eq!(request(&exporter, "GET", "/", "").header("retry-after"), Some("1"));
+}
+
+#[test]
+fn clients_that_are_not_known_take_nothing_from_the_rate_of_others() {
+    let files = Files::plain("share", &format!("rate_limit: {{interval: 1h, burst: 3}}\n{}", users(4)));
+    let exporter = files.builder().open_health(true).start(&Registry::new()).unwrap();
+    let statuses = |path: &str, header: &str| [(); 5].map(|()| request(&exporter, "GET", path, header).status);
+    assert_eq!(statuses("/metrics", ""), [401; 5]);
+    assert_eq!(statuses("/metrics", &basic("alice", "guess")), [401; 5]);
+    assert_eq!(statuses("/-/healthy", ""), [200, 200, 200, 429, 429]);
+    assert_eq!(statuses("/metrics", &basic("alice", "wonder:land")), [200, 200, 200, 429, 429]);
 }

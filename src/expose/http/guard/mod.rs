@@ -17,6 +17,7 @@ use hyper::{HeaderMap, StatusCode};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -63,6 +64,7 @@ struct Loaded {
 
 /// A connection, as the guard knows it.
 pub(super) struct Visitor {
+    client: Option<IpAddr>,
     /// What held when it began.
     began: Rc<Loaded>,
 }
@@ -88,8 +90,8 @@ pub(super) struct Guard {
     checker: Checker,
     loaded: RefCell<Rc<Loaded>>,
     files: RefCell<Files>,
-    /// How many requests the rate has room for, and when that was worked out.
-    bucket: Cell<Option<(f64, Instant)>>,
+    /// What the rate has room for, of clients that are known and of others.
+    rooms: [Room; 2],
     patience: Duration,
     own: Rc<Own>,
 }
@@ -125,12 +127,12 @@ impl Guard {
     pub(super) fn new(plan: Plan, patience: Duration, own: Rc<Own>) -> Self {
         let Plan { wanted, loaded, files, checker } = plan;
         let (loaded, files) = (RefCell::new(Rc::new(loaded)), RefCell::new(files));
-        Self { wanted, checker, loaded, files, bucket: Cell::new(None), patience, own }
+        Self { wanted, checker, loaded, files, rooms: <_>::default(), patience, own }
     }
 
     /// Takes note of a new connection.
-    pub(super) fn receive(&self) -> Visitor {
-        Visitor { began: self.current() }
+    pub(super) fn receive(&self, client: Option<IpAddr>) -> Visitor {
+        Visitor { client, began: self.current() }
     }
 
     /// Whether a connection began with another handshake than it would now, and is to end with its next answer.
@@ -150,9 +152,20 @@ impl Guard {
         if loaded.is_certified() && loaded.clients() != visitor.began.clients() {
             return Admission::Refused(StatusCode::FORBIDDEN);
         }
-        if loaded.rate.is_some_and(|rate| !self.has_room(rate)) {
-            return Admission::Refused(StatusCode::TOO_MANY_REQUESTS);
+        let admission = self.identify(ask, visitor, &loaded).await;
+        // Apart, so that those who are not known take nothing from those who are. Refusals are cheap.
+        let room = match admission {
+            Admission::Known => &self.rooms[0],
+            Admission::Open => &self.rooms[1],
+            Admission::Refused(_) => return admission,
+        };
+        match loaded.rate {
+            Some(rate) if !room.take(rate) => Admission::Refused(StatusCode::TOO_MANY_REQUESTS),
+            _ => admission,
         }
+    }
+
+    async fn identify(&self, ask: &Ask, visitor: &Visitor, loaded: &Loaded) -> Admission {
         if loaded.users.is_empty() && !self.checker.has_tokens() {
             return Admission::Known;
         }
@@ -160,7 +173,7 @@ impl Guard {
             return Admission::Open;
         }
         let Some(value) = &ask.authorization else { return Admission::Refused(StatusCode::UNAUTHORIZED) };
-        match self.checker.check(&loaded.users, value, self.patience).await {
+        match self.checker.check(&loaded.users, value, visitor.client, self.patience).await {
             Verdict::Right => Admission::Known,
             Verdict::Wrong => Admission::Refused(StatusCode::UNAUTHORIZED),
             Verdict::Late => Admission::Refused(StatusCode::SERVICE_UNAVAILABLE),
@@ -205,16 +218,22 @@ impl Guard {
         }
         Rc::clone(&self.loaded.borrow())
     }
+}
 
-    /// Takes a request from the bucket, if there is one in it.
-    fn has_room(&self, rate: Rate) -> bool {
+/// How many requests a rate has room for, and when that was worked out.
+#[derive(Debug, Default)]
+struct Room(Cell<Option<(f64, Instant)>>);
+
+impl Room {
+    /// Takes a request's room, if there is some.
+    fn take(&self, rate: Rate) -> bool {
         let now = Instant::now();
         let full = f64::from(rate.burst);
-        let (left, then) = self.bucket.get().unwrap_or((full, now));
+        let (left, then) = self.0.get().unwrap_or((full, now));
         let more = (now - then).as_secs_f64() / rate.interval.as_secs_f64();
         let left = full.min(left + more);
         let has_room = left >= 1.0;
-        self.bucket.set(Some((if has_room { left - 1.0 } else { left }, now)));
+        self.0.set(Some((if has_room { left - 1.0 } else { left }, now)));
         has_room
     }
 }
@@ -264,18 +283,17 @@ fn load(path: &Path, files: &mut Files) -> Result<Loaded, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Guard, Own, Plan, Rate, Wanted};
-    use std::rc::Rc;
+    use super::{Plan, Rate, Room, Wanted};
     use std::time::Duration;
 
     #[test]
     fn a_rate_lets_a_burst_through_and_then_one_at_a_time() {
-        let guard = Guard::new(Plan::new(Wanted::default()).unwrap(), Duration::ZERO, Rc::new(Own::default()));
+        let room = Room::default();
         let rate = Rate { interval: Duration::from_millis(200), burst: 3 };
-        let through = (0..10).filter(|_| guard.has_room(rate)).count();
+        let through = (0..10).filter(|_| room.take(rate)).count();
         assert_eq!(through, 3);
         std::thread::sleep(Duration::from_millis(210));
-        assert!(guard.has_room(rate));
+        assert!(room.take(rate));
     }
 
     #[test]
