@@ -49,7 +49,7 @@ fn read(text: &str) -> Result<(IpAddr, u32), Error> {
     };
     let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
     let address: IpAddr = address.parse().map_err(|_| wrong("which has no IP address"))?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
+    let most: u32 = if address.is_ipv4() { 32 } else { 128 };
     let prefix = match prefix {
         None => most,
         Some(prefix) => {
@@ -59,7 +59,12 @@ fn read(text: &str) -> Result<(IpAddr, u32), Error> {
         }
     };
     match start(address, prefix) {
-        Some(first) if first == address => Ok((address, prefix)),
+        // Clients are looked at by their address of IPv4, where it is one within IPv6; with a shorter prefix it is not
+        // the first.
+        Some(first) if first == address => match address.to_canonical() {
+            canonical if canonical != address => Ok((canonical, prefix.saturating_sub(96))),
+            _ => Ok((address, prefix)),
+        },
         // It may be meant otherwise than written.
         first => {
             let first = first.unwrap_or(address);
@@ -90,6 +95,9 @@ mod tests {
             ("::/0", &["::1", "ffff::"], &["10.0.0.1"]),
             ("fd00::/8", &["fd00::1", "fdff::"], &["fc00::1", "fe00::"]),
             ("::1/128", &["::1"], &["::2"]),
+            ("::ffff:127.0.0.0/104", &["127.0.0.1", "::ffff:127.9.9.9"], &["128.0.0.1", "::1"]),
+            ("::ffff:192.0.2.1", &["192.0.2.1"], &["192.0.2.0"]),
+            ("::ffff:0:0/96", &["10.0.0.1", "255.0.0.1"], &["::1"]),
         ] {
             let networks = networks(&[network]);
             for (addresses, admitted) in [(inside, true), (outside, false)] {
@@ -116,6 +124,7 @@ mod tests {
             ("::/129", "length of a prefix"),
             ("10.1.0.0/8", "10.0.0.0/8"),
             ("fd00::1/64", "fd00::/64"),
+            ("::ffff:0:0/95", "::fffe:0:0/95"),
         ] {
             let error = Networks::read(&[text.to_owned()]).unwrap_err().to_string();
             assert!(error.contains(&format!("{text:?}")) && error.contains(why), "{error}");

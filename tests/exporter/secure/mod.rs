@@ -65,10 +65,15 @@ impl Authority {
 
 pub(crate) type TlsClient = Client<rustls::StreamOwned<rustls::ClientConnection, TcpStream>>;
 
+/// The client's side of a connection to come.
+pub(crate) fn shake(config: rustls::ClientConfig) -> rustls::ClientConnection {
+    let name = ServerName::try_from("localhost").unwrap();
+    rustls::ClientConnection::new(Arc::new(config), name).unwrap()
+}
+
 /// Connects, shakes hands, and asks for the metrics once: a certificate that is refused shows only then.
 pub(crate) fn connect(exporter: &Exporter, config: rustls::ClientConfig) -> Option<TlsClient> {
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut connection = shake(config);
     let mut socket = TcpStream::connect(exporter.local_addr()).unwrap();
     socket.set_read_timeout(Some(millis(10_000))).unwrap();
     while connection.is_handshaking() {

@@ -158,6 +158,23 @@ fn a_unix_socket_and_networks_go_with_tls() {
     let exporter = files.builder().listen("0.0.0.0:0").start(&Registry::new()).unwrap();
     assert!(exporter.is_open_to_all());
     drop(exporter);
+    #[cfg(unix)]
+    {
+        let path = files.path("metrics.sock");
+        let address = format!("unix:{}", path.display());
+        let exporter = files.builder().listen(address).bearer_token("token").start(&Registry::new()).unwrap();
+        let ask = |token: &str| {
+            let connection = shake(authority.client(BOTH, None));
+            let socket = std::os::unix::net::UnixStream::connect(&path).unwrap();
+            let mut client = Client(BufReader::new(rustls::StreamOwned::new(connection, socket)));
+            client.request("GET", "/metrics", &format!("Authorization: Bearer {token}\r\n")).status
+        };
+        assert_eq!((ask("token"), ask("guess"), exporter.is_open_to_all()), (200, 401, false));
+        // Text is not spoken there either.
+        let mut plain = Client(BufReader::new(std::os::unix::net::UnixStream::connect(&path).unwrap()));
+        plain.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(!plain.rest().starts_with(b"HTTP"));
+    }
     // Without TLS in the file, text is spoken as ever.
     files.write("web.yml", "http_server_config: {http2: false}");
     let exporter = files.start();
