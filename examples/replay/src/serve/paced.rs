@@ -107,3 +107,61 @@ impl<O: Observer> Observer for Paced<O> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Account, Entry};
+    use crate::engine::{self, Settings, Start};
+    use crate::full::{Full, Way};
+    use crate::serve::written;
+    use crate::trace;
+    use crossbeam_channel::bounded;
+    use std::thread;
+    use tach::serve::Metrics;
+
+    static NOWHERE: Metrics = Metrics::new();
+
+    fn full() -> Full<Account> {
+        Full::new(&NOWHERE, Way::Step, None)
+    }
+
+    fn paced(pace: &Pace) -> Account {
+        let trace = trace::read(None).unwrap();
+        let observe = || Paced::new(full(), pace.clone());
+        let outcome = engine::run(&trace, &Settings::new(2), Start::Meanwhile, observe);
+        Account::merged(outcome.observers.into_iter().map(|observer| observer.into_inner().book))
+    }
+
+    #[test]
+    fn the_pace_changes_no_value() {
+        let trace = trace::read(None).unwrap();
+        let outcome = engine::run(&trace, &Settings::new(2), Start::Meanwhile, full);
+        let wanted = written::account(Account::merged(outcome.observers.into_iter().map(|observer| observer.book)));
+        let (_running, stop) = bounded(0);
+        assert!(wanted.contains("time_to_first_token"));
+        assert_eq!(written::account(paced(&Pace::new(u64::MAX, stop))), wanted);
+    }
+
+    #[test]
+    fn once_stopped_nothing_is_seen_and_nothing_is_left_under_way() {
+        let (running, stop) = bounded(0);
+        drop(running);
+        assert_eq!(paced(&Pace::new(1, stop)).into_sorted(), []);
+
+        let (running, stop) = bounded::<()>(0);
+        let pace = Pace::new(100, stop);
+        let stopper = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            drop(running);
+        });
+        let series = paced(&pace).into_sorted();
+        for wanted in ["running", "awaiting_admission", "waiting", "scheduled"] {
+            let of = |name: &str| name == format!("num_requests_{wanted}");
+            // None at all, where it was stopped before the first request.
+            let mut levels = series.iter().filter(|(name, _, _)| of(name)).map(|(_, _, entry)| entry);
+            assert!(levels.all(|entry| *entry == Entry::Level(0)), "{wanted}: {series:?}");
+        }
+        stopper.join().unwrap();
+    }
+}
