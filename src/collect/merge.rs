@@ -229,7 +229,11 @@ fn own(
     let (shards, idle) = local::shards().map_or((0, 0), |shards| shards.census());
     let labels = |values: &[&str]| -> LabelValues { values.iter().map(|&value| value.into()).collect() };
     let mut add = |desc: &Arc<Descriptor>, labels: Vec<LabelValues>, values| {
-        families.push(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::new(LabelSets::new(labels)), values });
+        families.push(FamilySnapshot {
+            desc: Arc::clone(desc),
+            labels: Arc::new(LabelSets::since(registry.made(), labels)),
+            values,
+        });
     };
     let counters = [
         (&own.overflow_recordings, space.overflowed()),

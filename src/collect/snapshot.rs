@@ -1,7 +1,7 @@
 //! A snapshot: every series' value at one moment, as plain data.
 
 use super::histogram::HistogramSnapshot;
-use crate::describe::{Descriptor, LabelSets, LabelValues};
+use crate::describe::{Descriptor, Kind, LabelSets, LabelValues};
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct Snapshot(Arc<Data>);
 pub(crate) struct Data {
     pub(crate) taken: Instant,
     pub(crate) time: SystemTime,
-    /// When the registry was made.
+    /// When the registry was made, or, in a difference, when the earlier one was collected.
     pub(crate) began: SystemTime,
     /// Since the earlier one, in a difference.
     pub(crate) elapsed: Option<Duration>,
@@ -121,7 +121,8 @@ impl Snapshot {
         self.0.time
     }
 
-    /// When the registry was made, by the system's clock: totals count from then, or from when a series was made.
+    /// When the registry was made, by the system's clock: totals count from then, or from when a series was made. In a
+    /// difference of snapshots, when the earlier one was collected.
     #[must_use]
     pub fn began(&self) -> SystemTime {
         self.0.began
@@ -193,7 +194,7 @@ impl Snapshot {
             FamilySnapshot { desc: Arc::clone(&family.desc), labels: Arc::clone(&family.labels), values }
         });
         let elapsed = Some(self.0.taken.saturating_duration_since(earlier.0.taken));
-        Self::new(Data { elapsed, families: families.collect(), ..self.0.moment() })
+        Self::new(Data { elapsed, began: earlier.0.time, families: families.collect(), ..self.0.moment() })
     }
 
     /// The family that is exposed under this base name.
@@ -217,6 +218,14 @@ impl Snapshot {
 }
 
 impl FamilySnapshot {
+    /// When the total of a series began: when it was made, or with the snapshot, whichever is later. `None` where it
+    /// has no total, or one that a callback gives, which knows.
+    pub(crate) fn began(&self, index: usize, snapshot: SystemTime) -> Option<SystemTime> {
+        let kind = self.desc.kind;
+        let has_total = kind.is_counter() && !kind.is_observed() || kind == Kind::Histogram;
+        has_total.then(|| self.labels.began[index].max(snapshot))
+    }
+
     /// The series with these label values.
     fn index(&self, values: &[&str]) -> Option<usize> {
         let by_values = |set: &LabelValues| set.iter().map(|value| &**value).cmp(values.iter().copied());

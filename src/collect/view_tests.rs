@@ -38,6 +38,24 @@ fn page(snapshot: &Snapshot) -> String {
 }
 
 #[test]
+fn a_series_of_several_begins_with_the_first_of_them_or_anew_without_one() {
+    let registry = Registry::new();
+    let requests = registry.counter("requests").labels(["path"]).build().unwrap();
+    let view = view(vec![family(ViewKind::Counter, "all", vec![source("requests", &[])])]);
+    let began = |base: &Snapshot| view.apply(base)[0].labels.began[0];
+    requests.with(["/b"]).inc();
+    let first = registry.snapshot();
+    let own = first.family("requests").unwrap().labels.began[0];
+    assert_eq!(began(&first), own);
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    requests.with(["/a"]).inc();
+    assert_eq!(began(&registry.snapshot()), own);
+    requests.remove(["/b"]);
+    let last = registry.snapshot();
+    assert_eq!((began(&last), began(&registry.snapshot())), (last.time(), last.time()));
+}
+
+#[test]
 fn a_server_s_names_units_labels_and_buckets() {
     let registry = Registry::builder().const_label("zone", "eu").const_label("engine", "?").build().unwrap();
     let ttft = registry.histogram("ttft").unit(Unit::Milliseconds).buckets([100.0]).exact_at([300.0, 1.0]);

@@ -5,6 +5,7 @@ use crate::bucket::{Bound, Grid};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 /// What sort of metric it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,13 +165,21 @@ pub(crate) type LabelValues = Arc<[Box<str>]>;
 pub(crate) struct LabelSets {
     /// In ascending order.
     pub(crate) sets: Box<[LabelValues]>,
+    /// When each series was made.
+    pub(crate) began: Box<[SystemTime]>,
     /// For the text format; filled by the first exposition.
     pub(crate) lines: OnceLock<Lines>,
 }
 
 impl LabelSets {
-    pub(crate) fn new(sets: impl IntoIterator<Item = LabelValues>) -> Self {
-        Self { sets: sets.into_iter().collect(), lines: OnceLock::new() }
+    pub(crate) fn new(series: impl IntoIterator<Item = (LabelValues, SystemTime)>) -> Self {
+        let (sets, began): (Vec<_>, Vec<_>) = series.into_iter().unzip();
+        Self { sets: sets.into(), began: began.into(), lines: OnceLock::new() }
+    }
+
+    /// Series that were all made at one time.
+    pub(crate) fn since(began: SystemTime, sets: impl IntoIterator<Item = LabelValues>) -> Self {
+        Self::new(sets.into_iter().map(|set| (set, began)))
     }
 }
 

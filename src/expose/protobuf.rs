@@ -5,11 +5,13 @@
 //! from the histogram's digits: 8, 16 or 32 to the doubling for 1, 2 or 3 of them. `docs/EXPOSITION.md` says how far
 //! from a value its bucket ends.
 //!
-//! Numbers are floats here, so counters beyond 2^53 are rounded, as every scraper does. When a series began is not told.
+//! Numbers are floats here, so counters beyond 2^53 are rounded, as every scraper does. Counters and histograms tell when
+//! they began, which is how a scraper knows of a restart; those that a callback gives do not.
 
 use super::wire::{push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, LabelValues};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The `Content-Type` of what [`render`] gives.
 pub const CONTENT_TYPE: &str =
@@ -37,7 +39,7 @@ pub fn render_into(snapshot: &Snapshot, out: &mut Vec<u8>) {
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
         if !family.labels.sets.is_empty() {
-            push_sized(out, |out| push_family(out, family, &mut scratch));
+            push_sized(out, |out| push_family(out, family, snapshot.began(), &mut scratch));
         }
     }
 }
@@ -56,6 +58,7 @@ const LABEL_NAME: u32 = 1;
 const LABEL_VALUE: u32 = 2;
 /// Of a counter and of a gauge.
 const VALUE: u32 = 1;
+const COUNTER_START: u32 = 3;
 const HISTOGRAM_COUNT: u32 = 1;
 const HISTOGRAM_SUM: u32 = 2;
 const HISTOGRAM_BUCKET: u32 = 3;
@@ -64,6 +67,9 @@ const HISTOGRAM_ZERO_THRESHOLD: u32 = 6;
 const HISTOGRAM_ZERO_COUNT: u32 = 7;
 const HISTOGRAM_SPAN: u32 = 12;
 const HISTOGRAM_DELTA: u32 = 13;
+const HISTOGRAM_START: u32 = 15;
+const SECONDS: u32 = 1;
+const NANOS: u32 = 2;
 const BUCKET_COUNT: u32 = 1;
 const BUCKET_UPPER_BOUND: u32 = 2;
 const SPAN_OFFSET: u32 = 1;
@@ -86,7 +92,7 @@ struct Scratch {
     deltas: Vec<i64>,
 }
 
-fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, scratch: &mut Scratch) {
+fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, began: SystemTime, scratch: &mut Scratch) {
     let desc = &*family.desc;
     // A counter's family has the name of its samples, as in the text format 0.0.4.
     push_text(out, FAMILY_NAME, &[&desc.base, desc.kind.suffix()]);
@@ -98,17 +104,24 @@ fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, scratch: &mut Scratch
         push_label(&mut scratch.constant, name, value);
     }
     match &family.values {
-        Values::Counter(values) => push_scalars(out, family, scratch, (COUNTER, METRIC_COUNTER), values, |n| n as f64),
-        Values::FloatCounter(values) => push_scalars(out, family, scratch, (COUNTER, METRIC_COUNTER), values, |n| n),
-        Values::UpDown(values) => push_scalars(out, family, scratch, (GAUGE, METRIC_GAUGE), values, |n| n as f64),
-        Values::Gauge(values) => push_scalars(out, family, scratch, (GAUGE, METRIC_GAUGE), values, |n| n),
+        Values::Counter(values) => {
+            push_scalars(out, family, began, scratch, (COUNTER, METRIC_COUNTER), values, |n| n as f64)
+        }
+        Values::FloatCounter(values) => {
+            push_scalars(out, family, began, scratch, (COUNTER, METRIC_COUNTER), values, |n| n)
+        }
+        Values::UpDown(values) => {
+            push_scalars(out, family, began, scratch, (GAUGE, METRIC_GAUGE), values, |n| n as f64)
+        }
+        Values::Gauge(values) => push_scalars(out, family, began, scratch, (GAUGE, METRIC_GAUGE), values, |n| n),
         Values::Histogram(values) => {
             push_uint(out, FAMILY_TYPE, HISTOGRAM);
-            for (set, histogram) in family.labels.sets.iter().zip(values) {
+            for (index, (set, histogram)) in family.labels.sets.iter().zip(values).enumerate() {
                 push_message(out, FAMILY_METRIC, |out| {
                     push_labels(out, desc, set, &scratch.constant);
                     push_message(out, METRIC_HISTOGRAM, |out| {
                         push_histogram(out, histogram, &mut scratch.spans, &mut scratch.deltas);
+                        push_start(out, HISTOGRAM_START, family.began(index, began));
                     });
                 });
             }
@@ -122,16 +135,31 @@ fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, scratch: &mut Scratch
 fn push_scalars<T: Copy>(
     out: &mut Vec<u8>,
     family: &FamilySnapshot,
+    began: SystemTime,
     scratch: &Scratch,
     (kind, field): (u64, u32),
     values: &[T],
     float: impl Fn(T) -> f64,
 ) {
     push_uint(out, FAMILY_TYPE, kind);
-    for (set, value) in family.labels.sets.iter().zip(values) {
+    for (index, (set, value)) in family.labels.sets.iter().zip(values).enumerate() {
         push_message(out, FAMILY_METRIC, |out| {
             push_labels(out, &family.desc, set, &scratch.constant);
-            push_message(out, field, |out| push_double(out, VALUE, float(*value)));
+            push_message(out, field, |out| {
+                push_double(out, VALUE, float(*value));
+                // Nothing for a gauge.
+                push_start(out, COUNTER_START, family.began(index, began));
+            });
+        });
+    }
+}
+
+/// When a total began. Nothing before 1970, where a clock is that was never set.
+fn push_start(out: &mut Vec<u8>, field: u32, began: Option<SystemTime>) {
+    if let Some(since) = began.and_then(|began| began.duration_since(UNIX_EPOCH).ok()) {
+        push_message(out, field, |out| {
+            push_uint(out, SECONDS, since.as_secs());
+            push_uint(out, NANOS, since.subsec_nanos().into());
         });
     }
 }

@@ -8,6 +8,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// One metric of a registry.
 pub(crate) struct Entry {
@@ -85,7 +86,8 @@ pub(super) struct Roster {
     /// It records even while it is switched off: see [`Roster::records`].
     always: bool,
     changes: Changes,
-    series: BTreeMap<LabelValues, Core>,
+    /// With when each was made.
+    series: BTreeMap<LabelValues, (Core, SystemTime)>,
     /// The series as a collection wants them, until one is added or removed.
     listed: Option<Series>,
     clamped: u64,
@@ -104,13 +106,13 @@ impl Roster {
 
     pub(super) fn insert(&mut self, labels: LabelValues, core: Core) {
         self.listed = None;
-        self.series.insert(labels, core);
+        self.series.insert(labels, (core, SystemTime::now()));
         self.changes.count();
     }
 
     pub(super) fn remove(&mut self, values: &[Box<str>]) {
         self.listed = None;
-        if let Some(Core::Histogram(core)) = self.series.remove(values) {
+        if let Some((Core::Histogram(core), _)) = self.series.remove(values) {
             self.clamped += core.clamped_in_all();
         }
         self.changes.count();
@@ -118,7 +120,7 @@ impl Roster {
 
     pub(super) fn switch(&mut self, enabled: bool) {
         self.enabled = enabled;
-        for core in self.series.values() {
+        for (core, _) in self.series.values() {
             core.switch(enabled || self.always);
         }
         self.changes.count();
@@ -137,8 +139,8 @@ impl Entry {
             return None;
         }
         if roster.listed.is_none() {
-            let labels = LabelSets::new(roster.series.keys().cloned());
-            let cores: Arc<[Core]> = roster.series.values().cloned().collect();
+            let labels = LabelSets::new(roster.series.iter().map(|(set, (_, began))| (Arc::clone(set), *began)));
+            let cores: Arc<[Core]> = roster.series.values().map(|(core, _)| core.clone()).collect();
             let offset = |core: &Core| if let Core::Scalar(core) = core { Some(core.place().front) } else { None };
             let offsets = cores.iter().filter_map(offset).collect();
             roster.listed = Some(Series {

@@ -75,6 +75,8 @@ pub(crate) struct Metric {
     pub(crate) labels: Labels,
     pub(crate) gauge: Option<f64>,
     pub(crate) counter: Option<f64>,
+    /// Of a counter or histogram, in nanoseconds since 1970.
+    pub(crate) start: Option<u64>,
     pub(crate) histogram: Option<Histogram>,
 }
 
@@ -127,8 +129,8 @@ fn metric(bytes: &[u8]) -> Result<Metric, String> {
                 }
             }
             (2, Field::Bytes(bytes)) => metric.gauge = Some(value(bytes)?),
-            (3, Field::Bytes(bytes)) => metric.counter = Some(value(bytes)?),
-            (7, Field::Bytes(bytes)) => metric.histogram = Some(histogram(bytes)?),
+            (3, Field::Bytes(bytes)) => (metric.counter, metric.start) = counter(bytes)?,
+            (7, Field::Bytes(bytes)) => (metric.histogram, metric.start) = histogram(bytes)?,
             field => return unknown("Metric", &field),
         }
     }
@@ -146,12 +148,29 @@ fn label(bytes: &[u8]) -> Result<(String, String), String> {
 fn value(bytes: &[u8]) -> Result<f64, String> {
     match *fields(bytes)? {
         [(1, Field::Float(value))] => Ok(value),
-        ref other => Err(format!("Gauge or Counter has {other:?}")),
+        ref other => Err(format!("Gauge has {other:?}")),
     }
 }
 
-fn histogram(bytes: &[u8]) -> Result<Histogram, String> {
-    let mut histogram = Histogram::default();
+fn counter(bytes: &[u8]) -> Result<(Option<f64>, Option<u64>), String> {
+    match *fields(bytes)? {
+        [(1, Field::Float(value))] => Ok((Some(value), None)),
+        [(1, Field::Float(value)), (3, Field::Bytes(start))] => Ok((Some(value), Some(timestamp(start)?))),
+        ref other => Err(format!("Counter has {other:?}")),
+    }
+}
+
+fn timestamp(bytes: &[u8]) -> Result<u64, String> {
+    match *fields(bytes)? {
+        [(1, Field::Number(seconds)), (2, Field::Number(nanos @ 0..1_000_000_000))] => {
+            Ok(seconds * 1_000_000_000 + nanos)
+        }
+        ref other => Err(format!("Timestamp has {other:?}")),
+    }
+}
+
+fn histogram(bytes: &[u8]) -> Result<(Option<Histogram>, Option<u64>), String> {
+    let (mut histogram, mut start) = (Histogram::default(), None);
     for field in fields(bytes)? {
         match field {
             (1, Field::Number(count)) => histogram.count = count,
@@ -174,8 +193,9 @@ fn histogram(bytes: &[u8]) -> Result<Histogram, String> {
                     histogram.deltas.push(signed(varint(&mut packed)?));
                 }
             }
+            (15, Field::Bytes(bytes)) => start = Some(timestamp(bytes)?),
             field => return unknown("Histogram", &field),
         }
     }
-    Ok(histogram)
+    Ok((Some(histogram), start))
 }

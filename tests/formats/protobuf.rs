@@ -3,7 +3,8 @@
 use crate::model::{Family, Recorded, families, registry};
 use crate::pb_reader::{self, Histogram, read};
 use std::collections::BTreeMap;
-use tach::{Registry, Unit, protobuf, text};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tach::{Registry, Snapshot, Unit, protobuf, text};
 
 /// The families but the engine's own.
 fn own(registry: &Registry) -> Vec<pb_reader::Family> {
@@ -108,6 +109,52 @@ fn where_ticks_and_ends_coincide_buckets_are_exact() {
             *expected.entry(own_bucket(value as f64, schema) as i64).or_insert(0) += 1;
         }
         assert_eq!(found, expected, "{digits}");
+    }
+}
+
+fn nanos(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64
+}
+
+/// When each series of a family began.
+fn starts(snapshot: &Snapshot, name: &str) -> Vec<Option<u64>> {
+    let families = read(&protobuf::render(snapshot)).unwrap();
+    let family = families.into_iter().find(|family| family.name == name).unwrap();
+    family.metrics.into_iter().map(|metric| metric.start).collect()
+}
+
+#[test]
+fn totals_tell_when_they_began() {
+    let registry = Registry::new();
+    let requests = registry.counter("requests").labels(["code"]).build().unwrap();
+    let itl = registry.histogram("itl").labels(["code"]).build().unwrap();
+    registry.gauge("usage").build().unwrap();
+    registry.updown_counter("running").build().unwrap();
+    registry.observe_counter("observed", "", || 7).unwrap();
+    for code in ["200", "500"] {
+        requests.with([code]).inc();
+        itl.with([code]).record(1);
+    }
+    let first = registry.snapshot();
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    requests.remove(["500"]);
+    itl.remove(["500"]);
+    requests.with(["500"]).inc();
+    itl.with(["500"]).record(1);
+    let second = registry.snapshot();
+    for name in ["requests_total", "itl"] {
+        let (before, after) = (starts(&first, name), starts(&second, name));
+        let made = nanos(first.began())..=nanos(first.time());
+        assert!(before.iter().all(|start| made.contains(&start.unwrap())), "{before:?} {made:?}");
+        // What was removed and made anew begins anew.
+        assert_eq!(after[0], before[0]);
+        assert!((nanos(first.time()) + 1..=nanos(second.time())).contains(&after[1].unwrap()), "{after:?}");
+        // A difference begins with its first snapshot, and what came later when it came.
+        assert_eq!(starts(&second.since(&first), name), [Some(nanos(first.time())), after[1]]);
+    }
+    assert_eq!(starts(&first, "tach_overflow_series_total"), [Some(nanos(first.began()))]);
+    for name in ["usage", "running", "observed_total"] {
+        assert_eq!(starts(&first, name), [None], "{name}");
     }
 }
 

@@ -57,16 +57,26 @@ impl Plan {
         let sets: BTreeSet<LabelValues> = mapped.iter().flatten().flatten().flatten().cloned().collect();
         let lasting = old.map_or_else(BTreeSet::new, |old| old.lasting(&sources));
         let sets: Vec<_> = sets.into_iter().map(|set| lasting.get(&set).cloned().unwrap_or(set)).collect();
+        // With the first of its members, but where it starts anew.
+        let anew = |set: &LabelValues| {
+            old.is_some_and(|old| old.labels.sets.binary_search(set).is_ok()) && !lasting.contains(set)
+        };
+        let mut began: Vec<_> = sets.iter().map(|_| base.time()).collect();
         for (source, mapped) in sources.iter_mut().zip(mapped) {
             if let (Some(source), Some(mapped)) = (source, mapped) {
                 let target = |set: Option<LabelValues>| sets.binary_search(&set?).ok();
                 source.targets = mapped.into_iter().map(target).collect();
+                for (target, member) in source.targets.iter().zip(&source.labels.began) {
+                    if let Some(target) = target.filter(|&target| !anew(&sets[target])) {
+                        began[target] = began[target].min(*member);
+                    }
+                }
             }
         }
         let cells = found.map(|(grid, declared)| (Arc::clone(grid), Arc::new(family.ladder(grid, declared))));
         let descs: Vec<_> = sources.iter().flatten().map(|source| &source.desc).collect();
         let desc = Arc::new(family.describe(kind(family, &descs), &descs));
-        Self { desc, labels: Arc::new(LabelSets::new(sets)), sources, cells }
+        Self { desc, labels: Arc::new(LabelSets::new(sets.into_iter().zip(began))), sources, cells }
     }
 
     /// Whether any of its sources is there.

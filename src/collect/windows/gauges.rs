@@ -56,9 +56,33 @@ impl Windows {
         }
         let families = |(desc, gauges): (Arc<Descriptor>, Gauges)| {
             [
-                family(&desc, "_window", desc.unit, "Quantiles of the window", &[WINDOW, QUANTILE], gauges.quantiles),
-                family(&desc, "_window_values", Unit::None, "Number of values in the window", &[WINDOW], gauges.values),
-                family(&desc, "_window_rate", Unit::None, "Values per second in the window", &[WINDOW], gauges.rate),
+                family(
+                    &desc,
+                    now,
+                    "_window",
+                    desc.unit,
+                    "Quantiles of the window",
+                    &[WINDOW, QUANTILE],
+                    gauges.quantiles,
+                ),
+                family(
+                    &desc,
+                    now,
+                    "_window_values",
+                    Unit::None,
+                    "Number of values in the window",
+                    &[WINDOW],
+                    gauges.values,
+                ),
+                family(
+                    &desc,
+                    now,
+                    "_window_rate",
+                    Unit::None,
+                    "Values per second in the window",
+                    &[WINDOW],
+                    gauges.rate,
+                ),
             ]
         };
         found.into_values().flat_map(families).collect()
@@ -66,7 +90,15 @@ impl Windows {
 }
 
 /// A gauge of the histogram `of`.
-fn family(of: &Descriptor, suffix: &str, unit: Unit, help: &str, labels: &[&str], rows: Rows) -> FamilySnapshot {
+fn family(
+    of: &Descriptor,
+    now: &Snapshot,
+    suffix: &str,
+    unit: Unit,
+    help: &str,
+    labels: &[&str],
+    rows: Rows,
+) -> FamilySnapshot {
     let with_unit = |text: &str| if text.is_empty() { String::new() } else { format!("_{text}") };
     let stem = of.base.strip_suffix(&with_unit(of.unit.suffix())).unwrap_or(&of.base);
     let desc = Descriptor {
@@ -88,7 +120,7 @@ fn family(of: &Descriptor, suffix: &str, unit: Unit, help: &str, labels: &[&str]
     let (sets, values): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
     FamilySnapshot {
         desc: Arc::new(desc),
-        labels: Arc::new(LabelSets::new(sets)),
+        labels: Arc::new(LabelSets::since(now.began(), sets)),
         values: Values::Gauge(values.into()),
     }
 }

@@ -137,7 +137,7 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
             grid: None,
         };
         let sets = values.iter().map(|&value| label.map(|_| value.into()).into_iter().collect());
-        let labels = LabelSets::new(sets);
+        let labels = LabelSets::since(snapshot.time(), sets);
         FamilySnapshot { desc: Arc::new(desc), labels: Arc::new(labels), values: Values::Counter(<_>::default()) }
     };
     let codes = CODES.map(|code| code.as_str().to_owned());
