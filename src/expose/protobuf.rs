@@ -7,6 +7,7 @@
 //!
 //! Numbers are floats here, so counters beyond 2^53 are rounded, as every scraper does. When a series began is not told.
 
+use super::number::{has_series, is_total};
 use super::wire::{push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, LabelValues};
@@ -36,7 +37,7 @@ pub fn render_into(snapshot: &Snapshot, out: &mut Vec<u8>) {
     let mut scratch = Scratch::default();
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
-        if !family.labels.sets.is_empty() {
+        if has_series(family) {
             push_sized(out, |out| push_family(out, family, &mut scratch));
         }
     }
@@ -98,10 +99,14 @@ fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, scratch: &mut Scratch
         push_label(&mut scratch.constant, name, value);
     }
     match &family.values {
-        Values::Counter(values) => push_scalars(out, family, scratch, (COUNTER, METRIC_COUNTER), values, |n| n as f64),
-        Values::FloatCounter(values) => push_scalars(out, family, scratch, (COUNTER, METRIC_COUNTER), values, |n| n),
-        Values::UpDown(values) => push_scalars(out, family, scratch, (GAUGE, METRIC_GAUGE), values, |n| n as f64),
-        Values::Gauge(values) => push_scalars(out, family, scratch, (GAUGE, METRIC_GAUGE), values, |n| n),
+        Values::Counter(values) => {
+            push_scalars(out, family, scratch, (COUNTER, METRIC_COUNTER), values, |n| Some(n as f64))
+        }
+        Values::FloatCounter(values) => {
+            push_scalars(out, family, scratch, (COUNTER, METRIC_COUNTER), values, |n| is_total(n).then_some(n));
+        }
+        Values::UpDown(values) => push_scalars(out, family, scratch, (GAUGE, METRIC_GAUGE), values, |n| Some(n as f64)),
+        Values::Gauge(values) => push_scalars(out, family, scratch, (GAUGE, METRIC_GAUGE), values, Some),
         Values::Histogram(values) => {
             push_uint(out, FAMILY_TYPE, HISTOGRAM);
             for (set, histogram) in family.labels.sets.iter().zip(values) {
@@ -119,19 +124,21 @@ fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, scratch: &mut Scratch
     }
 }
 
+/// `float`: `None` for what is not shown.
 fn push_scalars<T: Copy>(
     out: &mut Vec<u8>,
     family: &FamilySnapshot,
     scratch: &Scratch,
     (kind, field): (u64, u32),
     values: &[T],
-    float: impl Fn(T) -> f64,
+    float: impl Fn(T) -> Option<f64>,
 ) {
     push_uint(out, FAMILY_TYPE, kind);
     for (set, value) in family.labels.sets.iter().zip(values) {
+        let Some(value) = float(*value) else { continue };
         push_message(out, FAMILY_METRIC, |out| {
             push_labels(out, &family.desc, set, &scratch.constant);
-            push_message(out, field, |out| push_double(out, VALUE, float(*value)));
+            push_message(out, field, |out| push_double(out, VALUE, value));
         });
     }
 }
