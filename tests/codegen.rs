@@ -97,8 +97,16 @@ fn main() {
 "#;
 
 /// What a fast path may call, on the way nobody takes. (The last: of a typed family.)
-const COLD: [&str; 7] =
-    ["add_cold", "add_float_cold", "record_cold", "record_unusual", "8overflow", "begin_output", "4Step5flush"];
+const COLD: [&str; 8] = [
+    "add_cold",
+    "add_float_cold",
+    "record_cold",
+    "record_unusual",
+    "8overflow",
+    "begin_output",
+    "4Step5flush",
+    "9elsewhere",
+];
 
 /// Builds and runs a program, and gives its assembly.
 fn assembly(name: &str, program: &str, features: &[&str]) -> String {

@@ -4,6 +4,8 @@ mod answers;
 mod gateway;
 mod life;
 mod receiver;
+#[cfg(feature = "tls")]
+mod secure;
 
 // The reader of requests that the formats are tested with.
 #[allow(dead_code, reason = "not every field matters here")]

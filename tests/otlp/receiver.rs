@@ -55,6 +55,15 @@ impl Receiver {
     }
 
     pub(crate) fn start_on(listener: TcpListener, answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self::start_by(listener, answers, |stream| stream)
+    }
+
+    /// With something between it and each connection.
+    pub(crate) fn start_by<S: Read + Write>(
+        listener: TcpListener,
+        answers: impl IntoIterator<Item = Answer>,
+        layer: impl Fn(TcpStream) -> S + Clone + Send + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let state = State { answers: answers.into_iter().collect(), ..State::default() };
         let shared = Arc::new((Mutex::new(state), Condvar::new()));
@@ -64,9 +73,13 @@ impl Receiver {
                 if serving.0.lock().unwrap().stopped {
                     return;
                 }
-                let serving = Arc::clone(&serving);
-                // A client that is gone is none of its business.
-                std::thread::spawn(move || serve(&serving, &stream?));
+                let (serving, layer) = (Arc::clone(&serving), layer.clone());
+                std::thread::spawn(move || {
+                    let stream = stream?;
+                    stream.set_read_timeout(Some(PATIENCE))?;
+                    // A client that is gone is none of its business.
+                    serve(&serving, &mut layer(stream))
+                });
             }
         });
         Self { address, shared }
@@ -102,20 +115,19 @@ impl Drop for Receiver {
     }
 }
 
-fn serve(shared: &(Mutex<State>, Condvar), stream: &TcpStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let request = read(stream)?;
+fn serve(shared: &(Mutex<State>, Condvar), out: &mut (impl Read + Write)) -> io::Result<()> {
+    let request = read(out)?;
     let answer = {
         let mut state = shared.0.lock().unwrap();
         state.received.push(request);
         shared.1.notify_all();
         state.answers.pop_front()
     };
-    let mut out = stream;
     match answer.unwrap_or_else(|| Answer::status(200)) {
         Answer::Status(status, head, body) => {
             write!(out, "HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n{head}\r\n", body.len())?;
-            out.write_all(&body)
+            out.write_all(&body)?;
+            out.flush()
         }
         Answer::Nothing => Ok(()),
         Answer::Half => out.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"),
@@ -127,7 +139,7 @@ fn serve(shared: &(Mutex<State>, Condvar), stream: &TcpStream) -> io::Result<()>
     }
 }
 
-fn read(stream: &TcpStream) -> io::Result<Received> {
+fn read(stream: &mut impl Read) -> io::Result<Received> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;

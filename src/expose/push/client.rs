@@ -1,6 +1,6 @@
 //! One request, on a connection of its own, and its response: all that pushing needs of HTTP.
 
-use super::url::Endpoint;
+use super::target::Target;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -11,6 +11,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// What is sent.
@@ -41,19 +42,36 @@ pub(super) enum Fault {
 }
 
 /// Sends a message and reads the response, of whose body at most `limit` bytes, all within `timeout`.
-pub(super) async fn send(to: &Endpoint, message: Message, limit: usize, timeout: Duration) -> Result<Reply, Fault> {
+pub(super) async fn send(to: &Target, message: Message, limit: usize, timeout: Duration) -> Result<Reply, Fault> {
     let exchanged = tokio::time::timeout(timeout, exchange(to, message, limit)).await;
     exchanged.unwrap_or(Err(Fault::Timeout(timeout)))
 }
 
-async fn exchange(to: &Endpoint, message: Message, limit: usize) -> Result<Reply, Fault> {
-    let failed = |what: &str, error: &dyn std::error::Error| {
-        // Of hyper's errors the cause says more than they do.
-        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        Fault::Connection(format!("{what} {}: {error}{cause}", to.authority))
-    };
-    let stream = TcpStream::connect((&*to.host, to.port)).await.map_err(|error| failed("cannot connect to", &error))?;
+async fn exchange(to: &Target, message: Message, limit: usize) -> Result<Reply, Fault> {
+    let address = (&*to.endpoint.host, to.endpoint.port);
+    let stream = TcpStream::connect(address).await.map_err(|error| failed(to, "cannot connect to", &error))?;
     let _ = stream.set_nodelay(true);
+    #[cfg(feature = "tls")]
+    if let Some((connector, name)) = &to.tls {
+        let stream = connector.connect(name.clone(), stream).await;
+        return talk(to, stream.map_err(|error| failed(to, "no TLS with", &error))?, message, limit).await;
+    }
+    talk(to, stream, message, limit).await
+}
+
+fn failed(to: &Target, what: &str, error: &dyn std::error::Error) -> Fault {
+    // Of hyper's errors the cause says more than they do.
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    Fault::Connection(format!("{what} {}: {error}{cause}", to.endpoint.authority))
+}
+
+async fn talk(
+    to: &Target,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    message: Message,
+    limit: usize,
+) -> Result<Reply, Fault> {
+    let failed = |what: &str, error: &dyn std::error::Error| failed(to, what, error);
     let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| failed("cannot talk to", &error))?;
     let request = request(to, message);
@@ -64,15 +82,15 @@ async fn exchange(to: &Endpoint, message: Message, limit: usize) -> Result<Reply
     beside(connection, answered).await
 }
 
-fn request(to: &Endpoint, message: Message) -> Request<Full<Bytes>> {
+fn request(to: &Target, message: Message) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(message.body));
     *request.method_mut() = message.method;
     // What was part of a URL is one.
-    *request.uri_mut() = to.path.parse().unwrap_or_default();
+    *request.uri_mut() = to.endpoint.path.parse().unwrap_or_default();
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tach/", env!("CARGO_PKG_VERSION"))));
     headers.extend(message.headers);
-    if let Ok(host) = HeaderValue::from_str(&to.authority) {
+    if let Ok(host) = HeaderValue::from_str(&to.endpoint.authority) {
         headers.insert(HOST, host);
     }
     // A push is rare, and a connection that the other side may have closed meanwhile is worth nothing.

@@ -2,6 +2,7 @@
 
 use super::super::text;
 use super::client::{self, Fault, Message, Reply, excerpt};
+use super::target::{Target, Trust};
 use super::url::Endpoint;
 use crate::collect::Snapshot;
 use crate::describe::check_label;
@@ -10,6 +11,7 @@ use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Of a response at most so many bytes are read.
@@ -32,6 +34,7 @@ const RESPONSE_MAX: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub struct Pushgateway {
     endpoint: Endpoint,
+    trust: Trust,
     timeout: Duration,
 }
 
@@ -40,7 +43,7 @@ impl Pushgateway {
     ///
     /// # Errors
     ///
-    /// The URL is none, or one by https; the job has no name.
+    /// The URL is none, or one by https in a build without the feature `tls`; the job has no name.
     pub fn new(url: &str, job: &str) -> Result<Self, Error> {
         let mut endpoint = Endpoint::parse("pushgateway: the URL", url)?;
         if job.is_empty() {
@@ -52,7 +55,7 @@ impl Pushgateway {
         }
         endpoint.path = format!("{}/metrics", endpoint.path.trim_end_matches('/'));
         push_label(&mut endpoint.path, "job", job);
-        Ok(Self { endpoint, timeout: Duration::from_secs(10) })
+        Ok(Self { endpoint, trust: Trust::default(), timeout: Duration::from_secs(10) })
     }
 
     /// Another label that the group is told by, with any value. It is put on all series, over one of the same name.
@@ -73,6 +76,14 @@ impl Pushgateway {
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// The file of the certificates, in PEM, that a gateway's may be of, where the URL is one by https. Those of the
+    /// system unless told.
+    #[must_use]
+    pub fn certificate(mut self, file: impl Into<PathBuf>) -> Self {
+        self.trust.authorities = Some(file.into());
+        self
     }
 
     /// Replaces all that the group has by this snapshot.
@@ -106,10 +117,12 @@ impl Pushgateway {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE))]);
         let message = Message { method: method.clone(), headers, body: Bytes::from(page) };
         let failed = |text: String| {
-            let Endpoint { authority, path, .. } = &self.endpoint;
-            Error::new(ErrorKind::Push, format!("pushgateway: {method} http://{authority}{path}: {text}"))
+            let Endpoint { authority, path, secure, .. } = &self.endpoint;
+            let scheme = if *secure { "https" } else { "http" };
+            Error::new(ErrorKind::Push, format!("pushgateway: {method} {scheme}://{authority}{path}: {text}"))
         };
-        match run(client::send(&self.endpoint, message, RESPONSE_MAX, self.timeout))? {
+        let target = Target::new(self.endpoint.clone(), &self.trust)?;
+        match run(client::send(&target, message, RESPONSE_MAX, self.timeout))? {
             Ok(Reply { status: 200..=299, .. }) => Ok(()),
             Ok(Reply { status, body, .. }) => {
                 let body = body.map_or_else(|problem| problem, |body| excerpt(&body));
@@ -191,7 +204,7 @@ mod tests {
         let gateway = Pushgateway::new("http://h:1", "a").unwrap();
         assert!(gateway.clone().group("job", "b").unwrap_err().to_string().contains("another label"));
         assert_eq!(gateway.group("a-b", "b").unwrap_err().kind(), ErrorKind::Name);
-        for (url, job) in [("http://h:1", ""), ("https://h:1", "a"), ("http://h:1/?a=b", "a"), ("h", "a")] {
+        for (url, job) in [("http://h:1", ""), ("http://h:1/?a=b", "a"), ("h", "a")] {
             assert_eq!(Pushgateway::new(url, job).unwrap_err().kind(), ErrorKind::Setting);
         }
     }

@@ -7,6 +7,9 @@ mod client;
 mod gateway;
 #[cfg(feature = "otlp")]
 pub(super) mod otlp;
+mod target;
+#[cfg(feature = "tls")]
+mod tls;
 mod url;
 
 pub use gateway::Pushgateway;

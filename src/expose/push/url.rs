@@ -3,12 +3,14 @@
 use crate::error::{Error, ErrorKind};
 use hyper::Uri;
 
-/// An `http` URL in its parts.
+/// An `http` or `https` URL in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
     /// Without the brackets of an IPv6 address.
     pub(super) host: String,
     pub(super) port: u16,
+    /// Whether it is `https`.
+    pub(super) secure: bool,
     /// Host and port as the URL has them, for the header `Host`.
     pub(super) authority: String,
     /// With the query; at least `/`.
@@ -20,14 +22,17 @@ impl Endpoint {
     pub(super) fn parse(what: &str, text: &str) -> Result<Self, Error> {
         let wrong = |problem: &str| Error::new(ErrorKind::Setting, format!("{what} is {text:?}, {problem}"));
         let uri: Uri = text.parse().map_err(|error| wrong(&format!("which is no URL ({error})")))?;
-        match uri.scheme_str() {
-            Some("http") => {}
+        let secure = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") if cfg!(feature = "tls") => true,
             Some("https") => {
-                let remedy = "but there is no TLS here: push by http:// to an agent on this machine that has it";
-                return Err(wrong(remedy));
+                return Err(wrong(
+                    "but this build has no TLS: build it with the feature tls, or push by http:// to an agent on this \
+                     machine",
+                ));
             }
-            _ => return Err(wrong("which does not begin with http://")),
-        }
+            _ => return Err(wrong("which does not begin with http:// or https://")),
+        };
         let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
         if authority.contains('@') {
             let text = format!("{what} has a user name: leave it out, and put credentials into a header");
@@ -39,7 +44,8 @@ impl Endpoint {
         }
         Ok(Self {
             host: host.trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(80),
+            port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+            secure,
             authority: authority.to_owned(),
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         })
@@ -63,8 +69,13 @@ mod tests {
             assert_eq!((&*endpoint.host, endpoint.port), (host, port));
             assert_eq!((&*endpoint.authority, &*endpoint.path), (authority, path));
         }
+        if cfg!(feature = "tls") {
+            let endpoint = parse("https://collector/v1").unwrap();
+            assert_eq!((endpoint.port, endpoint.secure, &*endpoint.path), (443, true, "/v1"));
+        } else {
+            assert!(parse("https://collector/v1").unwrap_err().to_string().contains("with the feature tls"));
+        }
         for (text, problem) in [
-            ("https://collector:4318", "TLS"),
             ("collector:4318", "http://"),
             ("/v1/metrics", "http://"),
             ("ftp://collector", "http://"),

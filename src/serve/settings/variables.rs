@@ -87,17 +87,9 @@ pub(super) static VARIABLES: &[Variable] = &[
         other: Some("MAX_SERVE_OTLP_METRICS_ENDPOINT"),
         default: "",
         allowed: "an http or https URL, as http://localhost:4318/v1/metrics",
-        meaning: "Where to push to by OTLP besides, with the path. Refused at the start where it is https, or in a build \
-                  without the feature otlp.",
+        meaning: "Where to push to by OTLP besides, with the path. Takes a build with the feature otlp, and with tls for \
+                  https; refused at the start by others.",
         read: read::otlp_endpoint,
-    },
-    Variable {
-        name: "TACH_EXTRA_ATTRIBUTES",
-        other: None,
-        default: "",
-        allowed: "name=value, and more after commas, each name once and none that an instrument has for a label",
-        meaning: "Labels on every series.",
-        read: read::attributes,
     },
     Variable {
         name: "TACH_PROFILE",
@@ -122,6 +114,16 @@ pub(super) static VARIABLES: &[Variable] = &[
         allowed: "any text",
         meaning: "Which of a server's engines this is, in the labels of the profiles that have one.",
         read: read::engine,
+    },
+    // After the profiles, whose labels it must not have.
+    Variable {
+        name: "TACH_EXTRA_ATTRIBUTES",
+        other: None,
+        default: "",
+        allowed: "name=value, and more after commas, each name once and none that an instrument or a \
+                  chosen profile has for a label",
+        meaning: "Labels on every series.",
+        read: read::attributes,
     },
     Variable {
         name: "TACH_OBJECTIVES",

@@ -155,8 +155,7 @@ impl Step<'_> {
         let Some(live) = request.live() else { return };
         self.output = self.output.saturating_add(n);
         if !self.live.is_some_and(|own| std::ptr::eq(own, live)) {
-            // It began to be timed before these metrics were attached, and is recorded where it began.
-            request.tokens_at(n, self.now);
+            elsewhere(request, n, self.now);
             return;
         }
         self.counted = self.counted.wrapping_add(n);
@@ -222,6 +221,13 @@ impl Step<'_> {
             live.more.kv_usage.set(share);
         }
     }
+}
+
+/// The request began to be timed before these metrics were attached, and is recorded where it began.
+#[cold]
+#[inline(never)]
+fn elsewhere(request: &mut RequestTimer, n: u64, now: Stamp) {
+    request.tokens_at(n, now);
 }
 
 impl Drop for Step<'_> {

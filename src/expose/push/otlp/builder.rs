@@ -1,5 +1,6 @@
 //! The settings of an exporter that pushes.
 
+use super::super::target::{Target, Trust};
 use super::super::url::Endpoint;
 use super::exporter::OtlpExporter;
 use super::retry::Backoff;
@@ -14,6 +15,7 @@ use hyper::header::{
 };
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +45,7 @@ impl fmt::Debug for View {
 /// What the pusher is told.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    pub(super) endpoint: Endpoint,
+    pub(super) target: Target,
     pub(super) headers: HeaderMap,
     pub(super) compression: Compression,
     pub(super) interval: Duration,
@@ -68,6 +70,7 @@ pub struct OtlpBuilder {
     pub(super) interval: Duration,
     pub(super) timeout: Duration,
     pub(super) disabled: bool,
+    pub(super) trust: Trust,
     shutdown: Duration,
     backoff: (Duration, Duration),
     request_max: usize,
@@ -98,6 +101,7 @@ impl Default for OtlpBuilder {
             interval: Duration::from_secs(60),
             timeout: Duration::from_secs(10),
             disabled: false,
+            trust: Trust::default(),
             shutdown: Duration::from_secs(5),
             backoff: (Duration::from_secs(1), Duration::from_secs(30)),
             request_max: 64 << 20,
@@ -130,7 +134,8 @@ impl OtlpBuilder {
         variables::read(vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 
-    /// Where to push to, with the path: `http://localhost:4318/v1/metrics` unless told.
+    /// Where to push to, with the path: `http://localhost:4318/v1/metrics` unless told. `https://` takes the feature
+    /// `tls`.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = url.into();
         self
@@ -139,6 +144,21 @@ impl OtlpBuilder {
     /// A header of every request, for a token say; over an earlier one of the same name.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The file of the certificates, in PEM, that a receiver's may be of, where the endpoint is one by https. Those of
+    /// the system unless told: the file that `SSL_CERT_FILE` names, or the first of those that systems have. It is read
+    /// once, at the start.
+    pub fn certificate(mut self, file: impl Into<PathBuf>) -> Self {
+        self.trust.authorities = Some(file.into());
+        self
+    }
+
+    /// The files of a certificate, with its chain, and of its key, both in PEM, to show to a receiver that asks for one.
+    /// They are read once, at the start.
+    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.trust.own = Some((certificate.into(), key.into()));
         self
     }
 
@@ -223,7 +243,8 @@ impl OtlpBuilder {
     ///
     /// # Errors
     ///
-    /// The endpoint is no URL by http; a header is none, or one that the exporter sets itself; a time is zero. The system
+    /// The endpoint is no URL, or one by https in a build without the feature `tls` or with certificates that cannot be
+    /// read; a header is none, or one that the exporter sets itself; a time is zero. The system
     /// refuses a thread.
     pub fn start(self, registry: &Registry) -> Result<OtlpExporter, Error> {
         let plan = self.plan()?;
@@ -242,7 +263,7 @@ impl OtlpBuilder {
             }
         }
         Ok(Plan {
-            endpoint,
+            target: Target::new(endpoint, &self.trust)?,
             headers: headers(&self.headers)?,
             compression: self.compression,
             interval: self.interval.min(FOREVER),

@@ -112,10 +112,13 @@ impl Pusher {
     async fn push(&mut self, until: Instant) -> Result<(), String> {
         let Some(body) = self.collect() else { return Err("could not be made".to_owned()) };
         // It has what the other one had.
-        let mut at = self.closed.unwrap_or_else(Instant::now);
+        let now = Instant::now();
+        let mut at = self.closed.unwrap_or(now).max(now);
+        // An attempt that is cut off by the end would only blur what the one before it met.
+        let least = until.saturating_duration_since(now) / 10;
         let put_off = "was put off, as there was no time left or the receiver wants to be left alone for longer";
         let mut last = put_off.to_owned();
-        while at <= until {
+        while at + least <= until {
             sleep_until(at.into()).await;
             match self.attempt(body.clone(), until).await {
                 Ended::Taken => return Ok(()),
@@ -169,7 +172,7 @@ impl Pusher {
         }
         let message = Message { method: Method::POST, headers, body };
         let timeout = self.plan.timeout.min(until.saturating_duration_since(Instant::now()));
-        let sent = send(&self.plan.endpoint, message, self.plan.response_max, timeout);
+        let sent = send(&self.plan.target, message, self.plan.response_max, timeout);
         let stopped = stopped(self.stopping.clone());
         let result = first(sent, stopped).await.unwrap_or(Err(Fault::Timeout(timeout)));
         match judge(result, SystemTime::now()) {

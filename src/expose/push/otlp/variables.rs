@@ -13,11 +13,14 @@ type Read = fn(OtlpBuilder, &str, &str) -> Result<OtlpBuilder, String>;
 
 /// The variables that are looked at: of each row the first that is set. In this order, so that the name of the service
 /// counts before that among the attributes.
-const VARIABLES: [(&[&str], Read); 10] = [
+const VARIABLES: [(&[&str], Read); 13] = [
     (&["OTEL_SDK_DISABLED"], disabled),
     (&["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"], protocol),
     (&["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", BASE], endpoint),
     (&["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"], headers),
+    (&["OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"], certificate),
+    (&["OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"], client_certificate),
+    (&["OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"], client_key),
     (&["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"], timeout),
     (&["OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"], compression),
     (&["OTEL_METRIC_EXPORT_INTERVAL"], interval),
@@ -103,6 +106,21 @@ fn decode(text: &str) -> Option<String> {
 
 fn headers(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
     builder.headers = pairs(text).collect::<Result<_, _>>()?;
+    Ok(builder)
+}
+
+fn certificate(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    Ok(builder.certificate(text))
+}
+
+/// With the key in the same file, unless the next variable names another.
+fn client_certificate(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    Ok(builder.client_certificate(text, text))
+}
+
+fn client_key(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    let (_, key) = builder.trust.own.as_mut().ok_or("but no client certificate is named that it is of")?;
+    *key = text.into();
     Ok(builder)
 }
 
@@ -194,8 +212,8 @@ mod tests {
         assert_eq!(endpoint(&[(BASE, "http://c:4318/otlp/")]), "http://c:4318/otlp/v1/metrics");
         assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "http://d:1")]), "http://d:1");
         assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "")]), "http://c/v1/metrics");
-        let error = refuse(&[(metrics, "https://c")]);
-        assert!(error.contains(metrics) && error.contains("TLS"), "{error}");
+        let error = refuse(&[(metrics, "c:4318")]);
+        assert!(error.starts_with(&format!("{metrics}: ")) && error.contains("\"c:4318\""), "{error}");
     }
 
     #[test]
@@ -205,6 +223,9 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "never=seen"),
             ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "api-key = a%20b%3D,x=y=z,"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/own.pem"),
+            ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "/own.key"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500"),
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
             ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none"),
@@ -219,6 +240,8 @@ mod tests {
         assert_eq!((builder.timeout.as_millis(), builder.interval.as_millis(), builder.disabled), (1500, 250, true));
         assert_eq!((builder.compression, builder.temporality), (Compression::None, Temporality::LowMemory));
         assert_eq!(builder.histograms, Histograms::Explicit);
+        assert_eq!(builder.trust.authorities.as_deref(), Some("/ca.pem".as_ref()));
+        assert_eq!(builder.trust.own, Some(("/own.pem".into(), "/own.key".into())));
         let attributes = ["service.name", "zone", "service.instance.id"].map(|key| builder.resource.get(key));
         assert_eq!(attributes, [Some("b"), Some("ä"), Some("7")]);
         let delta = read(&[("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"), ("OTEL_SDK_DISABLED", "1")]);
@@ -230,6 +253,7 @@ mod tests {
         let error = refuse(&[
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "secret"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/own.key"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "1s"),
@@ -237,7 +261,7 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "none"),
             ("OTEL_RESOURCE_ATTRIBUTES", "a=%F"),
         ]);
-        assert_eq!(error.lines().count(), 8, "{error}");
+        assert_eq!(error.lines().count(), 9, "{error}");
         for part in ["\"grpc\"", "\"0\"", "gzip, none", "\"1s\"", "lowmemory", "explicit_bucket", "\"a=%F\""] {
             assert!(error.contains(part), "{part}: {error}");
         }
