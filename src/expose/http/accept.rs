@@ -3,7 +3,7 @@
 use super::builder::{Limits, Setup};
 use super::connection;
 #[cfg(feature = "tls")]
-use super::guard::Guard;
+use super::guard::{Admission, Guard, Visitor};
 use super::landing;
 use super::networks::Networks;
 use super::own::{Own, Refused};
@@ -15,6 +15,7 @@ use super::socket::{Listener, Socket};
 use super::watch::Watch;
 use hyper::{HeaderMap, Response};
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -26,12 +27,18 @@ const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/p
                         content-length: 39\r\nretry-after: 1\r\nconnection: close\r\n\r\n\
                         Too many connections, try again later.\n";
 
+/// What is known of one connection.
+struct Visit {
+    watch: Rc<Watch>,
+    #[cfg(feature = "tls")]
+    visitor: Visitor,
+}
+
 /// What all connections share.
 pub(super) struct Server {
     limits: Rc<Limits>,
     networks: Networks,
     scraper: Scraper,
-    landing: String,
     headers: HeaderMap,
     #[cfg(feature = "tls")]
     guard: Guard,
@@ -44,7 +51,6 @@ impl Server {
         Self {
             #[cfg(feature = "tls")]
             guard: Guard::new(setup.guard, setup.limits.scrape, Rc::clone(&own)),
-            landing: landing::page(setup.open_to_all),
             limits: Rc::new(setup.limits),
             networks: setup.networks,
             headers: setup.headers,
@@ -60,7 +66,7 @@ impl Server {
         loop {
             match listener.accept().await {
                 Ok((_, client)) if !self.networks.admit(client) => self.own.refused(Refused::Network),
-                Ok((socket, _)) if places.claim().await => self.spawn(&places, socket),
+                Ok((socket, client)) if places.claim().await => self.spawn(&places, socket, client),
                 // A client that is gone needs no answer.
                 Ok((socket, _)) => drop(socket.part(NO_PLACE)),
                 // The client is gone already.
@@ -80,7 +86,7 @@ impl Server {
         }
     }
 
-    fn spawn(self: &Rc<Self>, places: &Rc<Places>, socket: Socket) {
+    fn spawn(self: &Rc<Self>, places: &Rc<Places>, socket: Socket, client: Option<IpAddr>) {
         let watch = Rc::new(Watch::new(&self.limits, &places.freed));
         let place = places.place(&watch);
         let server = Rc::clone(self);
@@ -88,7 +94,7 @@ impl Server {
             let watch = Rc::clone(&watch);
             async move {
                 let _place = place;
-                if let Some(reason) = connection::serve(&watch, server.exchange(socket, &watch)).await {
+                if let Some(reason) = connection::serve(&watch, server.exchange(socket, client, &watch)).await {
                     server.own.refused(reason);
                 }
             }
@@ -97,10 +103,16 @@ impl Server {
     }
 
     /// Serves a connection, and gives the reason if it comes to nothing.
-    async fn exchange(&self, socket: Socket, watch: &Rc<Watch>) -> Option<Refused> {
-        let answer = |ask| self.answer(ask);
+    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "nobody asks who the client is"))]
+    async fn exchange(&self, socket: Socket, client: Option<IpAddr>, watch: &Rc<Watch>) -> Option<Refused> {
+        let visit = Rc::new(Visit {
+            watch: Rc::clone(watch),
+            #[cfg(feature = "tls")]
+            visitor: self.guard.receive(client),
+        });
+        let answer = |ask| self.answer(ask, Rc::clone(&visit));
         #[cfg(feature = "tls")]
-        if let Some(tls) = self.guard.tls() {
+        if let Some(tls) = visit.visitor.acceptor() {
             let Ok(stream) = tls.accept(socket).await else { return Some(Refused::Handshake) };
             // An error ends the connection, as its client may at any time.
             let _ = connection::exchange(stream, Rc::clone(watch), answer).await;
@@ -110,17 +122,29 @@ impl Server {
         None
     }
 
-    #[cfg_attr(not(feature = "tls"), allow(unused_mut, reason = "nobody refuses"))]
-    async fn answer(&self, mut ask: Ask) -> Response<Content> {
+    async fn answer(&self, mut ask: Ask, visit: Rc<Visit>) -> Response<Content> {
         #[cfg(feature = "tls")]
-        if let Some(status) = self.guard.refusal(&ask).await {
-            ask.route = Route::Refused(status);
+        {
+            match self.guard.admit(&ask, &visit.visitor).await {
+                Admission::Known => visit.watch.let_in(),
+                Admission::Open => {}
+                Admission::Refused(status) => ask.route = Route::Refused(status),
+            }
+            ask.close |= self.guard.is_outdated(&visit.visitor);
         }
+        #[cfg(not(feature = "tls"))]
+        visit.watch.let_in();
+        // Whoever is refused would keep a place that others need, by asking again.
+        ask.close |= matches!(ask.route, Route::Refused(_));
         let scraped = match &ask.route {
             Route::Metrics(wanted) => Some(self.scraper.scrape(wanted).await),
             _ => None,
         };
-        let mut response = respond(&ask, &self.landing, scraped);
+        let landing = match &ask.route {
+            Route::Landing => landing::page(self.own.is_open_to_all()),
+            _ => String::new(),
+        };
+        let mut response = respond(&ask, &landing, scraped);
         response.headers_mut().extend(self.headers.clone());
         #[cfg(feature = "tls")]
         self.guard.finish(response.status(), response.headers_mut());

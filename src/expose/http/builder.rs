@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName};
+use std::fmt;
 use std::time::Duration;
 
 /// Longer than anybody waits, and short enough to be added to any time.
@@ -51,7 +52,7 @@ impl Default for Limits {
 ///
 /// Beyond those that can be set: a request's head has at most 16 KiB and 64 headers (431 otherwise), requests with a
 /// body are refused (413), and a client that sends nothing more has one second to read the end of its last response.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ExporterBuilder {
     listen: String,
     socket_mode: u32,
@@ -61,6 +62,19 @@ pub struct ExporterBuilder {
     view: Option<Viewing>,
     #[cfg(feature = "tls")]
     pub(super) guard: guard::Wanted,
+}
+
+/// Without the values of headers: they may be anybody's secrets.
+impl fmt::Debug for ExporterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        let mut all = f.debug_struct("ExporterBuilder");
+        all.field("listen", &self.listen).field("socket_mode", &format_args!("0o{:o}", self.socket_mode));
+        all.field("allow", &self.allow).field("headers", &headers).field("limits", &self.limits);
+        #[cfg(feature = "tls")]
+        all.field("guard", &self.guard);
+        all.finish_non_exhaustive()
+    }
 }
 
 /// The same, checked.
@@ -137,8 +151,9 @@ impl ExporterBuilder {
     /// How many connections may be open at once, at least 1. 64 unless told.
     ///
     /// When all are, a new one takes the place of the one whose client has kept it idle, or its request unfinished, for
-    /// longest and for half a second at least. When all are being answered for a second, the new one gets a 503 and is
-    /// closed.
+    /// longest and for half a second at least. Those that have shown no right password, token or certificate leave
+    /// before all others, whatever they ask, and a refusal ends its connection. When all are being answered for a
+    /// second, the new one gets a 503 and is closed.
     #[must_use]
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.limits.connections = connections;

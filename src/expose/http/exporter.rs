@@ -15,7 +15,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
@@ -40,8 +40,9 @@ use tokio::task::LocalSet;
 /// `tach-collector`, and keeps the last page of each format in memory, whose buffer serves the next one. A thousand
 /// histograms and ten thousand counters make a page of under 2 MB.
 ///
-/// Dropping it closes every connection, joins the threads and frees the port; it waits for a collection or rendering
-/// under way, and may be done anywhere, in asynchronous code too.
+/// Dropping it closes every connection, joins the threads and frees the port; it waits for a collection, a rendering
+/// or the check of a password (up to a second, by the cost of its hash) under way, and may be done anywhere, in
+/// asynchronous code too.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -62,7 +63,8 @@ use tokio::task::LocalSet;
 #[must_use = "an exporter stops when it is dropped"]
 pub struct Exporter {
     address: SocketAddr,
-    open_to_all: bool,
+    /// Set once not everybody who reaches it can read the metrics.
+    closed: Arc<OnceLock<()>>,
     /// Removes the file of a Unix socket in the end.
     #[cfg(unix)]
     file: Option<super::unix::SocketFile>,
@@ -107,16 +109,21 @@ impl Exporter {
     /// certificate to show.
     ///
     /// A program that was not told to do that had better say so when it starts. The landing page says it, and the
-    /// metric `tach_exporter_open_to_all`.
+    /// metric `tach_exporter_open_to_all`. A change of the web configuration counts once the next connection or request
+    /// has come.
     #[must_use]
     pub fn is_open_to_all(&self) -> bool {
-        self.open_to_all
+        self.closed.get().is_none()
     }
 
     pub(super) fn start(registry: &Registry, setup: Setup) -> Result<Self, Error> {
         let listening = address::listen(&setup.address, setup.socket_mode)?;
         let Listening { bound, address, .. } = listening;
-        let open_to_all = setup.open_to_all;
+        let closed = Arc::new(OnceLock::new());
+        if !setup.open_to_all {
+            closed.get_or_init(|| ());
+        }
+        let own_closed = Arc::clone(&closed);
         let collector = Arc::new(Collector::start(registry, None)?);
         let (stop, stopped) = oneshot::channel();
         let (sender, ready) = mpsc::sync_channel(1);
@@ -124,13 +131,13 @@ impl Exporter {
         let run = move || {
             // The caller waits for it.
             let ready = |result| drop(sender.send(result));
-            serve(bound, setup, scraping, stopped, ready);
+            serve(bound, setup, own_closed, scraping, stopped, ready);
         };
         let thread = std::thread::Builder::new().name("tach-exporter".to_owned()).spawn(run);
         let thread = thread.map_err(|error| Error::system("cannot start the thread tach-exporter", error))?;
         let exporter = Self {
             address,
-            open_to_all,
+            closed,
             #[cfg(unix)]
             file: listening.file,
             stop: Some(stop),
@@ -158,6 +165,7 @@ impl Drop for Exporter {
 fn serve(
     bound: Bound,
     setup: Setup,
+    closed: Arc<OnceLock<()>>,
     collector: Arc<Collector>,
     stopped: oneshot::Receiver<()>,
     ready: impl FnOnce(io::Result<()>),
@@ -174,7 +182,7 @@ fn serve(
             Ok(listener) => listener,
             Err(error) => return ready(Err(error)),
         };
-        let own = Rc::new(Own::new(setup.open_to_all));
+        let own = Rc::new(Own::new(closed));
         let scraper = Scraper::new(collector, Body::render, setup.limits.scrapes, setup.limits.scrape);
         let scraper = scraper.viewing(setup.view.clone(), Rc::clone(&own));
         tokio::task::spawn_local(Rc::new(Server::new(setup, scraper, own)).run(listener));

@@ -4,12 +4,13 @@ use crate::collect::{FamilySnapshot, Snapshot, Values};
 use crate::describe::{Descriptor, Kind, LabelSets, Level, Unit};
 use hyper::StatusCode;
 use std::cell::{Cell, OnceCell};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Every status that a request is answered with, ascending.
-const CODES: [StatusCode; 8] = [
+const CODES: [StatusCode; 9] = [
     StatusCode::OK,
     StatusCode::UNAUTHORIZED,
+    StatusCode::FORBIDDEN,
     StatusCode::NOT_FOUND,
     StatusCode::METHOD_NOT_ALLOWED,
     StatusCode::PAYLOAD_TOO_LARGE,
@@ -48,15 +49,27 @@ pub(super) struct Own {
     refused: [Cell<u64>; REASONS.len()],
     connections: Cell<usize>,
     reload_errors: Cell<u64>,
-    open_to_all: bool,
+    /// Set once not everybody who reaches the exporter can ask, for other threads too.
+    closed: Arc<OnceLock<()>>,
     /// Made for the first page, as the registry's constant labels are in its snapshots.
     families: OnceCell<Vec<FamilySnapshot>>,
 }
 
 impl Own {
-    /// For an exporter that anybody who reaches it can ask, or not.
-    pub(super) fn new(open_to_all: bool) -> Self {
-        Self { open_to_all, ..Self::default() }
+    /// For an exporter that anybody who reaches it can ask, unless `closed` is set.
+    pub(super) fn new(closed: Arc<OnceLock<()>>) -> Self {
+        Self { closed, ..Self::default() }
+    }
+
+    /// Whether anybody who reaches it can ask.
+    pub(super) fn is_open_to_all(&self) -> bool {
+        self.closed.get().is_none()
+    }
+
+    /// From now on clients have to show who they are, which no change of files takes back.
+    #[cfg(feature = "tls")]
+    pub(super) fn close(&self) {
+        self.closed.get_or_init(|| ());
     }
 
     /// Counts a request by the status of its answer.
@@ -90,7 +103,7 @@ impl Own {
             Values::Gauge([self.connections.get() as f64].into_iter().collect()),
             Values::Counter(self.refused.iter().map(Cell::get).collect()),
             Values::Counter([self.reload_errors.get()].into_iter().collect()),
-            Values::Gauge([f64::from(u8::from(self.open_to_all))].into_iter().collect()),
+            Values::Gauge([f64::from(u8::from(self.is_open_to_all()))].into_iter().collect()),
         ];
         for (family, values) in families.iter_mut().zip(values) {
             family.values = values;

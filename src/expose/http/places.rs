@@ -44,8 +44,8 @@ impl Places {
     }
 
     /// Finds a place for one more connection: a free one, or that of the client which has kept an idle connection, or
-    /// an unfinished request, for longest. `false`: all are being answered, and stay so for as long as a client can be
-    /// kept waiting.
+    /// an unfinished request, for longest; those that were never let in leave before all others. `false`: all are being
+    /// answered, and stay so for as long as a client can be kept waiting.
     pub(super) async fn claim(&self) -> bool {
         let give_up = Instant::now() + PATIENCE;
         loop {
@@ -53,7 +53,7 @@ impl Places {
                 return true;
             }
             let now = Instant::now();
-            let until = match self.oldest() {
+            let until = match self.idlest(give_up <= now) {
                 Some((index, since)) if since + GRACE <= now => {
                     self.open.borrow_mut().swap_remove(index).task.abort();
                     self.own.refused(Refused::Displaced);
@@ -71,11 +71,15 @@ impl Places {
         }
     }
 
-    /// The connection that has waited for its client for longest.
-    fn oldest(&self) -> Option<(usize, Instant)> {
+    /// The connection that has waited for its client for longest, of those that were never let in, if there are any
+    /// and not `any` will do.
+    fn idlest(&self, any: bool) -> Option<(usize, Instant)> {
         let open = self.open.borrow();
-        let waiting = open.iter().enumerate().filter_map(|(index, open)| Some((index, open.watch.waiting_since()?)));
-        waiting.min_by_key(|(_, since)| *since)
+        let waiting = open.iter().enumerate().filter_map(|(index, open)| {
+            let since = open.watch.waiting_since()?;
+            Some((open.watch.is_known() && !any, since, index))
+        });
+        waiting.min().map(|(_, since, index)| (index, since))
     }
 
     /// Takes the place that was found for a connection; `task` ends it.

@@ -105,6 +105,7 @@ fn plain(status: StatusCode) -> Response<Content> {
         StatusCode::NOT_FOUND => "There is nothing here: the metrics are at /metrics.\n",
         StatusCode::METHOD_NOT_ALLOWED => "Only GET and HEAD are served.\n",
         StatusCode::PAYLOAD_TOO_LARGE => "Requests with a body are not served.\n",
+        StatusCode::FORBIDDEN => "A certificate is needed now: connect again, and show one.\n",
         StatusCode::UNAUTHORIZED => "A password or token is needed.\n",
         StatusCode::TOO_MANY_REQUESTS => "Too many requests, try again later.\n",
         StatusCode::SERVICE_UNAVAILABLE => "Too busy to collect in time, try again later.\n",

@@ -44,6 +44,9 @@ pub(super) struct Watch {
     since: Cell<Instant>,
     deadline: Cell<Instant>,
     malformed: Cell<bool>,
+    begun: Instant,
+    /// Whether a request was let in, of a client that had shown who it is, if it has to.
+    known: Cell<bool>,
 }
 
 impl Watch {
@@ -57,6 +60,8 @@ impl Watch {
             since: Cell::new(now),
             deadline: Cell::new(now + limits.header),
             malformed: Cell::new(false),
+            begun: now,
+            known: Cell::new(false),
         }
     }
 
@@ -119,10 +124,21 @@ impl Watch {
         (late && !waits).then_some(Refused::Late)
     }
 
-    /// Since when nothing but the client has kept the connection; `None` while it is being answered.
+    /// A request was let in, of a client that had shown who it is, if it has to.
+    pub(super) fn let_in(&self) {
+        self.known.set(true);
+    }
+
+    /// Whether one was.
+    pub(super) fn is_known(&self) -> bool {
+        self.known.get()
+    }
+
+    /// Since when nothing but the client has kept the connection; `None` while it is being answered. For one that was
+    /// never let in, since it was accepted, whatever it asked: asking again must not keep its place.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         let busy = matches!(self.phase.get(), Phase::Answering | Phase::Answered);
-        (!busy).then(|| self.since.get())
+        (!busy).then(|| if self.known.get() { self.since.get() } else { self.begun })
     }
 }
 
@@ -148,6 +164,7 @@ mod tests {
 
         watch.requested();
         assert_eq!((left(&watch), watch.waiting_since()), (30, None));
+        watch.let_in();
         let answer = watch.deadline();
         watch.received();
         watch.flushed();
@@ -161,5 +178,20 @@ mod tests {
         assert_eq!((left(&watch), watch.phase.get()), (5, Phase::Head));
         watch.closing();
         assert_eq!(left(&watch), 1);
+    }
+
+    #[test]
+    fn who_is_not_let_in_has_waited_since_the_beginning() {
+        let watch = Watch::new(&Rc::new(Limits::default()), &Rc::new(Notify::new()));
+        for known in [false, true] {
+            watch.requested();
+            if known {
+                watch.let_in();
+            }
+            watch.answered();
+            watch.flushed();
+            let since = if known { watch.since.get() } else { watch.begun };
+            assert_eq!((watch.is_known(), watch.waiting_since()), (known, Some(since)));
+        }
     }
 }

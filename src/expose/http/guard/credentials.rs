@@ -6,6 +6,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -13,9 +14,6 @@ use tokio::time::timeout;
 
 /// So many right passwords are remembered.
 const KNOWN_MAX: usize = 100;
-
-/// So many passwords may wait to be checked: who guesses shall not take all places of those who know.
-const WAITING_MAX: usize = 8;
 
 /// A hash that no password is known for, in the place of that of a user who is not there.
 const NOBODY: &str = "$2b$10$wm0EzAyaJxS4OBgiUjNp1eYdZXWBIW0WYWh1Ke3wkTVXyV9AkYJxC";
@@ -25,7 +23,7 @@ const NOBODY: &str = "$2b$10$wm0EzAyaJxS4OBgiUjNp1eYdZXWBIW0WYWh1Ke3wkTVXyV9AkYJ
 pub(super) enum Verdict {
     Right,
     Wrong,
-    /// Too many others were being checked.
+    /// Too many others were being checked, or one for the same client.
     Late,
 }
 
@@ -36,11 +34,15 @@ pub(super) struct Checker {
     tokens: Vec<hmac::Tag>,
     /// Passwords that were right, the latest last: bcrypt is slow on purpose, and a scraper comes every few seconds.
     known: RefCell<VecDeque<hmac::Tag>>,
-    /// Those that wait, and the one that is checked.
-    waiting: Semaphore,
     /// One password is checked at a time.
     turn: Arc<Semaphore>,
+    /// The clients whose passwords are checked, or wait for that: each of them has one there.
+    waiting: RefCell<Vec<Client>>,
 }
+
+/// A client's network, as far as one party has it: an address of IPv4, or the first half of one of IPv6. `None`: it has
+/// come through the file system, and is one with all others that have.
+type Client = Option<IpAddr>;
 
 impl Checker {
     /// `None`: the system has no randomness.
@@ -51,8 +53,8 @@ impl Checker {
             key,
             tokens,
             known: RefCell::default(),
-            waiting: Semaphore::new(WAITING_MAX),
             turn: Arc::new(Semaphore::new(1)),
+            waiting: RefCell::default(),
         })
     }
 
@@ -61,8 +63,15 @@ impl Checker {
         !self.tokens.is_empty()
     }
 
-    /// Checks the value of `Authorization`. A password waits for its turn for as long as `patience`.
-    pub(super) async fn check(&self, users: &[(String, String)], value: &str, patience: Duration) -> Verdict {
+    /// Checks the value of `Authorization`. A password that is not known waits for its turn, which clients take one
+    /// after another, for as long as `patience`.
+    pub(super) async fn check(
+        &self,
+        users: &[(String, String)],
+        value: &str,
+        client: Option<IpAddr>,
+        patience: Duration,
+    ) -> Verdict {
         let (scheme, credentials) = value.split_once(' ').unwrap_or((value, ""));
         if scheme.eq_ignore_ascii_case("bearer") {
             // All are compared, each in constant time.
@@ -74,12 +83,18 @@ impl Checker {
         }
         let decoded = STANDARD.decode(credentials.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         match decoded.as_deref().and_then(|pair| pair.split_once(':')) {
-            Some((name, password)) => self.password(users, name, password, patience).await,
+            Some((name, password)) => self.password(users, (name, password), client, patience).await,
             None => Verdict::Wrong,
         }
     }
 
-    async fn password(&self, users: &[(String, String)], name: &str, password: &str, patience: Duration) -> Verdict {
+    async fn password(
+        &self,
+        users: &[(String, String)],
+        (name, password): (&str, &str),
+        client: Option<IpAddr>,
+        patience: Duration,
+    ) -> Verdict {
         let hash = users.iter().find(|(user, _)| user == name).map(|(_, hash)| hash.clone());
         // With the hash, so that a password which is changed is no longer known.
         let known = hash.as_ref().map(|hash| {
@@ -93,7 +108,8 @@ impl Checker {
         if known.as_ref().is_some_and(is_known) {
             return Verdict::Right;
         }
-        let Ok(_waits) = self.waiting.try_acquire() else { return Verdict::Late };
+        // Who guesses waits for its own guesses only, and others for one of them at most.
+        let Some(_waiting) = Waiting::new(&self.waiting, client) else { return Verdict::Late };
         let Ok(Ok(turn)) = timeout(patience, Arc::clone(&self.turn).acquire_owned()).await else {
             return Verdict::Late;
         };
@@ -118,6 +134,33 @@ impl Checker {
     }
 }
 
+/// A client's place among those that wait, until dropped.
+struct Waiting<'a> {
+    all: &'a RefCell<Vec<Client>>,
+    client: Client,
+}
+
+impl<'a> Waiting<'a> {
+    /// `None`: the client has one already.
+    fn new(all: &'a RefCell<Vec<Client>>, address: Option<IpAddr>) -> Option<Self> {
+        let client = address.map(|address| match address.to_canonical() {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        });
+        let mut waiting = all.borrow_mut();
+        (!waiting.contains(&client)).then(|| {
+            waiting.push(client);
+            Self { all, client }
+        })
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.all.borrow_mut().retain(|client| *client != self.client);
+    }
+}
+
 fn verdict(right: bool) -> Verdict {
     if right { Verdict::Right } else { Verdict::Wrong }
 }
@@ -133,6 +176,8 @@ mod tests {
     use super::{Checker, Verdict, of_nobody};
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
+    use std::future::poll_fn;
+    use std::task::Poll;
     use std::time::Duration;
 
     fn users() -> Vec<(String, String)> {
@@ -146,7 +191,7 @@ mod tests {
 
     fn check(checker: &Checker, users: &[(String, String)], value: &str) -> Verdict {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(checker.check(users, value, Duration::from_secs(10)))
+        runtime.block_on(checker.check(users, value, None, Duration::from_secs(10)))
     }
 
     #[test]
@@ -206,16 +251,46 @@ mod tests {
     }
 
     #[test]
+    fn a_client_waits_for_its_own_guesses_and_for_one_of_each_other() {
+        let (checker, users) = (Checker::new(&[]).unwrap(), users());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let check = async |client: &str, pair: &str| {
+                checker.check(&users, &basic(pair), Some(client.parse().unwrap()), Duration::from_secs(60)).await
+            };
+            let turn = checker.turn.clone().acquire_owned().await.unwrap();
+            let mut checks = Vec::new();
+            for (client, pair, verdict) in [
+                ("192.0.2.1", "alice:guess", Verdict::Wrong),
+                ("2001:db8::1", "alice:guess", Verdict::Wrong),
+                ("192.0.2.2", "alice:wonder:land", Verdict::Right),
+                ("2001:db8:0:1::1", "bob:", Verdict::Right),
+            ] {
+                let mut check = Box::pin(check(client, pair));
+                assert!(poll_fn(|cx| Poll::Ready(check.as_mut().poll(cx).is_pending())).await);
+                checks.push((check, verdict));
+            }
+            // Answered at once, although nobody has a turn: it would wait for a minute.
+            for client in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::2"] {
+                assert_eq!(check(client, "alice:guess").await, Verdict::Late);
+            }
+            drop(turn);
+            for (check, verdict) in checks {
+                assert_eq!(check.await, verdict);
+            }
+            assert!(checker.waiting.borrow().is_empty());
+            assert_eq!(check("192.0.2.1", "alice:guess").await, Verdict::Wrong);
+        });
+    }
+
+    #[test]
     fn a_password_that_finds_no_turn_is_late() {
         let (checker, users) = (Checker::new(&[]).unwrap(), users());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let _turn = checker.turn.clone().acquire_owned().await.unwrap();
             let value = basic("alice:wonder:land");
-            assert_eq!(checker.check(&users, &value, Duration::from_millis(10)).await, Verdict::Late);
-            let _others = checker.waiting.acquire_many(8).await.unwrap();
-            // At once, although there would be time.
-            assert_eq!(checker.check(&users, &value, Duration::MAX).await, Verdict::Late);
+            assert_eq!(checker.check(&users, &value, None, Duration::from_millis(10)).await, Verdict::Late);
         });
         assert_eq!(check(&checker, &users, &basic("alice:wonder:land")), Verdict::Right);
     }

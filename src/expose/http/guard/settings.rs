@@ -12,7 +12,10 @@ impl ExporterBuilder {
     /// changed. If that fails, or would leave open what was closed, things stay as they are and
     /// `tach_exporter_reload_errors_total` counts it.
     ///
-    /// A right password is remembered; any other costs a bcrypt on a thread of its own, one at a time.
+    /// A right password is remembered; any other costs a bcrypt on a thread of its own, one at a time. One is checked or
+    /// waits for each client's address (of IPv6, its first half): what comes from there meanwhile gets a 503. So a
+    /// password that is not known yet waits for one check of each other address at most. The rate counts requests that
+    /// showed what they have to, and apart from them those for `/-/healthy` without.
     ///
     /// # Errors
     ///

@@ -11,8 +11,32 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+/// What answers handshakes, and how.
+pub(super) struct Tls {
+    pub(super) acceptor: TlsAcceptor,
+    /// What clients have to show.
+    pub(super) clients: Shown,
+    /// The certificates that clients are shown, as PEM, and whether TLS 1.2 and 1.3 are spoken.
+    server: (String, (bool, bool)),
+}
+
+/// What clients have to show: a certificate of these authorities, as PEM.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Shown {
+    authorities: Option<String>,
+    /// Without one nobody gets through.
+    pub(super) required: bool,
+}
+
+impl Tls {
+    /// Whether handshakes are the same.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        self.clients == other.clients && self.server == other.server
+    }
+}
+
 /// Makes what answers handshakes. The error names the file.
-pub(super) fn acceptor(config: &TlsConfig, files: &mut Files) -> Result<TlsAcceptor, String> {
+pub(super) fn read(config: &TlsConfig, files: &mut Files) -> Result<Tls, String> {
     // Named here, so that the process's other TLS may use what it likes.
     let provider = Arc::new(ring::default_provider());
     let versions: &[_] = match config.versions {
@@ -22,19 +46,20 @@ pub(super) fn acceptor(config: &TlsConfig, files: &mut Files) -> Result<TlsAccep
     };
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions);
     let builder = builder.map_err(|error| error.to_string())?;
+    let mut clients = Shown::default();
     let builder = match &config.clients {
         Clients::Anybody => builder.with_no_client_auth(),
         Clients::Verified(ca) | Clients::Certified(ca) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots(ca, files)?.into(), provider);
-            let verifier = match config.clients {
-                Clients::Certified(_) => verifier,
-                _ => verifier.allow_unauthenticated(),
-            };
+            clients.required = matches!(config.clients, Clients::Certified(_));
+            let text = clients.authorities.insert(text(ca, files)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots(text, ca)?.into(), provider);
+            let verifier = if clients.required { verifier } else { verifier.allow_unauthenticated() };
             let verifier = verifier.build().map_err(|error| format!("{}: {error}", place(ca, "client_ca")))?;
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let chain = certificates(&config.cert, "cert", files)?;
+    let cert = text(&config.cert, files)?;
+    let chain = certificates(&cert, &config.cert, "cert")?;
     let key = text(&config.key, files)?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
         .map_err(|_| format!("{} holds no private key in PEM that is not encrypted", place(&config.key, "key")))?;
@@ -43,19 +68,19 @@ pub(super) fn acceptor(config: &TlsConfig, files: &mut Files) -> Result<TlsAccep
         format!("{cert} and {key} do not go together: {error}")
     })?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(server).into())
+    Ok(Tls { acceptor: Arc::new(server).into(), clients, server: (cert, config.versions) })
 }
 
-fn roots(ca: &Pem, files: &mut Files) -> Result<RootCertStore, String> {
+fn roots(text: &str, ca: &Pem) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(ca, "client_ca", files)? {
+    for certificate in certificates(text, ca, "client_ca")? {
         roots.add(certificate).map_err(|error| format!("{}: {error}", place(ca, "client_ca")))?;
     }
     Ok(roots)
 }
 
-fn certificates(pem: &Pem, key: &str, files: &mut Files) -> Result<Vec<CertificateDer<'static>>, String> {
-    let text = text(pem, files)?;
+/// `text`: what `pem` holds.
+fn certificates(text: &str, pem: &Pem, key: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     certificates.ok().filter(|certificates| !certificates.is_empty()).ok_or_else(|| {
         format!("{} holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----", place(pem, key))
