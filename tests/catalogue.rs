@@ -151,7 +151,7 @@ fn what_is_exposed_is_what_the_page_says() {
         let kind = match row.kind {
             Kind::Event | Kind::Count => "counter",
             Kind::Delta | Kind::Value => "gauge",
-            Kind::Time | Kind::Size | Kind::Real => "histogram",
+            _ => "histogram",
         };
         let line = format!("{} {kind}", exposed(row));
         // Series with an open label come with their first value.

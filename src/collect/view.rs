@@ -50,7 +50,13 @@ impl View {
         let apply = |(family, slot): (&ViewFamily, &mut Option<Plan>)| {
             let mut plan = slot.take();
             if !plan.as_mut().is_some_and(|plan| plan.holds(family, base)) {
-                plan = Some(Plan::new(family, base, plan.as_ref()));
+                let new = Plan::new(family, base, plan.as_ref());
+                if !new.has_source() {
+                    // What is switched off keeps its totals, and so is to be the same series when it comes back.
+                    *slot = plan;
+                    return None;
+                }
+                plan = Some(new);
             }
             slot.insert(plan?).family(family, base, &mut sums)
         };

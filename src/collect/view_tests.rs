@@ -138,6 +138,35 @@ fn what_is_off_absent_or_unused_is_left_out() {
 }
 
 #[test]
+fn what_is_switched_off_comes_back_as_the_same_series() {
+    let registry = Registry::builder().level(crate::Level::Detailed).build().unwrap();
+    let detail = registry.counter("detail").level(crate::Level::Detailed).labels(["l"]).build().unwrap();
+    let view = view(vec![ViewFamily {
+        labels: &["l"],
+        ..family(ViewKind::Counter, "v", vec![source("detail", &[Rule::Same("l")])])
+    }]);
+    let now = || only(&view, &registry.snapshot());
+    let count = |snapshot: &Snapshot| snapshot.counter("v", &[("l", "x")]);
+    detail.with(["x"]).add(5);
+    let first = now();
+    registry.set_level(crate::Level::Basic);
+    let off = now();
+    assert_eq!(count(&off), None);
+    let kept = off.with_absent(&first);
+    assert_eq!((count(&kept), kept.taken()), (Some(5), off.taken()));
+    registry.set_level(crate::Level::Detailed);
+    detail.with(["x"]).add(2);
+    assert_eq!((count(&now()), count(&now().since(&kept))), (Some(7), Some(2)));
+    // But not when it was removed meanwhile.
+    registry.set_level(crate::Level::Basic);
+    let kept = now().with_absent(&now()).with_absent(&kept);
+    detail.remove(["x"]);
+    registry.set_level(crate::Level::Detailed);
+    detail.with(["x"]).add(1);
+    assert_eq!(count(&now().since(&kept)), Some(1));
+}
+
+#[test]
 fn a_quotient_is_that_of_the_sums() {
     let registry = Registry::new();
     let hits = registry.counter("hits").labels(["tier"]).build().unwrap();

@@ -34,10 +34,13 @@ pub fn render(snapshot: &Snapshot) -> String {
     out
 }
 
+/// The last line of a page.
+pub(crate) const END: &str = "# EOF\n";
+
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
     push_families(out, snapshot, push_header);
-    out.push_str("# EOF\n");
+    out.push_str(END);
 }
 
 fn push_header(out: &mut String, desc: &Descriptor) {

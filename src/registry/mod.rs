@@ -24,6 +24,8 @@ pub use lazy::LazyCounter;
 pub(crate) use metric::Core;
 pub use metric::Metric;
 pub(crate) use own::{Met, Own};
+#[cfg(feature = "serve")]
+pub(crate) use table::VALUE_MAX;
 pub use typed::TypedFamily;
 
 use crate::describe::{Descriptor, Kind, LabelValues, Level, STATIC_MAX_LEVEL};
@@ -58,6 +60,18 @@ pub fn global() -> &'static Registry {
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
 
+/// Which registry it is, without keeping it.
+#[cfg(feature = "serve")]
+#[derive(Clone, Debug)]
+pub(crate) struct RegistryId(std::sync::Weak<Inner>);
+
+#[cfg(feature = "serve")]
+impl RegistryId {
+    pub(crate) fn is(&self, registry: &Registry) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&registry.0))
+    }
+}
+
 /// What the metric builder needs of the settings.
 #[derive(Debug)]
 pub(super) struct Config {
@@ -88,6 +102,8 @@ struct State {
     names: BTreeMap<String, String>,
     /// Every name that an exposition format gives a metric, and whose it is.
     exposed: BTreeMap<String, String>,
+    /// Every name that no metric may have, and who has it.
+    reserved: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for Registry {
@@ -124,8 +140,13 @@ impl Registry {
             const_labels: builder.const_labels.into(),
             recording: builder.recording,
         };
-        let state =
-            State { level: builder.level, entries: BTreeMap::new(), names: BTreeMap::new(), exposed: BTreeMap::new() };
+        let state = State {
+            level: builder.level,
+            entries: BTreeMap::new(),
+            names: BTreeMap::new(),
+            exposed: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+        };
         let own = Own::new(&config.const_labels);
         let site = Arc::new(Site::new(space, config.recording == Recording::Sync));
         Self(Arc::new(Inner {
@@ -216,6 +237,11 @@ impl Registry {
         &self.0.config
     }
 
+    #[cfg(feature = "serve")]
+    pub(crate) fn id(&self) -> RegistryId {
+        RegistryId(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn space(&self) -> &Space {
         &self.0.site.space
     }
@@ -273,7 +299,8 @@ impl Registry {
         let entry = Arc::new(Entry::new(Arc::new(desc), enabled, always, self.0.changes.clone()));
         let made = make(&entry, &self.0.site).map_err(|_| {
             let text = format!(
-                "{}: there is no room for its cells: the process's address space for metrics is used up or refused",
+                "{}: there is no room for its cells: the process's address space for metrics is used up or refused: drop \
+                 registries that are no longer used, with all handles of theirs, or use fewer metrics",
                 entry.desc.name
             );
             Error::new(ErrorKind::System, text)
@@ -292,6 +319,26 @@ impl Registry {
                 Err(error)
             }
         }
+    }
+
+    /// Keeps names, each with who has it, from the metrics that are registered from now on. May be repeated.
+    ///
+    /// # Errors
+    ///
+    /// A metric, or somebody else, has one of the names. None is reserved then.
+    #[cfg(feature = "serve")]
+    pub(crate) fn reserve(&self, names: &[(String, String)]) -> Result<(), Error> {
+        let mut state = self.0.state.lock();
+        for (name, owner) in names {
+            let there = state.exposed.get(name).map(|metric| format!("the registered metric {metric:?}"));
+            let other = || state.reserved.get(name).filter(|there| *there != owner).cloned();
+            if let Some(there) = there.or_else(other) {
+                let text = format!("{owner} exposes {name}, and so does {there}: name that differently");
+                return Err(Error::new(ErrorKind::Conflict, text));
+            }
+        }
+        state.reserved.extend(names.iter().cloned());
+        Ok(())
     }
 
     /// Enters a metric that a callback gives.
@@ -318,6 +365,10 @@ impl Registry {
             return Err(Error::new(ErrorKind::Name, text));
         }
         for name in &names {
+            if let Some(owner) = state.reserved.get(name) {
+                let text = format!("metric {:?} would be exposed as {name}, which is a name of {owner}", desc.name);
+                return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another name")));
+            }
             if let Some(owner) = state.exposed.get(name) {
                 return Err(conflict(&desc.name, owner, &format!("both would be exposed as {name}")));
             }

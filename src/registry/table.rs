@@ -14,7 +14,7 @@ use std::sync::{Arc, Once, Weak};
 pub(crate) const OVERFLOW: &str = "tach_overflow";
 /// The longest label value, in bytes. A longer one goes to the overflow series: it is a mistake, or somebody else's
 /// text.
-pub(super) const VALUE_MAX: usize = 1024;
+pub(crate) const VALUE_MAX: usize = 1024;
 
 /// A map from label values to series. Kept as `V`, an array: a look-up then finds them beside the metric.
 pub(super) struct Table<M, V> {

@@ -8,8 +8,13 @@ use super::settings::Settings;
 use super::timer::Clock;
 use crate::sync::Mutex;
 use crate::{Error, ErrorKind, Exporter, Level, Recording, Registry, Snapshot};
+use std::error::Error as _;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// Where attributes come from, for errors.
+const ATTRIBUTES: &str = "serve: TACH_EXTRA_ATTRIBUTES, or Settings::attributes";
 
 /// Whether a [`Serving`] lives.
 static TAKEN: Mutex<bool> = Mutex::new(false);
@@ -21,13 +26,17 @@ struct Claim;
 impl Claim {
     fn take() -> Result<Self, Error> {
         let mut taken = TAKEN.lock();
-        if *taken || METRICS.is_attached() {
-            let text = "serve: started already, and METRICS records to one registry at a time: keep what the first start \
-                        gave, or drop it (or detach METRICS) before the next";
-            return Err(Error::new(ErrorKind::Conflict, text));
-        }
-        *taken = true;
-        Ok(Self)
+        let problem = if *taken {
+            "serve: started already, and there is one Serving at a time: keep what the first start gave, or drop it before \
+             the next"
+        } else if METRICS.is_attached() {
+            "serve: METRICS was attached to a registry by hand, and records to one at a time: call METRICS.detach() before \
+             the start, or serve that registry by an Exporter"
+        } else {
+            *taken = true;
+            return Ok(Self);
+        };
+        Err(Error::new(ErrorKind::Conflict, problem))
     }
 }
 
@@ -41,15 +50,18 @@ impl Drop for Claim {
 /// OTLP endpoint it is pushed there too: at the interval, and for the last time when the result is dropped, for which
 /// that waits 5 seconds at most. What `docs/OTLP.md` lists of OpenTelemetry's variables says how, but not where.
 ///
-/// Opens the port, makes the instruments and starts the threads, and waits for nothing else; when it returns,
-/// connections are accepted. Where telemetry is disabled, or the recording method is NOOP, none of that happens, and
-/// what is given back does nothing.
+/// Opens the port, makes the instruments and starts the threads; when it returns, connections are accepted. It waits
+/// for nothing else, but that the process's first [`Clock`] is compared with the system's, which may take up to some
+/// 200 ms. The instruments are kept for as long as the process lives, as [`Metrics::attach`](super::Metrics::attach)
+/// says. Where telemetry is disabled, or the recording method is NOOP, none of that happens, and what is given back
+/// does nothing.
 ///
 /// # Errors
 ///
 /// A setting that cannot be served: a recording method that is not built yet; an OTLP endpoint in a build without the
 /// feature `otlp`, or one by https without `tls`; a port that is taken or an address that is not the machine's; an
-/// attribute that is no label name. The text names the variable to change.
+/// attribute that is no label name, or that an instrument or a profile has for a label. The text names the variable to
+/// change. What the system refuses besides: memory, threads.
 /// A start while the result of an earlier one lives, or while [`METRICS`] records elsewhere. After an error nothing has
 /// changed, and another start may work.
 pub fn start(settings: &Settings) -> Result<Serving, Error> {
@@ -69,13 +81,23 @@ pub fn start(settings: &Settings) -> Result<Serving, Error> {
     let view = Arc::clone(&profiles);
     let exporter = Exporter::builder().listen(address.to_string()).view(move |snapshot| view.apply(snapshot));
     let exporter = exporter.start(&registry).map_err(|error| {
-        error.within(
-            "serve: TACH_METRICS_PORT and TACH_METRICS_HOST (or MAX_SERVE_METRICS_ENDPOINT_PORT and MAX_SERVE_HOST)",
-        )
+        let place = place(&error);
+        error.within(place)
     })?;
     let push = Push::start(settings, &registry, &profiles)?;
     METRICS.publish(live);
     Ok(Serving { exporter: Some(exporter), push, registry, profiles, _claim: claim })
+}
+
+/// Where what an exporter could not do comes from: from the address, or from no setting.
+fn place(error: &Error) -> &'static str {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    match source.map(io::Error::kind) {
+        Some(io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable | io::ErrorKind::PermissionDenied) => {
+            "serve: TACH_METRICS_PORT and TACH_METRICS_HOST (or MAX_SERVE_METRICS_ENDPOINT_PORT and MAX_SERVE_HOST)"
+        }
+        _ => "serve",
+    }
 }
 
 /// What can be written and not be served.
@@ -83,6 +105,13 @@ fn check(settings: &Settings) -> Result<(), Error> {
     if settings.recording == Recording::Process {
         let text = "serve: TACH_RECORDING (or MAX_SERVE_METRIC_RECORDING_METHOD) is PROCESS, which is not built yet: use \
                     SHARDED";
+        return Err(Error::new(ErrorKind::Setting, text));
+    }
+    if let Some((name, value, owner)) = settings.taken_attribute() {
+        let text = format!(
+            "{ATTRIBUTES}: the attribute {name}={value:?} cannot be on every series, as {name:?} is a label of {owner}: \
+             name it differently"
+        );
         return Err(Error::new(ErrorKind::Setting, text));
     }
     Ok(())
@@ -96,10 +125,11 @@ fn registry(settings: &Settings) -> Result<Registry, Error> {
     if let Some(bytes) = settings.memory_budget {
         builder = builder.memory_budget(bytes);
     }
-    builder.build().map_err(|error| error.within("serve: TACH_EXTRA_ATTRIBUTES"))
+    builder.build().map_err(|error| error.within(ATTRIBUTES))
 }
 
-/// A server's metrics, recorded and served until this is dropped.
+/// A server's metrics, recorded and served until this is dropped. [`METRICS`] that record to another registry by then go
+/// on doing so.
 #[derive(Debug)]
 #[must_use = "recording and serving stop when it is dropped"]
 pub struct Serving {
@@ -143,9 +173,8 @@ impl Serving {
     }
 
     fn stop(&mut self) {
-        if self.exporter.take().is_some() {
-            METRICS.detach();
-        }
+        self.exporter = None;
+        METRICS.detach_from(&self.registry);
         // For the last time, now that nothing more is recorded.
         self.push = Push::default();
     }
@@ -154,5 +183,21 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_wrong_with_the_address_is_blamed_on_it() {
+        let place = |kind: io::ErrorKind| place(&Error::system("cannot", kind.into()));
+        for kind in [io::ErrorKind::AddrInUse, io::ErrorKind::AddrNotAvailable, io::ErrorKind::PermissionDenied] {
+            assert!(place(kind).contains("TACH_METRICS_PORT"), "{kind}");
+        }
+        // A thread or memory that the system refuses.
+        assert_eq!([io::ErrorKind::WouldBlock, io::ErrorKind::OutOfMemory].map(place), ["serve"; 2]);
+        assert_eq!(super::place(&Error::new(ErrorKind::Setting, "exporter")), "serve");
     }
 }

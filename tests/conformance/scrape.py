@@ -69,10 +69,10 @@ class Lines:
         return line
 
 
-def eventually(what, probe):
+def eventually(what, probe, patience=PATIENCE):
     """Waits until `probe` gives something; what it raises meanwhile is kept for the message."""
     last = None
-    for _ in range(PATIENCE * 4):
+    for _ in range(patience * 4):
         try:
             found = probe()
             if found:
@@ -81,7 +81,7 @@ def eventually(what, probe):
         except (urllib.error.URLError, OSError, LookupError) as error:
             last = error
         time.sleep(0.25)
-    raise SystemExit(f"{what}: not within {PATIENCE} s, last: {last}")
+    raise SystemExit(f"{what}: not within {patience} s, last: {last}")
 
 
 def get(url, form=None):

@@ -4,6 +4,7 @@
 
 mod dashboards;
 mod golden;
+mod names;
 mod page;
 mod server;
 mod values;

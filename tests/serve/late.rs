@@ -47,7 +47,7 @@ fn recorded(snapshot: &Snapshot, row: &Instrument, labels: &[(&str, &str)]) -> (
     match row.kind {
         Kind::Event | Kind::Count => (snapshot.counter(&name, labels).unwrap() as f64, 0.0),
         Kind::Delta | Kind::Value => (snapshot.gauge(&name, labels).unwrap(), 0.0),
-        Kind::Time | Kind::Size | Kind::Real => {
+        _ => {
             let histogram = snapshot.histogram(&name, labels).unwrap();
             (histogram.count() as f64, histogram.sum())
         }
@@ -68,7 +68,7 @@ fn every_instrument_takes_a_measurement() {
         let expected = match row.kind {
             Kind::Event | Kind::Count | Kind::Delta => (7.0, 0.0),
             Kind::Value => (4.0, 0.0),
-            Kind::Time | Kind::Size | Kind::Real => (2.0, 7.0),
+            _ => (2.0, 7.0),
         };
         assert_eq!(recorded(&snapshot, row, &attributes(row)), expected, "{}", row.name);
     }
@@ -194,6 +194,19 @@ fn what_is_wrong_is_refused_and_counted_and_records_nothing() {
     assert_eq!(fixture.refused("wrong_value"), count(Refusal::WrongValue));
     assert_eq!(fixture.refused("not_finite"), count(Refusal::NotFinite));
     assert_eq!(fixture.refused("wrong_attributes"), count(Refusal::WrongAttributes));
+}
+
+#[test]
+fn what_is_refused_makes_no_series() {
+    let fixture = fixture();
+    let series =
+        || tach::text::render(&fixture.registry.snapshot()).lines().filter(|line| !line.starts_with('#')).count();
+    let before = series();
+    let open = || catalogue().filter(|row| row.labels.iter().any(|label| label.values().is_none()));
+    for row in open() {
+        assert_eq!(fixture.send(row.name, f64::NAN, &attributes(row)), Err(Refusal::NotFinite), "{}", row.name);
+    }
+    assert_eq!((fixture.refused("not_finite"), series()), (open().count() as u64, before));
 }
 
 #[test]

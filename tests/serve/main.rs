@@ -15,6 +15,7 @@ mod receiver;
 mod recording;
 mod settings;
 mod start;
+mod told;
 mod weaknesses;
 
 #[cfg(feature = "otlp")]

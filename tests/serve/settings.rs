@@ -51,14 +51,14 @@ fn examples() -> Vec<(&'static str, &'static str, Set)> {
         ("TACH_OTLP_ENDPOINT", "https://collector:4318/v1/metrics", |s| {
             s.otlp_endpoint = Some("https://collector:4318/v1/metrics".to_owned());
         }),
-        ("TACH_EXTRA_ATTRIBUTES", "zone = eu-1,rack=a=b,empty=", |s| {
-            s.attributes = [("zone", "eu-1"), ("rack", "a=b"), ("empty", "")].map(|(k, v)| (k.into(), v.into())).into();
-        }),
         ("TACH_PROFILE", "vllm, SGLang,genai,maxserve-gone,maxserve", |s| {
             s.profiles = vec![Profile::Vllm, Profile::Sglang, Profile::GenAi, Profile::MaxServeGone, Profile::MaxServe];
         }),
         ("TACH_MODEL_NAME", "HuggingFaceTB/SmolLM2", |s| s.identity.model = "HuggingFaceTB/SmolLM2".to_owned()),
         ("TACH_ENGINE", "3", |s| s.identity.engine = "3".to_owned()),
+        ("TACH_EXTRA_ATTRIBUTES", "zone = eu-1,rack=a=b,empty=", |s| {
+            s.attributes = [("zone", "eu-1"), ("rack", "a=b"), ("empty", "")].map(|(k, v)| (k.into(), v.into())).into();
+        }),
         ("TACH_OBJECTIVES", "TTFT=500ms, tpot=1.5ms,e2e=1m 30s", |s| {
             s.objectives.ttft = Some(Duration::from_millis(500));
             s.objectives.tpot = Some(Duration::from_micros(1500));
@@ -155,6 +155,8 @@ fn what_cannot_be_read_is_refused_with_name_value_and_remedy() {
         ("TACH_EXTRA_ATTRIBUTES", "le=1", "where attributes: label \"le\" is reserved"),
         ("TACH_EXTRA_ATTRIBUTES", "a=1,b=2,a=1", "where \"a\" is given twice"),
         ("TACH_EXTRA_ATTRIBUTES", "path=/", "where \"path\" is a label of maxserve.request_count"),
+        ("TACH_EXTRA_ATTRIBUTES", "zone=a,max_lora=4", "where \"max_lora\" is a label of maxserve.lora_requests_info"),
+        ("TACH_EXTRA_ATTRIBUTES", "block_size=16", "where \"block_size\" is a label of maxserve.cache_config_info"),
         ("TACH_PROFILE", "maxserve,triton", "where \"triton\" is no profile"),
         ("TACH_PROFILE", "vllm,,", "where \"\" is no profile"),
         ("TACH_OBJECTIVES", "ttft", "where \"ttft\" has no \"=\""),
@@ -173,6 +175,22 @@ fn what_cannot_be_read_is_refused_with_name_value_and_remedy() {
             assert!(error.starts_with(&format!("{name} is {value:?}, {problem}")), "{error}");
             assert!(error.ends_with(&format!("; allowed: {}", variable.allowed)), "{error}");
         }
+    }
+}
+
+#[test]
+fn an_attribute_must_not_be_a_label_of_a_chosen_profile() {
+    for (profile, label, problem) in [
+        ("vllm", "engine", "\"engine\" is a label of vllm:num_requests_running (profile vllm)"),
+        ("maxserve,vllm", "handler", "\"handler\" is a label of http_requests (profile vllm)"),
+        ("sglang", "model_name", "\"model_name\" is a label of sglang:num_running_reqs (profile sglang)"),
+        ("genai", "error_type", "\"error_type\" is a label of gen_ai.server.request.duration (profile genai)"),
+    ] {
+        let attributes = format!("zone=a,{label}=x");
+        let error = refuse(&[("TACH_EXTRA_ATTRIBUTES", &attributes), ("TACH_PROFILE", profile)]);
+        assert!(error.starts_with(&format!("TACH_EXTRA_ATTRIBUTES is {attributes:?}, where {problem}")), "{error}");
+        let expected = [("zone", "a"), (label, "x")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(read(&[("TACH_EXTRA_ATTRIBUTES", &attributes)]).attributes, expected);
     }
 }
 

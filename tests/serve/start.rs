@@ -4,7 +4,7 @@ use crate::page::scrape;
 use crate::{settings, start, turn};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
-use tach::serve::{Clock, METRICS, Objectives, Profiles, Serving, Settings};
+use tach::serve::{Clock, METRICS, Objectives, Profile, Profiles, Serving, Settings};
 use tach::{ErrorKind, Level, Recording, Registry};
 
 fn refuse(settings: &Settings) -> tach::Error {
@@ -86,13 +86,35 @@ fn what_this_build_cannot_do_is_refused() {
 #[test]
 fn attributes_that_are_no_labels_are_refused() {
     let _turn = turn();
-    for (attribute, problem) in [("a b", "TACH_EXTRA_ATTRIBUTES"), ("path", "\"path\" is a constant label")] {
+    for (attribute, problem) in [
+        ("a b", "\"a b\" is not a legal name"),
+        ("path", "path=\"x\" cannot be on every series, as \"path\" is a label of maxserve.request_count"),
+        ("max_lora", "maxserve.lora_requests_info: name it differently"),
+        ("engine", "engine=\"x\" cannot be on every series, as \"engine\" is a label of vllm:num_requests_running"),
+    ] {
         let mut settings = settings();
+        settings.profiles.push(Profile::Vllm);
         settings.attributes.push((attribute.to_owned(), "x".to_owned()));
         let text = refuse(&settings).to_string();
+        assert!(text.starts_with("serve: TACH_EXTRA_ATTRIBUTES, or Settings::attributes: "), "{text}");
         assert!(text.contains(problem), "{text}");
     }
-    drop(start());
+    let mut settings = settings();
+    settings.attributes.push(("engine".to_owned(), "x".to_owned()));
+    drop(tach::serve::start(&settings).unwrap());
+}
+
+#[test]
+fn a_servers_own_metric_cannot_have_a_name_of_the_profile() {
+    let _turn = turn();
+    let mut settings = settings();
+    settings.profiles = vec![Profile::Vllm];
+    let serving = tach::serve::start(&settings).unwrap();
+    let error = serving.registry().gauge("http_requests_total").build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains("the profile vllm"), "{error}");
+    METRICS.request_count(200, "/");
+    assert_eq!(scrape(&serving).0.matches("# TYPE http_requests_total ").count(), 1);
 }
 
 #[test]
@@ -101,7 +123,12 @@ fn there_is_one_at_a_time() {
     let serving = start();
     let error = tach::serve::start(&settings()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
-    assert!(error.to_string().contains("started already"), "{error}");
+    assert!(error.to_string().contains("started already") && error.to_string().contains("drop it"), "{error}");
+    // Which is all that helps.
+    METRICS.detach();
+    assert!(tach::serve::start(&settings()).unwrap_err().to_string().contains("drop it"));
+    drop(serving);
+    let serving = start();
     // The first goes on.
     METRICS.preemption();
     assert_eq!(serving.snapshot().counter("maxserve.cache.preemption_count", &[]), Some(1));
@@ -111,9 +138,44 @@ fn there_is_one_at_a_time() {
     let profiles = Profiles::new(&settings().profiles, &settings().identity).unwrap();
     METRICS.attach(&registry, &profiles, Objectives::default(), Clock::new()).unwrap();
     let error = tach::serve::start(&settings()).unwrap_err();
-    assert!(METRICS.is_attached() && error.to_string().contains("detach METRICS"), "{error}");
+    assert!(METRICS.is_attached() && error.to_string().contains("METRICS.detach()"), "{error}");
     METRICS.detach();
     drop(start());
+}
+
+#[test]
+fn a_guard_detaches_only_from_its_own_registry() {
+    let _turn = turn();
+    let attach = |registry: &Registry| {
+        let profiles = Profiles::new(&settings().profiles, &settings().identity).unwrap();
+        METRICS.attach(registry, &profiles, Objectives::default(), Clock::new()).unwrap();
+    };
+    let serving = start();
+    let other = Registry::new();
+    attach(&other);
+    assert_eq!(serving.shutdown().counter("maxserve.num_input_tokens", &[]), Some(0));
+    METRICS.input_tokens(7);
+    assert_eq!(other.snapshot().counter("maxserve.num_input_tokens", &[]), Some(7));
+    METRICS.detach();
+    // Attached by hand to the guard's own, even if that serves nothing.
+    for disabled in [false, true] {
+        let mut settings = settings();
+        settings.disabled = disabled;
+        let serving = tach::serve::start(&settings).unwrap();
+        attach(serving.registry());
+        drop(serving);
+        assert!(!METRICS.is_attached());
+    }
+}
+
+#[test]
+fn an_address_of_another_machine_is_blamed_on_the_host() {
+    let _turn = turn();
+    let mut settings = settings();
+    // Kept for examples, and nobody's.
+    settings.host = "192.0.2.1".parse().unwrap();
+    let text = refuse(&settings).to_string();
+    assert!(text.contains("TACH_METRICS_HOST") && text.contains("192.0.2.1"), "{text}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Replays a trace of LLM requests through a mock engine as fast as it goes, records the full catalogue of
-//! `tach::serve`, and checks what was recorded, or measures what it cost. `README.md` says how.
+//! `tach::serve`, and checks what was recorded, or measures what it cost; or as time goes by, to be scraped. `README.md`
+//! says how.
 
 mod account;
 mod check;
@@ -9,6 +10,7 @@ mod engine;
 mod full;
 mod options;
 mod peers;
+mod serve;
 mod trace;
 
 use crate::engine::Settings;
@@ -43,7 +45,11 @@ fn run(options: &Options) -> Result<ExitCode, String> {
         ),
     }
     if options.command == Command::Cost {
-        cost::run(&trace, options.workers.unwrap_or(1), options.rounds, &options.only)?;
+        cost::run(&trace, options.workers.unwrap_or(1), options.rounds.unwrap_or(11), &options.only)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if options.command == Command::Serve {
+        serve::run(&trace, options)?;
         return Ok(ExitCode::SUCCESS);
     }
     let workers = options.workers.unwrap_or(4);

@@ -1,5 +1,6 @@
 //! The trace: when requests arrive, and how many tokens they bring and get.
 
+use crate::engine::mix;
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
@@ -32,6 +33,16 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Vec<Request>, String> {
     let name = path.display();
     let text = fs::read_to_string(path).map_err(|error| format!("{name}: {error}: give the path of a trace"))?;
     parse(&text).map_err(|what| format!("{name}: {what}"))
+}
+
+/// The trace so many times over, a mean gap apart, beginning with a request that the seed chooses.
+pub(crate) fn repeated(trace: &[Request], rounds: usize, seed: u64) -> Vec<Request> {
+    let (length, last) = (trace.len(), trace.last().map_or(0, |last| last.at));
+    let period = last + last / length as u64;
+    let first = (mix(seed) % length as u64) as usize;
+    let place = |i: usize| (i / length) as u64 * period + trace[i % length].at;
+    let request = |i: usize| Request { index: i as u64, at: place(i) - place(first), ..trace[i % length] };
+    (first..first + rounds * length).map(request).collect()
 }
 
 fn parse(text: &str) -> Result<Vec<Request>, String> {
@@ -78,6 +89,24 @@ mod tests {
                 Request { index: 1, at: 1_500_000_100, prompt: 396, output: 109 },
             ]
         );
+    }
+
+    #[test]
+    fn rounds_follow_each_other_and_seeds_begin_elsewhere() {
+        let trace = read(None).unwrap();
+        let length = trace.len();
+        let sum = |requests: &[Request]| requests.iter().map(|request| request.output).sum::<u64>();
+        let mut begins = Vec::new();
+        for seed in 0..3 {
+            let twice = repeated(&trace, 2, seed);
+            assert_eq!((twice.len(), twice[0].at), (2 * length, 0));
+            assert!(twice.is_sorted_by_key(|request| request.at));
+            assert!(twice.windows(2).all(|pair| pair[0].index + 1 == pair[1].index));
+            assert_eq!(sum(&twice[length / 2..][..length]), sum(&trace), "each request once in a round");
+            begins.push(twice[0].index);
+        }
+        begins.dedup();
+        assert_eq!(begins.len(), 3, "{begins:?}");
     }
 
     #[test]

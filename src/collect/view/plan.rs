@@ -69,6 +69,11 @@ impl Plan {
         Self { desc, labels: Arc::new(LabelSets::new(sets)), sources, cells }
     }
 
+    /// Whether any of its sources is there.
+    pub(super) fn has_source(&self) -> bool {
+        self.sources.iter().any(Option::is_some)
+    }
+
     /// Whether this is the plan for `base` too; finds the sources in it.
     pub(super) fn holds(&mut self, family: &ViewFamily, base: &Snapshot) -> bool {
         self.sources.iter_mut().zip(family.sources.all()).all(|(taken, rules)| {

@@ -117,6 +117,16 @@ impl ViewFamily {
         }
     }
 
+    /// Every sample or family name that some exposition format gives it.
+    pub(crate) fn exposed_names(&self) -> Vec<String> {
+        let kind = match self.kind {
+            ViewKind::Counter => Kind::Counter,
+            ViewKind::Gauge => Kind::Gauge,
+            ViewKind::Histogram => Kind::Histogram,
+        };
+        self.describe(kind, &[]).exposed_names()
+    }
+
     pub(super) fn has_kind(&self, source: &Descriptor) -> bool {
         match self.kind {
             ViewKind::Counter => source.kind.is_counter(),
@@ -199,12 +209,7 @@ pub(super) fn check(families: &[ViewFamily]) -> Result<(), Error> {
             let text = format!("{name}: bucket bound {bound} follows {before}: list them in ascending order");
             return Err(Error::new(ErrorKind::Buckets, text));
         }
-        let kind = match family.kind {
-            ViewKind::Counter => Kind::Counter,
-            ViewKind::Gauge => Kind::Gauge,
-            ViewKind::Histogram => Kind::Histogram,
-        };
-        for sample in family.describe(kind, &[]).exposed_names() {
+        for sample in family.exposed_names() {
             if let Some(other) = exposed.get(&sample) {
                 let text = format!("{name} and {other} would both be exposed as {sample}: rename one of them");
                 return Err(Error::new(ErrorKind::Conflict, text));

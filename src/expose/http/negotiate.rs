@@ -37,6 +37,16 @@ impl Body {
         print(snapshot, &mut text);
         text.into_bytes()
     }
+
+    /// Prints `snapshot` behind another one, which `page` is.
+    pub(super) fn append(self, snapshot: &Snapshot, mut page: Vec<u8>) -> Vec<u8> {
+        // What ends a page stands there once, and last.
+        if self == Self::OpenMetrics && page.ends_with(openmetrics::END.as_bytes()) {
+            page.truncate(page.len() - openmetrics::END.len());
+        }
+        page.extend(self.render(snapshot, Vec::new()));
+        page
+    }
 }
 
 /// What a scrape is answered with.

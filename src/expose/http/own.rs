@@ -95,8 +95,8 @@ impl Own {
         increment(&self.reload_errors);
     }
 
-    /// `snapshot` with these metrics added.
-    pub(super) fn added_to(&self, snapshot: &Snapshot) -> Snapshot {
+    /// These metrics as a snapshot of their own, of the moment and with the constant labels of `snapshot`.
+    pub(super) fn beside(&self, snapshot: &Snapshot) -> Snapshot {
         let mut families = self.families.get_or_init(|| describe(snapshot)).clone();
         let values = [
             Values::Counter(self.answered.iter().map(Cell::get).collect()),
@@ -108,7 +108,7 @@ impl Own {
         for (family, values) in families.iter_mut().zip(values) {
             family.values = values;
         }
-        snapshot.viewed(|_| true, families)
+        snapshot.viewed(|_| false, families)
     }
 }
 
@@ -189,7 +189,7 @@ mod tests {
         let registry = Registry::builder().const_label("code", "x").const_label("zone", "a").build().unwrap();
         registry.counter("zz").build().unwrap();
         let (own, snapshot) = (Own::default(), registry.snapshot());
-        let page = text::render(&own.added_to(&snapshot));
+        let page = text::render(&own.beside(&snapshot));
         for code in CODES {
             let line = format!("tach_exporter_requests_total{{zone=\"a\",code=\"{}\"}} 0\n", code.as_str());
             assert!(page.contains(&line), "{page}");
@@ -204,7 +204,7 @@ mod tests {
         own.refused(Refused::Busy);
         own.refused(Refused::System);
         own.connections(3);
-        let shown = own.added_to(&snapshot);
+        let shown = own.beside(&snapshot);
         for (name, label, value) in [
             ("tach_exporter_requests", [("code", "200")], 1),
             ("tach_exporter_requests", [("code", "404")], 2),
@@ -215,7 +215,7 @@ mod tests {
             assert_eq!(shown.counter(name, &label), Some(value), "{name} {label:?}");
         }
         assert_eq!(shown.gauge("tach_exporter_connections", &[]), Some(3.0));
-        assert_eq!(shown.counter("zz", &[]), Some(0));
+        assert_eq!(shown.counter("zz", &[]), None);
         assert!(CODES.is_sorted() && REASONS.is_sorted());
     }
 }

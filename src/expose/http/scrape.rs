@@ -59,6 +59,8 @@ struct Last {
     snapshot: Snapshot,
     /// As the view shows it.
     shown: Snapshot,
+    /// The exporter's own metrics at that moment.
+    own: Option<Snapshot>,
     pages: Vec<(Body, Rc<Page>)>,
     /// The pages of the snapshot before, for their buffers.
     spare: Vec<Rc<Page>>,
@@ -109,24 +111,35 @@ impl Scraper {
                     Some(view) => catch(|| view.show(&snapshot))?,
                     None => snapshot.clone(),
                 };
-                let shown = self.own.as_ref().map_or(shown.clone(), |own| own.added_to(&shown));
+                let own = self.own.as_ref().map(|own| own.beside(&snapshot));
                 let spare = before.map_or_else(Vec::new, |last| last.pages.into_iter().map(|(_, page)| page).collect());
-                Last { snapshot, shown, pages: Vec::new(), spare }
+                Last { snapshot, shown, own, pages: Vec::new(), spare }
             }
         };
         let last = slot.insert(last);
         let body = wanted.format.body;
         if !wanted.names.is_empty() {
-            let named = last.shown.only(&wanted.names);
-            return catch(|| Rc::new(Page::render(None, |buffer| (self.render)(body, &named, buffer))));
+            let only = |snapshot: &Snapshot| snapshot.only(&wanted.names);
+            let (named, own) = (only(&last.shown), last.own.as_ref().map(only));
+            return catch(|| Rc::new(Page::render(None, |buffer| self.print(body, &named, own.as_ref(), buffer))));
         }
         if let Some((_, page)) = last.pages.iter().find(|(of, _)| *of == body) {
             return Ok(Rc::clone(page));
         }
         let old = last.spare.pop();
-        let page = catch(|| Rc::new(Page::render(old, |buffer| (self.render)(body, &last.shown, buffer))))?;
+        let page =
+            catch(|| Rc::new(Page::render(old, |buffer| self.print(body, &last.shown, last.own.as_ref(), buffer))))?;
         last.pages.push((body, Rc::clone(&page)));
         Ok(page)
+    }
+
+    /// Prints what is shown, and the exporter's own metrics behind it.
+    fn print(&self, body: Body, shown: &Snapshot, own: Option<&Snapshot>, buffer: Vec<u8>) -> Vec<u8> {
+        let page = (self.render)(body, shown, buffer);
+        match own {
+            Some(own) => body.append(own, page),
+            None => page,
+        }
     }
 }
 

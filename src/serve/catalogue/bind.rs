@@ -9,37 +9,80 @@ use crate::{Counter, Gauge, Histogram, UpDownCounter};
 
 /// A metric that takes a number of whose kind nothing is known before.
 pub(crate) trait Take {
-    fn take(&self, kind: Kind, value: f64) -> Result<(), Refusal>;
+    /// What it takes, once that is checked.
+    type Checked;
+
+    fn check(kind: Kind, value: f64) -> Result<Self::Checked, Refusal>;
+
+    fn take(&self, checked: Self::Checked);
 }
 
 impl Take for Counter {
+    type Checked = u64;
+
     #[inline]
-    fn take(&self, _: Kind, value: f64) -> Result<(), Refusal> {
-        count(value).map(|n| self.add(n))
+    fn check(_: Kind, value: f64) -> Result<u64, Refusal> {
+        count(value)
+    }
+
+    #[inline]
+    fn take(&self, n: u64) {
+        self.add(n);
     }
 }
 
 impl Take for UpDownCounter {
+    type Checked = i64;
+
     #[inline]
-    fn take(&self, _: Kind, value: f64) -> Result<(), Refusal> {
-        whole(value).map(|n| self.add(n))
+    fn check(_: Kind, value: f64) -> Result<i64, Refusal> {
+        whole(value)
+    }
+
+    #[inline]
+    fn take(&self, n: i64) {
+        self.add(n);
     }
 }
 
 impl Take for Gauge {
+    type Checked = f64;
+
     #[inline]
-    fn take(&self, _: Kind, value: f64) -> Result<(), Refusal> {
-        finite(value).map(|value| self.set(value))
+    fn check(_: Kind, value: f64) -> Result<f64, Refusal> {
+        finite(value)
+    }
+
+    #[inline]
+    fn take(&self, value: f64) {
+        self.set(value);
     }
 }
 
+/// A value of a distribution.
+pub(crate) enum Amount {
+    /// Of things counted, which are its ticks.
+    Things(u64),
+    /// In the exposed unit.
+    Units(f64),
+}
+
 impl Take for Histogram {
+    type Checked = Amount;
+
     #[inline]
-    fn take(&self, kind: Kind, value: f64) -> Result<(), Refusal> {
+    fn check(kind: Kind, value: f64) -> Result<Amount, Refusal> {
         match kind {
-            // Its ticks are the things counted.
-            Kind::Size => count(value).map(|n| self.record(n)),
-            _ => amount(value).map(|value| self.record_value(value)),
+            Kind::Size => count(value).map(Amount::Things),
+            _ => amount(value).map(Amount::Units),
+        }
+    }
+
+    #[inline]
+    fn take(&self, amount: Amount) {
+        match amount {
+            Amount::Things(n) => self.record(n),
+            Amount::Units(value) => self.record_value(value),
         }
     }
 }
@@ -50,7 +93,8 @@ pub(crate) fn plain<M: Take>(metric: &M, kind: Kind, measurement: &Measurement<'
     if !measurement.attributes.is_empty() {
         return Err(Refusal::WrongAttributes);
     }
-    metric.take(kind, measurement.value)
+    metric.take(M::check(kind, measurement.value)?);
+    Ok(())
 }
 
 /// To the series of a closed label set, by the places of the values. What is left out is the empty text.
@@ -71,7 +115,8 @@ pub(crate) fn closed<M: Metric + Take, L: LabelSet>(
     }
     // More are unknown, or there twice.
     let series = if found == attributes.len() { family.at(index) } else { None };
-    series.ok_or(Refusal::WrongAttributes)?.take(kind, measurement.value)
+    series.ok_or(Refusal::WrongAttributes)?.take(M::check(kind, measurement.value)?);
+    Ok(())
 }
 
 /// To the series with these texts, which the types of the labels accept.
@@ -91,7 +136,10 @@ pub(crate) fn open<M: Metric + Take, const N: usize>(
     if attributes.len() != N {
         return Err(Refusal::WrongAttributes);
     }
-    family.with(texts).take(kind, measurement.value)
+    // Before the look-up, which makes the series if it is new.
+    let checked = M::check(kind, measurement.value)?;
+    family.with(texts).take(checked);
+    Ok(())
 }
 
 /// The value of a label: at its own place, or elsewhere.

@@ -4,6 +4,7 @@ use crate::{LabelSet, LabelValue};
 
 /// What a batch does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum BatchType {
     /// Context encoding: the prefill of prompts.
     #[label("CE")]
@@ -15,6 +16,7 @@ pub enum BatchType {
 
 /// Whether a chat request is the first of its conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum Turn {
     /// Not a chat, or not known: without the label.
     #[label("")]
@@ -27,6 +29,7 @@ pub enum Turn {
 
 /// A phase of the start-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum Component {
     /// Not told apart: without the label.
     #[label("")]
@@ -49,6 +52,7 @@ pub enum Component {
 
 /// Where cached prompt tokens came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum CacheTier {
     /// The device's own prefix cache.
     #[label("g0")]
@@ -59,6 +63,7 @@ pub enum CacheTier {
 
 /// A kind of media in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum MediaKind {
     /// A still image.
     Image,
@@ -68,6 +73,7 @@ pub enum MediaKind {
 
 /// How media were handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum MediaSource {
     /// In the request's body.
     Inline,
@@ -79,6 +85,7 @@ pub enum MediaSource {
 
 /// Why media were refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum MediaRejection {
     /// The host's name has no address.
     DnsFailure,
@@ -118,6 +125,7 @@ pub enum MediaRejection {
 
 /// What a chat request asks about tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum ToolChoice {
     /// The model may call one.
     Auto,
@@ -129,6 +137,7 @@ pub enum ToolChoice {
 
 /// How a tool call breaks its declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum ToolCallError {
     /// Its arguments are no JSON.
     InvalidJson,
@@ -140,6 +149,7 @@ pub enum ToolCallError {
 
 /// What form an answer must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum ResponseFormat {
     /// Any JSON object.
     JsonObject,
@@ -149,6 +159,7 @@ pub enum ResponseFormat {
 
 /// Which grammar was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum Grammar {
     /// That of the declared tools.
     ToolGrammar,
@@ -158,6 +169,7 @@ pub enum Grammar {
 
 /// How an answer breaks the form that was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum ResponseError {
     /// It is no JSON.
     InvalidJson,
@@ -167,6 +179,7 @@ pub enum ResponseError {
 
 /// Who encoded a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum ChatEncoder {
     /// The model's own encoder.
     Custom,
@@ -176,6 +189,7 @@ pub enum ChatEncoder {
 
 /// Why a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum Finish {
     /// The model was done, or reached a stop word.
     Stop,
@@ -189,6 +203,7 @@ pub enum Finish {
 
 /// What a request can be judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum Objective {
     /// Time to the first token.
     Ttft,
@@ -200,6 +215,7 @@ pub enum Objective {
 
 /// Whether an engine is at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum SleepState {
     /// It is.
     Awake,
@@ -211,6 +227,7 @@ pub enum SleepState {
 
 /// What is asked of the sleep mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum SleepOperation {
     /// Go to sleep.
     Sleep,
@@ -222,6 +239,7 @@ pub enum SleepOperation {
 
 /// A step of an update of the weights while the server runs, as for reinforcement learning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum WeightOperation {
     /// Sets up the transfer.
     Init,
@@ -237,6 +255,7 @@ pub enum WeightOperation {
 
 /// How far a request is that waits for keys and values from elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum KvFetchStage {
     /// Its load has not begun.
     WaitingToStart,
@@ -248,6 +267,7 @@ pub enum KvFetchStage {
 
 /// What became of a block that the simple offload was to store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum StoreOutcome {
     /// It is stored.
     Stored,
@@ -267,6 +287,7 @@ pub enum StoreOutcome {
 
 /// When a load's blocks are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum LoadPhase {
     /// When it was handed to the workers.
     Issued,
@@ -276,6 +297,7 @@ pub enum LoadPhase {
 
 /// Why a late-bound measurement was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[non_exhaustive]
 pub enum Refusal {
     /// No instrument has this name.
     UnknownName,

@@ -34,6 +34,7 @@ use crate::{Error, Label, Level, Unit};
 
 /// What an instrument takes, and what it is exposed as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// Counts one at a time: a counter.
     Event,
@@ -53,6 +54,7 @@ pub enum Kind {
 
 /// Where an instrument comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// MAX serve has it.
     MaxServe,

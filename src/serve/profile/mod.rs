@@ -11,7 +11,7 @@ use super::catalogue::{Instrument, Origin, catalogue};
 use super::info;
 use crate::bucket::Scale;
 use crate::collect::view::{View, ViewFamily, ViewKind};
-use crate::{Error, Snapshot};
+use crate::{Error, Registry, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the own names of the catalogue's metrics begin with.
@@ -34,6 +34,19 @@ pub enum Profile {
 }
 
 impl Profile {
+    pub(super) const ALL: [Self; 5] = [Self::MaxServe, Self::MaxServeGone, Self::Vllm, Self::Sglang, Self::GenAi];
+
+    /// As settings name it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::MaxServe => "maxserve",
+            Self::MaxServeGone => "maxserve-gone",
+            Self::Vllm => "vllm",
+            Self::Sglang => "sglang",
+            Self::GenAi => "genai",
+        }
+    }
+
     /// Whether it shows what has this origin, under its own name.
     fn has(self, origin: Origin) -> bool {
         match self {
@@ -50,6 +63,15 @@ impl Profile {
             Self::Sglang => sglang::families(identity),
             Self::GenAi => genai::families(identity),
         }
+    }
+
+    /// The first of its own names whose series have a label of this name.
+    pub(super) fn has_label(self, label: &str) -> Option<&'static str> {
+        let families = self.families(&Identity::default());
+        let has = |family: &&ViewFamily| {
+            family.labels.contains(&label) || family.const_labels.iter().any(|(constant, _)| constant == label)
+        };
+        families.iter().find(has).map(|family| family.name)
     }
 }
 
@@ -80,6 +102,8 @@ pub struct Profiles {
     bounds: BTreeMap<&'static str, Vec<f64>>,
     /// The own names of recordings that only the view needs.
     hidden: BTreeSet<String>,
+    /// What the view exposes: every name that a format gives it, and whose it is.
+    exposed: Vec<(String, String)>,
 }
 
 impl Profiles {
@@ -95,18 +119,24 @@ impl Profiles {
             sources: BTreeSet::new(),
             bounds: BTreeMap::new(),
             hidden: BTreeSet::new(),
+            exposed: Vec::new(),
         };
         let mut families = Vec::new();
         for profile in list {
             if !profiles.list.contains(profile) {
                 profiles.list.push(*profile);
-                families.extend(profile.families(identity));
+                let own = profile.families(identity);
+                let names = own.iter().flat_map(ViewFamily::exposed_names);
+                profiles.exposed.extend(names.map(|name| (name, format!("the profile {}", profile.name()))));
+                families.extend(own);
             }
         }
         families.iter().for_each(|family| profiles.note(family));
         let rows = catalogue().filter(|row| !profiles.has(row.origin)).map(|row| row.name);
         let infos = info::NAMES.into_iter().filter(|_| !profiles.has(Origin::Own));
-        profiles.hidden = rows.chain(infos).map(|name| format!("{PREFIX}{name}")).collect();
+        // Of those that are not made the name is free for a metric of one's own.
+        let made = rows.chain(infos).filter(|name| profiles.sources.contains(name));
+        profiles.hidden = made.map(|name| format!("{PREFIX}{name}")).collect();
         profiles.view = if families.is_empty() { None } else { Some(View::new(families)?) };
         Ok(profiles)
     }
@@ -141,6 +171,11 @@ impl Profiles {
     /// The bounds that any of them has for an instrument, beyond those of its own ladder, in its own unit.
     pub(crate) fn bounds(&self, row: &Instrument) -> Vec<f64> {
         self.bounds.get(row.name).cloned().unwrap_or_default()
+    }
+
+    /// Keeps the names that they expose from metrics of one's own, which no page could show beside them.
+    pub(super) fn reserve(&self, registry: &Registry) -> Result<(), Error> {
+        registry.reserve(&self.exposed)
     }
 
     /// A snapshot of the registry that the instruments are in, as the profiles show it: metrics of one's own and the

@@ -6,7 +6,7 @@ use crate::serve::{CacheConfig, Clock, Metrics, Objectives};
 use crate::{Registry, Unit};
 use std::collections::BTreeSet;
 
-const ALL: [Profile; 5] = [Profile::MaxServe, Profile::MaxServeGone, Profile::Vllm, Profile::Sglang, Profile::GenAi];
+const ALL: [Profile; 5] = Profile::ALL;
 
 fn everything(list: &[Profile]) -> (Registry, Profiles) {
     let profiles = Profiles::new(list, &Identity::default()).unwrap();

@@ -5,6 +5,8 @@ mod variables;
 
 pub use variables::Variable;
 
+use super::catalogue::catalogue;
+use super::info;
 use super::profile::{Identity, Profile};
 use super::timer::Objectives;
 use crate::{Error, ErrorKind, Level, Recording};
@@ -43,7 +45,8 @@ pub struct Settings {
     /// Where to push to by OTLP, with the path, besides being scraped; nowhere unless told. Without the feature `otlp`
     /// [`start`](super::start) refuses it, and `https://` without the feature `tls`.
     pub otlp_endpoint: Option<String>,
-    /// Labels on every series, with their values.
+    /// Labels on every series, with their values. None that an instrument or one of the profiles has already:
+    /// [`start`](super::start) refuses them.
     pub attributes: Vec<(String, String)>,
     /// Whose names the recordings are exposed under. [`Profile::MaxServe`] unless told.
     pub profiles: Vec<Profile>,
@@ -108,6 +111,20 @@ impl Settings {
             }
         }
         if problems.is_empty() { Ok(settings) } else { Err(Error::new(ErrorKind::Setting, problems.join("\n"))) }
+    }
+
+    /// The first attribute, name and value, whose name a series has for a label already, and what has it: there it would
+    /// be refused, or one of the two would vanish.
+    pub(in crate::serve) fn taken_attribute(&self) -> Option<(&str, &str, String)> {
+        let owner = |name: &str| {
+            let row = catalogue().find(|row| row.labels.iter().any(|label| label.name() == name));
+            let own = row.map(|row| row.name).or_else(|| info::has_label(name));
+            own.map(|own| format!("maxserve.{own}")).or_else(|| {
+                let of = |profile: &Profile| Some(format!("{} (profile {})", profile.has_label(name)?, profile.name()));
+                self.profiles.iter().find_map(of)
+            })
+        };
+        self.attributes.iter().find_map(|(name, value)| Some((name.as_str(), value.as_str(), owner(name)?)))
     }
 
     /// The variables that [`Settings::from_env`] looks at, for a program's help.

@@ -2,7 +2,6 @@
 
 use super::Settings;
 use crate::describe::check_label;
-use crate::serve::catalogue;
 use crate::serve::profile::Profile;
 use crate::{Level, Recording};
 use std::net::{IpAddr, Ipv4Addr};
@@ -82,25 +81,21 @@ pub(super) fn attributes(settings: &mut Settings, text: &str) -> Read {
         if attributes.iter().any(|(earlier, _)| earlier == name) {
             return Err(format!("where {name:?} is given twice"));
         }
-        if let Some(row) = catalogue().find(|row| row.labels.iter().any(|label| label.name == name)) {
-            return Err(format!("where {name:?} is a label of maxserve.{}", row.name));
-        }
         attributes.push((name.to_owned(), value.to_owned()));
     }
     settings.attributes = attributes;
-    Ok(())
+    match settings.taken_attribute() {
+        Some((name, _, owner)) => Err(format!("where {name:?} is a label of {owner}")),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn profiles(settings: &mut Settings, text: &str) -> Read {
-    let profile = |name: &str| match name.trim().to_ascii_lowercase().as_str() {
-        "maxserve" => Ok(Profile::MaxServe),
-        "maxserve-gone" => Ok(Profile::MaxServeGone),
-        "vllm" => Ok(Profile::Vllm),
-        "sglang" => Ok(Profile::Sglang),
-        "genai" => Ok(Profile::GenAi),
-        _ => Err(format!("where {:?} is no profile", name.trim())),
+    let profile = |name: &str| {
+        let found = Profile::ALL.into_iter().find(|profile| profile.name().eq_ignore_ascii_case(name));
+        found.ok_or_else(|| format!("where {name:?} is no profile"))
     };
-    settings.profiles = text.split(',').map(profile).collect::<Result<_, _>>()?;
+    settings.profiles = text.split(',').map(str::trim).map(profile).collect::<Result<_, _>>()?;
     Ok(())
 }
 

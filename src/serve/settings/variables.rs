@@ -92,14 +92,6 @@ pub(super) static VARIABLES: &[Variable] = &[
         read: read::otlp_endpoint,
     },
     Variable {
-        name: "TACH_EXTRA_ATTRIBUTES",
-        other: None,
-        default: "",
-        allowed: "name=value, and more after commas, each name once and none that an instrument has for a label",
-        meaning: "Labels on every series.",
-        read: read::attributes,
-    },
-    Variable {
         name: "TACH_PROFILE",
         other: None,
         default: "maxserve",
@@ -122,6 +114,16 @@ pub(super) static VARIABLES: &[Variable] = &[
         allowed: "any text",
         meaning: "Which of a server's engines this is, in the labels of the profiles that have one.",
         read: read::engine,
+    },
+    // After the profiles, whose labels it must not have.
+    Variable {
+        name: "TACH_EXTRA_ATTRIBUTES",
+        other: None,
+        default: "",
+        allowed: "name=value, and more after commas, each name once and none that an instrument or a \
+                  chosen profile has for a label",
+        meaning: "Labels on every series.",
+        read: read::attributes,
     },
     Variable {
         name: "TACH_OBJECTIVES",

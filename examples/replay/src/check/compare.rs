@@ -113,7 +113,7 @@ fn no_others(comparison: &mut Comparison, row: &Instrument, entries: &[(Labels, 
         let empty = match row.kind {
             Kind::Event | Kind::Count => snapshot.counter(&name, &set).unwrap_or(0) == 0,
             Kind::Delta | Kind::Value => snapshot.gauge(&name, &set).unwrap_or(0.0) == 0.0,
-            Kind::Time | Kind::Size | Kind::Real => snapshot.histogram(&name, &set).is_none_or(|h| h.count() == 0),
+            _ => snapshot.histogram(&name, &set).is_none_or(|h| h.count() == 0),
         };
         comparison.that(empty, || format!("{}: recorded, and the account has no such series", describe(row, &set)));
     }

@@ -3,12 +3,12 @@
 mod compare;
 mod distribution;
 
-use crate::account::{Account, Limits};
+use crate::account::Account;
 use crate::engine::{self, Settings, Start};
 use crate::full::{self, Full, NOTICED, Peek, Way};
 use crate::trace::Request;
 use std::time::Duration;
-use tach::serve::{Clock, Identity, Kind, Metrics, Objectives, Profile, Profiles, catalogue};
+use tach::serve::{Clock, Identity, Kind, Metrics, Profile, Profiles, catalogue};
 use tach::{Level, Registry};
 
 /// Gauges that may well be zero at the end.
@@ -48,14 +48,8 @@ pub(crate) fn run(
     let (clock, hand) = Clock::manual();
     // Only what has vanished is timed by the clock itself.
     hand.advance(Duration::from_nanos(full::stamp(NOTICED).since(clock.now())));
-    let limits = Limits::default();
-    let objectives = Objectives {
-        ttft: Some(Duration::from_nanos(limits.ttft)),
-        tpot: Some(Duration::from_nanos(limits.tpot)),
-        e2e: Some(Duration::from_nanos(limits.e2e)),
-    };
     let profiles = Profiles::new(&PROFILES, &Identity::default()).map_err(error)?;
-    metrics.attach(&registry, &profiles, objectives, clock).map_err(error)?;
+    metrics.attach(&registry, &profiles, full::objectives(), clock).map_err(error)?;
 
     let levels = catalogue().filter(|row| row.kind == Kind::Delta).map(|row| row.name);
     let levels: Vec<_> = levels.chain(MAY_END_AT_ZERO).collect();
@@ -90,7 +84,7 @@ mod tests {
     use super::*;
     use crate::account::{BARE, Book};
     use crate::trace;
-    use tach::serve::BatchType;
+    use tach::serve::{BatchType, Objectives};
 
     fn metrics() -> &'static Metrics {
         Box::leak(Box::new(Metrics::new()))

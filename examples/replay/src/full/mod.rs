@@ -6,10 +6,11 @@ mod peek;
 mod starts;
 mod steps;
 
-use crate::account::Book;
+use crate::account::{Book, Limits};
 use crate::engine::{Batch, End, Observer, StepFacts, tokenizing};
 use crate::trace::Request;
-use tach::serve::{BatchType, Finish, Metrics, RequestTimer, Stamp, StepStats, StepTimer, Turn};
+use std::time::Duration;
+use tach::serve::{BatchType, Finish, Metrics, Objectives, RequestTimer, Stamp, StepStats, StepTimer, Turn};
 
 pub(crate) use peek::Peek;
 pub(crate) use starts::load;
@@ -22,6 +23,16 @@ pub(crate) const NOTICED: u64 = 4_000_000_000_000;
 /// Virtual time as the timers take it.
 pub(crate) const fn stamp(virtual_nanos: u64) -> Stamp {
     Stamp::from_nanos(EPOCH + virtual_nanos)
+}
+
+/// The account's objectives, as tach takes them.
+pub(crate) fn objectives() -> Objectives {
+    let limits = Limits::default();
+    Objectives {
+        ttft: Some(Duration::from_nanos(limits.ttft)),
+        tpot: Some(Duration::from_nanos(limits.tpot)),
+        e2e: Some(Duration::from_nanos(limits.e2e)),
+    }
 }
 
 /// How the tokens of a step are recorded.

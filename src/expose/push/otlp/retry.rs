@@ -43,13 +43,14 @@ pub(super) fn judge(result: Result<Reply, Fault>, now: SystemTime) -> Outcome {
     let status = reply.status;
     if (200..300).contains(&status) {
         return match reply.body.map(|body| rejection(&body)) {
-            Ok(Some(verdict)) => Outcome::Taken(verdict),
+            // Kept until there is something else to say, so not at any length.
+            Ok(Some(verdict)) => Outcome::Taken(Verdict { message: excerpt(verdict.message.as_bytes()), ..verdict }),
             Ok(None) => Outcome::TakenUnread("the response is no ExportMetricsServiceResponse".to_owned()),
             Err(problem) => Outcome::TakenUnread(problem),
         };
     }
     let said = match reply.body {
-        Ok(body) => status_message(&body).unwrap_or_else(|| excerpt(&body)),
+        Ok(body) => status_message(&body).map_or_else(|| excerpt(&body), |said| excerpt(said.as_bytes())),
         Err(problem) => problem,
     };
     let failure = Failure { reason: Cow::Owned(status.to_string()), text: format!("was answered {status}: {said}") };
@@ -149,6 +150,9 @@ mod tests {
         assert!(matches!(judge(reply(200, "", b"<html>"), now()), Outcome::TakenUnread(_)));
         let broken = Reply { status: 202, headers: HeaderMap::new(), body: Err("broke off".to_owned()) };
         assert_eq!(judge(Ok(broken), now()), Outcome::TakenUnread("broke off".to_owned()));
+        let long = [&b"\x12\x90\x4e"[..], &[b'x'; 10_000]].concat();
+        let Outcome::Never(failure) = judge(reply(400, "", long.leak()), now()) else { panic!() };
+        assert!(failure.text.contains("400: xxx") && failure.text.len() < 250, "{}", failure.text);
         for (body, said) in [(&b"\x12\x04full"[..], "full"), (b"no\nroute", "no route")] {
             let Outcome::Never(failure) = judge(reply(400, "", body), now()) else { panic!() };
             assert_eq!(failure.text, format!("was answered 400: {said}"));
