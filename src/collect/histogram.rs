@@ -102,10 +102,10 @@ impl HistogramSnapshot {
         self.count
     }
 
-    /// The sum of the values.
+    /// The sum of the values. Finite: where it is beyond the largest float, that one.
     #[must_use]
     pub fn sum(&self) -> f64 {
-        self.ladder().scale().exposed(self.sum)
+        self.ladder().scale().exposed(self.sum).min(f64::MAX)
     }
 
     /// The mean of the values; NaN when there are none.

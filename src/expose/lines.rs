@@ -1,7 +1,7 @@
 //! What all text formats have in common: a walk over the families, and the line of every sample. They differ in what
 //! stands above a family's samples, and in how the page ends.
 
-use super::number::{push_bound, push_float};
+use super::number::{has_series, is_total, push_bound, push_float};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values};
 use crate::describe::{Descriptor, LabelValues, Lines};
 
@@ -9,7 +9,7 @@ use crate::describe::{Descriptor, LabelValues, Lines};
 pub(super) fn push_families(out: &mut String, snapshot: &Snapshot, header: fn(&mut String, &Descriptor)) {
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
-        if !family.labels.sets.is_empty() {
+        if has_series(family) {
             header(out, &family.desc);
             push_samples(out, family);
         }
@@ -19,17 +19,25 @@ pub(super) fn push_families(out: &mut String, snapshot: &Snapshot, header: fn(&m
 fn push_samples(out: &mut String, family: &FamilySnapshot) {
     let mut integer = itoa::Buffer::new();
     match &family.values {
-        Values::Counter(values) => push_scalars(out, family, values, |out, n| out.push_str(integer.format(n))),
-        Values::UpDown(values) => push_scalars(out, family, values, |out, n| out.push_str(integer.format(n))),
-        Values::FloatCounter(values) | Values::Gauge(values) => push_scalars(out, family, values, push_float),
+        Values::Counter(values) => push_scalars(out, family, values, any, |out, n| out.push_str(integer.format(n))),
+        Values::UpDown(values) => push_scalars(out, family, values, any, |out, n| out.push_str(integer.format(n))),
+        Values::FloatCounter(values) => push_scalars(out, family, values, is_total, push_float),
+        Values::Gauge(values) => push_scalars(out, family, values, any, push_float),
         Values::Histogram(values) => push_histograms(out, family, values),
     }
 }
 
+/// Whether a value is shown of which all are.
+fn any<T>(_: T) -> bool {
+    true
+}
+
+/// Appends the lines of the values that `is_shown`.
 fn push_scalars<T: Copy>(
     out: &mut String,
     family: &FamilySnapshot,
     values: &[T],
+    is_shown: fn(T) -> bool,
     mut push: impl FnMut(&mut String, T),
 ) {
     let lines = family.labels.lines.get_or_init(|| {
@@ -40,7 +48,7 @@ fn push_scalars<T: Copy>(
         }
         lines
     });
-    for (line, value) in lines.iter().zip(values) {
+    for (line, value) in lines.iter().zip(values).filter(|(_, value)| is_shown(**value)) {
         out.push_str(line);
         push(out, *value);
         out.push('\n');

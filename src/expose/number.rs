@@ -1,4 +1,20 @@
-//! Numbers as Prometheus prints them.
+//! Numbers as Prometheus prints them, and which of them are shown.
+
+use crate::collect::{FamilySnapshot, Values};
+
+/// Whether a counter may have this value. A total that is negative, infinite or no number would spoil whatever it is added
+/// to, so no format shows it.
+pub(super) fn is_total(value: f64) -> bool {
+    value >= 0.0 && value.is_finite()
+}
+
+/// Whether a family has a series to show.
+pub(super) fn has_series(family: &FamilySnapshot) -> bool {
+    match &family.values {
+        Values::FloatCounter(values) => values.iter().any(|value| is_total(*value)),
+        _ => !family.labels.sets.is_empty(),
+    }
+}
 
 /// Appends `value` as Go's `strconv` prints it with format 'g' and the shortest precision, which is what every
 /// Prometheus tool prints: the fewest digits that read back as the same float, with an exponent below 1e-4 and from 1e6

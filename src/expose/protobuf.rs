@@ -8,6 +8,7 @@
 //! Numbers are floats here, so counters beyond 2^53 are rounded, as every scraper does. Counters and histograms tell when
 //! they began, which is how a scraper knows of a restart; those that a callback gives do not.
 
+use super::number::{has_series, is_total};
 use super::wire::{push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, LabelValues};
@@ -38,7 +39,7 @@ pub fn render_into(snapshot: &Snapshot, out: &mut Vec<u8>) {
     let mut scratch = Scratch::default();
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
-        if !family.labels.sets.is_empty() {
+        if has_series(family) {
             push_sized(out, |out| push_family(out, family, snapshot.began(), &mut scratch));
         }
     }
@@ -105,15 +106,16 @@ fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, began: SystemTime, sc
     }
     match &family.values {
         Values::Counter(values) => {
-            push_scalars(out, family, began, scratch, (COUNTER, METRIC_COUNTER), values, |n| n as f64)
+            push_scalars(out, family, began, scratch, (COUNTER, METRIC_COUNTER), values, |n| Some(n as f64))
         }
         Values::FloatCounter(values) => {
-            push_scalars(out, family, began, scratch, (COUNTER, METRIC_COUNTER), values, |n| n)
+            let total = |n| is_total(n).then_some(n);
+            push_scalars(out, family, began, scratch, (COUNTER, METRIC_COUNTER), values, total)
         }
         Values::UpDown(values) => {
-            push_scalars(out, family, began, scratch, (GAUGE, METRIC_GAUGE), values, |n| n as f64)
+            push_scalars(out, family, began, scratch, (GAUGE, METRIC_GAUGE), values, |n| Some(n as f64))
         }
-        Values::Gauge(values) => push_scalars(out, family, began, scratch, (GAUGE, METRIC_GAUGE), values, |n| n),
+        Values::Gauge(values) => push_scalars(out, family, began, scratch, (GAUGE, METRIC_GAUGE), values, Some),
         Values::Histogram(values) => {
             push_uint(out, FAMILY_TYPE, HISTOGRAM);
             for (index, (set, histogram)) in family.labels.sets.iter().zip(values).enumerate() {
@@ -132,6 +134,7 @@ fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, began: SystemTime, sc
     }
 }
 
+/// `float`: `None` for what is not shown.
 fn push_scalars<T: Copy>(
     out: &mut Vec<u8>,
     family: &FamilySnapshot,
@@ -139,14 +142,15 @@ fn push_scalars<T: Copy>(
     scratch: &Scratch,
     (kind, field): (u64, u32),
     values: &[T],
-    float: impl Fn(T) -> f64,
+    float: impl Fn(T) -> Option<f64>,
 ) {
     push_uint(out, FAMILY_TYPE, kind);
     for (index, (set, value)) in family.labels.sets.iter().zip(values).enumerate() {
+        let Some(value) = float(*value) else { continue };
         push_message(out, FAMILY_METRIC, |out| {
             push_labels(out, &family.desc, set, &scratch.constant);
             push_message(out, field, |out| {
-                push_double(out, VALUE, float(*value));
+                push_double(out, VALUE, value);
                 // Nothing for a gauge.
                 push_start(out, COUNTER_START, family.began(index, began));
             });

@@ -363,7 +363,8 @@ impl MetricBuilder<Counter> {
 }
 
 impl MetricBuilder<FloatCounter> {
-    /// As an observed [`Counter`], for a total that is not whole: seconds, say. NaN and infinity are exposed as they are.
+    /// As an observed [`Counter`], for a total that is not whole: seconds, say. While `read` gives what is no total, which
+    /// is NaN, infinity or a negative number, no format exposes the counter.
     ///
     /// # Errors
     ///

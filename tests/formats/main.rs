@@ -13,3 +13,4 @@ mod otlp_streams;
 mod page;
 mod pb_reader;
 mod protobuf;
+mod totals;

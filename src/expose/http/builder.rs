@@ -152,8 +152,8 @@ impl ExporterBuilder {
     ///
     /// When all are, a new one takes the place of the one whose client has kept it idle, or its request unfinished, for
     /// longest and for half a second at least. Those that have shown no right password, token or certificate leave
-    /// before all others, whatever they ask, and a refusal ends its connection. When all are being answered for a second, the new one gets a 503 and is
-    /// closed.
+    /// before all others, whatever they ask, and a refusal ends its connection. When all are being answered for a
+    /// second, the new one gets a 503 and is closed.
     #[must_use]
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.limits.connections = connections;

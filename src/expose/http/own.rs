@@ -116,10 +116,11 @@ fn increment(count: &Cell<u64>) {
     count.set(count.get() + 1);
 }
 
-/// The families, with the constant labels that those of `snapshot` have, and without values.
+/// The families, with the constant labels of the registry, and without values.
 fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
-    let all = snapshot.families().iter().map(|family| &family.desc.const_labels);
-    let const_labels = all.max_by_key(|labels| labels.len()).map_or_else(|| Arc::from([]), Arc::clone);
+    // The engine's own metrics have those of the registry, and no others, as a view's may.
+    let engine = snapshot.families().iter().find(|family| family.desc.name.starts_with("tach_"));
+    let const_labels = engine.map_or_else(|| Arc::from([]), |family| Arc::clone(&family.desc.const_labels));
     let family = |kind, name: &str, label: Option<&str>, values: &[&str], help: &str| {
         let desc = Descriptor {
             name: name.to_owned(),

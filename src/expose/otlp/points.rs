@@ -7,6 +7,7 @@ use super::encoder::Histograms;
 use super::units::code;
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Kind, LabelValues};
+use crate::expose::number::is_total;
 
 const METRIC_NAME: u32 = 1;
 const METRIC_DESCRIPTION: u32 = 2;
@@ -72,8 +73,7 @@ pub(super) fn push_metric(
             push_numbers(&mut points, family, span, values, |n| Some(number(n)));
         }
         Values::FloatCounter(values) => {
-            // A total that is none would spoil whatever a receiver adds it to.
-            push_numbers(&mut points, family, span, values, |n| n.is_finite().then_some(Number::Float(n)));
+            push_numbers(&mut points, family, span, values, |n| is_total(n).then_some(Number::Float(n)));
         }
         Values::UpDown(values) => push_numbers(&mut points, family, span, values, |n| Some(Number::Int(n))),
         Values::Gauge(values) => push_numbers(&mut points, family, span, values, |n| Some(Number::Float(n))),
