@@ -62,7 +62,7 @@ pub struct Encoder {
     temporality: Temporality,
     histograms: Histograms,
     last: Option<Encoded>,
-    /// The last that was accepted, and its time as it was encoded, which is later than its own where the clock was set back.
+    /// The last that was accepted, and its time as it was encoded: later than its own where the clock was set back.
     base: Option<(Snapshot, u64)>,
 }
 
@@ -97,7 +97,6 @@ impl Encoder {
     }
 
     /// Whether there are deltas, which must not be taken twice.
-    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for the exporter"))]
     pub(crate) fn has_deltas(&self) -> bool {
         self.temporality != Temporality::Cumulative
     }

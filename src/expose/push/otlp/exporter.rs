@@ -18,8 +18,8 @@ use tokio::sync::{mpsc as commands, watch};
 /// One request is under way at a time. Where the receiver does not take it for now, it is sent again after a pause, until
 /// the next one is due, which takes its place; cumulative totals lose nothing by that, and with
 /// [`Temporality::Delta`] the next one begins where the last that was taken ended. A request with deltas whose answer was
-/// lost is sent again as it was until it is answered, and only then the next. The metrics `tach_otlp_…` of the same registry
-/// count what becomes of the pushes.
+/// lost is sent again as it was until it is answered, and only then the next. The metrics `tach_otlp_…` of the same
+/// registry count what becomes of the pushes.
 ///
 /// Costs a thread, `tach-otlp`, with a tokio runtime of its own, which collects, encodes and sends. Recording threads
 /// notice nothing of it.
