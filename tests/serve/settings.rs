@@ -267,3 +267,11 @@ fn the_page_lists_every_variable() {
         "TACH_WRITE_DOCS=1 cargo test --features serve --test serve writes it"
     );
 }
+
+#[test]
+fn a_password_in_an_address_is_not_repeated() {
+    for endpoint in ["https://u:hunter2@h/v1/metrics", "u:hunter2@h", "http://u:hunter 2@h"] {
+        let error = Settings::from_vars([("TACH_OTLP_ENDPOINT", endpoint)]).unwrap_err().to_string();
+        assert!(error.contains("TACH_OTLP_ENDPOINT") && !error.contains("hunter"), "{error}");
+    }
+}

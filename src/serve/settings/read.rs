@@ -54,6 +54,10 @@ pub(super) fn disabled(settings: &mut Settings, text: &str) -> Read {
 }
 
 pub(super) fn otlp_endpoint(settings: &mut Settings, text: &str) -> Read {
+    // As the push refuses it too, and before anything else is said of it.
+    if text.contains('@') {
+        return Err("which has a user in it: send credentials by OTEL_EXPORTER_OTLP_HEADERS".to_owned());
+    }
     let url: hyper::Uri = text.parse().map_err(|error| format!("which is no URL ({error})"))?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {
         return Err("which does not begin with http:// or https://".to_owned());

@@ -32,8 +32,11 @@ impl Variable {
             };
             let text = text.trim();
             if !text.is_empty() {
+                // What has an address's user in it may have a password.
+                let shown =
+                    if text.contains('@') { "a value with an @, not shown".into() } else { format!("{text:?}") };
                 return (self.read)(settings, text)
-                    .map_err(|problem| format!("{name} is {text:?}, {problem}; allowed: {}", self.allowed));
+                    .map_err(|problem| format!("{name} is {shown}, {problem}; allowed: {}", self.allowed));
             }
         }
         Ok(())
