@@ -247,3 +247,32 @@ fn every_mutation_has_a_model() {
         assert!(models.contains(&mutation), "no model in loom-tests/ names the mutation {mutation}");
     }
 }
+
+#[test]
+fn every_page_that_is_named_is_there() {
+    let mut texts = sources();
+    for dir in ["", "docs"] {
+        for entry in fs::read_dir(root().join(dir)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                texts.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let mut named = 0;
+    for (file, text) in &texts {
+        // As a path from the root, and as a link of a page beside it.
+        let paths = text.split("docs/").skip(1).map(|rest| (rest, true));
+        let links = text.split("](").skip(1).map(|rest| (rest, false)).filter(|_| file.contains("docs"));
+        for (rest, from_root) in paths.chain(links) {
+            let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).collect();
+            let Some((stem, _)) = name.split_once(".md") else { continue };
+            if from_root || !rest.starts_with(['.', '/']) {
+                named += 1;
+                let page = root().join("docs").join(format!("{stem}.md"));
+                assert!(page.is_file(), "{file} names {}, which is not there", page.display());
+            }
+        }
+    }
+    assert!(named > 20, "the pages are not named as they were: {named}");
+}
