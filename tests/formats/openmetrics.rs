@@ -3,12 +3,53 @@
 use crate::model::{Family, Labels, Recorded, families, registry};
 use crate::om_reader::{self, number, read};
 use std::collections::BTreeMap;
-use tach::{Registry, Unit, openmetrics, text};
+use std::time::Duration;
+use tach::{Registry, Unit, Windows, openmetrics, protobuf, text};
 
 /// The page without the engine's own metrics.
 fn own(page: &str) -> String {
     let own = |line: &&str| !line.starts_with("tach_") && !line.contains(" tach_");
     page.lines().filter(own).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn windows_read_in_every_format() {
+    let registry = Registry::builder().const_label("window", "w").build().unwrap();
+    let itl = registry.histogram("itl").unit(Unit::Seconds).labels(["model"]).help("ITL.").build().unwrap();
+    let idle = registry.histogram("idle").help("Idle.").build().unwrap();
+    let windows = Windows::start(&registry, &["itl", "idle"], &[10, 60].map(Duration::from_secs)).unwrap();
+    (1..=100).for_each(|value| itl.with(["a"]).record(value * 1_000_000));
+    idle.record_n(1, 0);
+    let shown = windows.show(&registry.snapshot());
+    let found = read(&openmetrics::render(&shown)).unwrap();
+    let binary = crate::pb_reader::read(&protobuf::render(&shown)).unwrap();
+    for (name, unit, samples) in [
+        ("idle_window", "", 6),
+        ("idle_window_rate", "", 2),
+        ("idle_window_values", "", 2),
+        ("itl_window_seconds", "seconds", 6),
+        ("itl_window_rate", "", 2),
+        ("itl_window_values", "", 2),
+    ] {
+        let family = found.iter().find(|family| family.name == name).unwrap();
+        assert_eq!((&*family.kind, &*family.unit, family.samples.len()), ("gauge", unit, samples), "{name}");
+        let binary = binary.iter().find(|family| family.name == name).unwrap();
+        for (sample, metric) in family.samples.iter().zip(&binary.metrics) {
+            assert!(["10s", "1m"].contains(&&*sample.labels["window"]), "{sample:?}");
+            let (value, other) = (number(&sample.value).unwrap(), metric.gauge.unwrap());
+            assert!(sample.labels == metric.labels && (value == other || value.is_nan() && other.is_nan()));
+            match name {
+                "idle_window" => assert!(value.is_nan()),
+                "itl_window_seconds" => {
+                    let q = number(&sample.labels["q"]).unwrap();
+                    assert!((q / 10.0..=q / 10.0 * 1.01).contains(&value), "{sample:?}");
+                }
+                "itl_window_values" => assert_eq!(value, 100.0),
+                "itl_window_rate" => assert!(value > 0.0),
+                _ => assert_eq!(value, 0.0),
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Windows as metrics.
 //!
-//! As gauges and not as a summary: of a summary the count and the sum are totals, whose rates readers take, and those of
-//! a window fall. The label is `q` as `quantile` belongs to summaries, and the number `_values` as `_count` belongs to
-//! histograms: a linter says so.
+//! As gauges and not as a summary: `docs/EXPOSITION.md` says why, and where the names come from.
 
 use super::super::snapshot::{FamilySnapshot, Snapshot, Values};
 use super::Windows;
