@@ -4,7 +4,8 @@ use std::fmt;
 
 /// Why a registry, a metric, a collector or an exporter could not be made, or a push was not taken.
 ///
-/// Recording never fails, so this is met at start-up, and where one pushes by hand. The text names the metric and the remedy.
+/// Recording never fails, so this is met at start-up, and where one pushes by hand. The text names the metric and the
+/// remedy.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
