@@ -6,9 +6,7 @@ PUSHGATEWAY and PUSHED are programs, FOLDER an empty directory for the log.
 """
 
 import re
-import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from expected import key, report, same
 from otlp import Pushed, expect
 from receiver import Receiver
-from scrape import eventually, get
+from scrape import ending, eventually, get
 
 GROUP = {"job": "nightly ä/b", "shard": "50% of ?#&+"}
 
@@ -78,17 +76,5 @@ def run(started, gateway_program, pushed_program, folder):
     print("delete: nothing of the group is left")
 
 
-def main():
-    # So that the programs are ended then too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
-    started = []
-    try:
-        run(started, *sys.argv[1:])
-    finally:
-        for program in started:
-            program.kill()
-            program.wait()
-
-
 if __name__ == "__main__":
-    main()
+    ending(run)

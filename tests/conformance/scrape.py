@@ -265,7 +265,8 @@ def run(started, prometheus_program, nasty_program, folder, protocol):
     print("ended: the target is down when the exporter is dropped")
 
 
-def main():
+def ending(run):
+    """Runs what is given with the arguments, and ends what it has started."""
     # So that the programs are ended then too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     started = []
@@ -278,4 +279,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    ending(run)

@@ -5,12 +5,10 @@
 PROMETHEUS and SECURE are programs. FOLDER has the web configuration and the certificates, and takes what Prometheus writes.
 """
 
-import signal
 import subprocess
-import sys
 from pathlib import Path
 
-from scrape import Lines, eventually, start
+from scrape import Lines, ending, eventually, start
 
 CONFIG = """
 global:
@@ -59,17 +57,5 @@ def run(started, prometheus_program, secure_program, folder):
     print("scraped: with certificate and password only")
 
 
-def main():
-    # So that the programs are ended then too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
-    started = []
-    try:
-        run(started, *sys.argv[1:])
-    finally:
-        for program in started:
-            program.kill()
-            program.wait()
-
-
 if __name__ == "__main__":
-    main()
+    ending(run)
