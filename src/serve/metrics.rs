@@ -34,9 +34,9 @@ pub static METRICS: Metrics = Metrics::new();
 ///
 /// - `RequestTimer`: `input_tokens`, `input_tokens_per_request`, `input_time`, `output_tokens`,
 ///   `output_tokens_per_request`, `output_time`, `ttft`, `itl`, `itl_per_token`, `time_per_output_token`,
-///   `reqs_running`, `reqs_awaiting_admission`, `reqs_waiting`, `reqs_scheduled`, `preemption`, `request_queue_time`,
-///   `request_prefill_time`, `request_decode_time`, `request_inference_time`, `request_latency`, `requests_finished`,
-///   `requests_good`, `requests_missed`, `max_num_generation_tokens`.
+///   `reqs_running`, `reqs_awaiting_admission`, `reqs_waiting`, `reqs_deferred`, `reqs_scheduled`, `preemption`,
+///   `request_queue_time`, `request_prefill_time`, `request_decode_time`, `request_inference_time`, `request_latency`,
+///   `requests_finished`, `requests_good`, `requests_missed`, `max_num_generation_tokens`.
 /// - `StepTimer`: `output_tokens`, `itl`, `itl_per_token`, `batch_size`, `batch_execution_time`,
 ///   `batch_creation_time`, `batch_input_tokens`, `batch_context_tokens`, `batch_terminated_reqs`,
 ///   `batch_pending_reqs`, `batch_prompt_throughput`, `batch_generation_throughput`, `generation_throughput`,

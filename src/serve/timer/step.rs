@@ -117,9 +117,9 @@ impl StepStats {
     }
 }
 
-#[must_use = "what a step's tokens say is recorded when it is dropped: hand them out first"]
 /// One step, whose results are being handed out. What its tokens say is recorded when it is dropped, at the latest.
 #[derive(Debug)]
+#[must_use = "a step tells of nothing but the tokens that are handed out by it"]
 pub struct Step<'a> {
     live: Option<&'static Live>,
     timer: std::marker::PhantomData<&'a mut StepTimer<'a>>,
