@@ -62,9 +62,13 @@ mod describe;
 mod error;
 #[cfg(not(tach_loom))]
 mod expose;
+#[cfg(all(target_os = "linux", not(tach_loom)))]
+pub mod reader;
 mod record;
 #[cfg(not(tach_loom))]
 mod registry;
+#[cfg(all(target_os = "linux", not(tach_loom)))]
+mod segment;
 #[cfg(all(feature = "serve", not(tach_loom)))]
 pub mod serve;
 mod sync;
@@ -89,7 +93,9 @@ pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]
 pub use {
     collect::{Collector, HistogramSnapshot, Snapshot, Windows},
-    describe::{Closed, Domain, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL, Unit},
+    describe::{
+        Aggregate, Closed, Domain, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL, Unit,
+    },
     error::{Error, ErrorKind},
     expose::{openmetrics, protobuf, text},
     record::{

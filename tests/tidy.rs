@@ -11,14 +11,16 @@ const LINES_MAX: usize = 450;
 const COLUMNS_MAX: usize = 125;
 
 /// Which modules of the crate each may name, apart from itself and the leaves. Left to right: record, collect, expose.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("bucket", &[]),
     ("sync", &[]),
     ("error", &[]),
     ("describe", &["bucket", "error"]),
-    ("record", &["bucket", "sync"]),
-    ("registry", &["bucket", "describe", "error", "record", "sync"]),
+    ("segment", &["bucket", "error", "sync"]),
+    ("record", &["bucket", "segment", "sync"]),
+    ("registry", &["bucket", "describe", "error", "record", "segment", "sync"]),
     ("collect", &["bucket", "describe", "error", "record", "registry", "sync"]),
+    ("reader", &["bucket", "collect", "describe", "error", "record", "registry", "segment", "sync"]),
     ("expose", &["collect", "describe", "error"]),
     ("serve", &["bucket", "collect", "describe", "error", "expose", "registry", "sync"]),
 ];

@@ -1,6 +1,6 @@
 //! The description of one metric.
 
-use super::{Level, Unit};
+use super::{Aggregate, Level, Unit};
 use crate::bucket::{Bound, Grid};
 use std::fmt;
 use std::sync::Arc;
@@ -75,6 +75,8 @@ pub(crate) struct Descriptor {
     pub(crate) kind: Kind,
     pub(crate) unit: Unit,
     pub(crate) level: Level,
+    /// For a gauge: how those of several processes become one.
+    pub(crate) aggregate: Aggregate,
     pub(crate) labels: Box<[String]>,
     /// The type whose values are the label sets, if there is one.
     pub(crate) label_set: Option<&'static str>,
@@ -140,11 +142,12 @@ impl Descriptor {
             })
         };
         let label_set = |d: &Self| d.label_set.unwrap_or("none").to_owned();
-        let pairs: [(&str, String, String); 10] = [
+        let pairs: [(&str, String, String); 11] = [
             ("kind", self.kind.to_string(), other.kind.to_string()),
             ("help", format!("{:?}", self.help), format!("{:?}", other.help)),
             ("unit", format!("{:?}", self.unit), format!("{:?}", other.unit)),
             ("level", format!("{:?}", self.level), format!("{:?}", other.level)),
+            ("aggregate", format!("{:?}", self.aggregate), format!("{:?}", other.aggregate)),
             ("labels", format!("{:?}", self.labels), format!("{:?}", other.labels)),
             ("label set type", label_set(self), label_set(other)),
             ("limit", self.limit.to_string(), other.limit.to_string()),

@@ -97,3 +97,24 @@ pub enum Level {
     /// What one looks at when something is wrong.
     Detailed,
 }
+
+/// How the values of a gauge that several processes have become one, where a collector reads them from their segments.
+///
+/// Counters and histograms are summed, those of processes that have ended too; up-down counters and gauges only over
+/// processes that live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Aggregate {
+    /// A series per process, with the label `process`.
+    #[default]
+    PerProcess,
+    /// The sum.
+    Sum,
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+    /// The one that was set last, by the system's clock. Setting it costs reading that clock, some 20 to 30 ns, in mode
+    /// [`Recording::Process`](crate::Recording::Process).
+    Last,
+}

@@ -5,7 +5,7 @@ use super::family::Family;
 use super::metric::{Core, Metric};
 use super::typed::{TypedFamily, check_set};
 use crate::bucket::{Bound, Grid, MAX_TICKS, Scale};
-use crate::describe::{Descriptor, Kind, LabelSet, LabelValues, Level, Unit, check_label, check_metric};
+use crate::describe::{Aggregate, Descriptor, Kind, LabelSet, LabelValues, Level, Unit, check_label, check_metric};
 use crate::error::{Error, ErrorKind};
 use crate::record::histogram::Histogram;
 use crate::{Counter, FloatCounter, Gauge};
@@ -57,6 +57,7 @@ pub struct MetricBuilder<M, L = Unlabelled> {
     help: String,
     unit: Unit,
     level: Level,
+    aggregate: Aggregate,
     limit: usize,
     resolution: Resolution,
     labels: L,
@@ -73,6 +74,7 @@ impl<M: Metric> MetricBuilder<M> {
             help: String::new(),
             unit: Unit::None,
             level: Level::Basic,
+            aggregate: Aggregate::default(),
             limit: LIMIT,
             resolution: Resolution { tick: None, digits: DIGITS, max: None, buckets: Vec::new(), exact: Vec::new() },
             labels: Unlabelled,
@@ -108,6 +110,7 @@ impl<M: Metric> MetricBuilder<M> {
             help: self.help,
             unit: self.unit,
             level: self.level,
+            aggregate: self.aggregate,
             limit: self.limit,
             resolution: self.resolution,
             labels,
@@ -217,6 +220,7 @@ impl<M: Metric, L> MetricBuilder<M, L> {
             kind: M::KIND,
             unit: self.unit,
             level: self.level,
+            aggregate: self.aggregate,
             labels,
             label_set: None,
             const_labels: Arc::clone(&config.const_labels),
@@ -334,6 +338,15 @@ impl<L> MetricBuilder<Histogram, L> {
     /// [`Unit::Seconds`] 3600 unless told, and raised to the last bucket or exact bound.
     pub fn max(mut self, max: f64) -> Self {
         self.resolution.max = Some(max);
+        self
+    }
+}
+
+impl<L> MetricBuilder<Gauge, L> {
+    /// How the values of several processes become one, where a collector reads them from their segments:
+    /// [`Aggregate::PerProcess`] unless told. Of no effect within one process.
+    pub fn aggregate(mut self, aggregate: Aggregate) -> Self {
+        self.aggregate = aggregate;
         self
     }
 }

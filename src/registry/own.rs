@@ -1,6 +1,6 @@
 //! The metrics that the engine keeps of itself, one set per registry.
 
-use crate::describe::{Descriptor, Kind, Level, Unit};
+use crate::describe::{Aggregate, Descriptor, Kind, Level, Unit};
 use crate::sync::{AtomicU64, Ordering};
 use std::sync::Arc;
 
@@ -42,6 +42,7 @@ impl Own {
                 kind,
                 unit,
                 level: Level::None,
+                aggregate: Aggregate::default(),
                 labels: labels.iter().map(|&label| label.to_owned()).collect(),
                 label_set: None,
                 // A constant label by the name of one of these gives way: twice in a line would fail the whole scrape.

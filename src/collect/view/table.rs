@@ -2,7 +2,7 @@
 
 use super::super::snapshot::{FamilySnapshot, Snapshot};
 use crate::bucket::{Bound, Grid, Ladder, Scale};
-use crate::describe::{Descriptor, Kind, Level, Unit, check_label, check_metric};
+use crate::describe::{Aggregate, Descriptor, Kind, Level, Unit, check_label, check_metric};
 use crate::error::{Error, ErrorKind};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -108,6 +108,7 @@ impl ViewFamily {
             kind,
             unit: self.unit,
             level: sources.first().map_or(Level::None, |source| source.level),
+            aggregate: Aggregate::default(),
             labels: self.labels.iter().map(|&label| label.to_owned()).collect(),
             const_labels: registry.chain(own).cloned().collect(),
             // The engine's own have no limit, by which one tells that their label sets are made for each snapshot.

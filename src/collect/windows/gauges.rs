@@ -107,6 +107,7 @@ fn family(
         kind: Kind::Gauge,
         unit,
         level: of.level,
+        aggregate: of.aggregate,
         labels: of.labels.iter().map(String::as_str).chain(labels.iter().copied()).map(str::to_owned).collect(),
         label_set: None,
         // As for the engine's own, a constant label by the same name gives way.

@@ -1,7 +1,7 @@
 //! The metrics that an exporter keeps of itself: how it answered, whom it turned away. Plain cells of its one thread.
 
 use crate::collect::{FamilySnapshot, Snapshot, Values};
-use crate::describe::{Descriptor, Kind, LabelSets, Level, Unit};
+use crate::describe::{Aggregate, Descriptor, Kind, LabelSets, Level, Unit};
 use hyper::StatusCode;
 use std::cell::{Cell, OnceCell};
 use std::sync::{Arc, OnceLock};
@@ -130,6 +130,7 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
             kind,
             unit: Unit::None,
             level: Level::None,
+            aggregate: Aggregate::default(),
             labels: label.into_iter().map(str::to_owned).collect(),
             label_set: None,
             // As for the engine's own, a constant label by the same name gives way.
