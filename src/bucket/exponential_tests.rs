@@ -61,7 +61,7 @@ fn every_end_is_that_of_its_bucket_to_the_tick() {
                     // The next tick lies beyond the end, whatever cells lie between.
                     let next = cells.index(highest + 1);
                     assert!(next > cell, "{tick} {schema} {highest}");
-                    if octave < 7 || octave > 51 || cell % 5 == 0 {
+                    if !(7..=51).contains(&octave) || cell % 5 == 0 {
                         assert_eq!(cells.bucket(next), bucket(highest + 1, tick, schema));
                         assert_eq!(cells.lowest(next), highest + 1);
                     }

@@ -72,8 +72,8 @@ impl LogLinear {
         self.bias as u32
     }
 
-    /// The cell that holds `value`, which must not exceed [`EXACT_MAX`](super::EXACT_MAX), plus [`LogLinear::bias`], modulo 2^32: whoever
-    /// adds something to the index anyway need not take the bias away first.
+    /// The cell that holds `value`, which must not exceed [`EXACT_MAX`](super::EXACT_MAX), plus [`LogLinear::bias`],
+    /// modulo 2^32: whoever adds something to the index anyway need not take the bias away first.
     #[inline(always)]
     pub(crate) const fn biased(&self, value: u64) -> u32 {
         if value < self.linear {
