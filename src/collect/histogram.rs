@@ -147,8 +147,8 @@ impl HistogramSnapshot {
     /// The value that a share `q` of all values does not exceed, `q` from 0 to 1; NaN when there are none.
     ///
     /// It is the largest value of the bucket in which the value of rank `⌈q · count⌉` lies, and so at most 10^-digits
-    /// of itself too large, or `2^(2^-schema) - 1` with a native schema; never beyond the smallest and the largest value recorded. (The definition is
-    /// HdrHistogram's.)
+    /// of itself too large, or `2^(2^-schema) - 1` with a native schema; never beyond the smallest and the largest value
+    /// recorded. (The definition is HdrHistogram's.)
     #[must_use]
     pub fn quantile(&self, q: f64) -> f64 {
         if self.count == 0 || q.is_nan() {

@@ -142,7 +142,8 @@ impl Hdr {
     #[inline(always)]
     pub(crate) fn record_at(&self, base: Base, front: u32, value: u64, n: u64) {
         // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the
-        // maximum to track, or too large for the index to be exact. Where the layout is not that of two digits, every value is unusual.
+        // maximum to track, or too large for the index to be exact. Where the layout is not that of two digits, every
+        // value is unusual.
         if !self.is_within(base, front, WIDTH, value)
             || !self.store(base, front, self.usual_bucket(base, value), value, n)
         {
