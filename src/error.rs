@@ -21,7 +21,7 @@ pub enum ErrorKind {
     Name,
     /// A name that is in use already for something else.
     Conflict,
-    /// Buckets, a tick, a number of digits or a maximum that do not make a histogram.
+    /// Buckets, a tick, a number of digits, a native schema or a maximum that do not make a histogram.
     Buckets,
     /// A setting that cannot be served.
     Setting,

@@ -38,6 +38,7 @@ fn another_description_under_a_name_is_an_error_that_names_both() {
     registry.histogram("h").buckets([1.0]).build().unwrap();
     assert_eq!(kind(registry.histogram("h").buckets([1.0, 2.0]).build(), &["buckets"]), conflict);
     assert_eq!(kind(registry.histogram("h").buckets([1.0]).digits(3).build(), &["digits"]), conflict);
+    assert_eq!(kind(registry.histogram("h").buckets([1.0]).native_schema(3).build(), &["native schema 3"]), conflict);
     assert_eq!(kind(registry.histogram("h").buckets([1.0]).exact_at([2.0]).build(), &["exact", "2"]), conflict);
     // What is a bucket anyway, or given twice, in another order, describes the same.
     registry.histogram("h").buckets([1.0]).exact_at([1.0, f64::INFINITY]).build().unwrap();
@@ -133,6 +134,10 @@ fn bad_buckets_are_refused() {
     for tick in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert_eq!(kind(registry.histogram("h").tick(tick).build(), &["tick"]), ErrorKind::Buckets);
     }
+    for schema in [9, 255] {
+        assert_eq!(kind(registry.histogram("h").native_schema(schema).build(), &["0 to 8"]), ErrorKind::Buckets);
+    }
+    assert_eq!(kind(registry.histogram("h").digits(2).native_schema(4).build(), &["one of them"]), ErrorKind::Buckets);
     for digits in [0, 4, 255] {
         assert_eq!(kind(registry.histogram("h").digits(digits).build(), &["1, 2 or 3"]), ErrorKind::Buckets);
     }

@@ -1,8 +1,10 @@
-//! Target `bucket`: histograms against the `hdrhistogram` crate and against plain counting.
+//! Target `bucket`: histograms against the `hdrhistogram` crate, against plain counting, and against the definition of
+//! native buckets in whole numbers.
 
 use crate::model::in_powers;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use hdrhistogram::Histogram as Hdr;
+use num_bigint::BigUint;
 use std::fmt;
 use tach::{HistogramSnapshot, Recording, Registry};
 
@@ -17,6 +19,8 @@ struct Input {
     before: Vec<(u64, u64)>,
     after: Vec<(u64, u64)>,
     quantiles: Vec<f64>,
+    /// In place of digits.
+    schema: Option<u8>,
 }
 
 const VALUES_MAX: usize = 48;
@@ -64,7 +68,9 @@ impl<'a> Arbitrary<'a> for Input {
         let after = values(u, &bounds)?;
         let quantile = |u: &mut Unstructured| Ok(f64::from(u.arbitrary::<u32>()?) / f64::from(u32::MAX));
         let quantiles = (0..4).map(|_| quantile(u)).collect::<Result<_>>()?;
-        Ok(Self { digits, max, bounds, sync: u.arbitrary()?, before, after, quantiles })
+        let sync = u.arbitrary()?;
+        let schema = if u.arbitrary()? { Some(u.int_in_range(0..=6)?) } else { None };
+        Ok(Self { digits, max, bounds, sync, before, after, quantiles, schema })
     }
 }
 
@@ -77,7 +83,12 @@ pub fn run(data: &[u8]) {
     let Ok(input) = Input::arbitrary(&mut Unstructured::new(data)) else { return };
     let recording = if input.sync { Recording::Sync } else { Recording::Sharded };
     let registry = Registry::builder().recording(recording).build().expect("nothing to refuse");
-    let built = registry.histogram("h").digits(input.digits).max(input.max).buckets(input.bounds.clone()).build();
+    let builder = registry.histogram("h").max(input.max).buckets(input.bounds.clone());
+    let builder = match input.schema {
+        Some(schema) => builder.native_schema(schema),
+        None => builder.digits(input.digits),
+    };
+    let built = builder.build();
     // What a maximum is in ticks: its shortest decimal, which for 2^62 is above what a histogram can hold.
     let ticks = in_powers(input.max, 0);
     let histogram = match built {
@@ -118,13 +129,9 @@ fn check(input: &Input, max: u64, values: &[(u64, u64)], seen: &HistogramSnapsho
     assert!(seen.is_exact());
     assert_eq!(seen.count(), count);
 
-    let mut theirs = Hdr::<u64>::new_with_bounds(1, max.max(2), input.digits).expect("bounds within the crate's range");
-    values.iter().for_each(|(value, times)| theirs.record_n(*value, *times).expect("clamped"));
-    let ours = seen.to_hdr();
-    let shape = |hdr: &Hdr<u64>| (hdr.len(), hdr.distinct_values(), hdr.low(), hdr.high(), hdr.sigfig());
-    assert_eq!(shape(&ours), shape(&theirs));
-    // Compares all cells.
-    assert!(ours == theirs, "{:?} are not {:?}", Cells(&ours), Cells(&theirs));
+    if input.schema.is_none() {
+        check_cells(input, max, values, seen);
+    }
 
     let not_above =
         |bound: f64| -> u64 { values.iter().filter(|(value, _)| *value <= bound as u64).map(|(_, times)| times).sum() };
@@ -137,7 +144,10 @@ fn check(input: &Input, max: u64, values: &[(u64, u64)], seen: &HistogramSnapsho
 
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
-    let error = 10_f64.powi(-i32::from(input.digits));
+    let error = match input.schema {
+        Some(schema) => 0.5_f64.powi(schema.into()).exp2() - 1.0,
+        None => 10_f64.powi(-i32::from(input.digits)),
+    };
     for q in input.quantiles.iter().copied().chain([0.0, 0.5, 0.999, 1.0]) {
         let found = seen.quantile(q);
         if count == 0 {
@@ -151,13 +161,47 @@ fn check(input: &Input, max: u64, values: &[(u64, u64)], seen: &HistogramSnapsho
             below >= rank
         });
         let exact = exact.expect("a rank up to the count").0 as f64;
-        assert!(exact <= found && found <= exact * (1.0 + error), "quantile {q}: {found} for {exact}");
+        assert!(exact <= found && found <= exact * (1.0 + error) * (1.0 + 1e-15), "quantile {q}: {found} for {exact}");
+        if let Some(schema) = input.schema
+            && found < WHOLE_END as f64
+            && found != seen.max()
+            && !input.bounds.iter().any(|bound| bound.floor() == found)
+        {
+            check_end(exact as u64, found as u64, schema);
+        }
         // Undeclared bounds: never too many, and none that is clearly below is missed.
         let bound = exact.min((WHOLE_END - 1) as f64).floor();
         let (here, wanted) = (seen.bucket_count_le(bound), not_above(bound));
         assert!(here <= wanted, "le {bound}: {here} of {wanted}");
         assert!(here >= not_above((bound * (1.0 - error)).floor() - 1.0), "le {bound}: only {here} of {wanted}");
     }
+}
+
+/// The cells, which are those of the crate.
+fn check_cells(input: &Input, max: u64, values: &[(u64, u64)], seen: &HistogramSnapshot) {
+    let mut theirs = Hdr::<u64>::new_with_bounds(1, max.max(2), input.digits).expect("bounds within the crate's range");
+    values.iter().for_each(|(value, times)| theirs.record_n(*value, *times).expect("clamped"));
+    let ours = seen.to_hdr();
+    let shape = |hdr: &Hdr<u64>| (hdr.len(), hdr.distinct_values(), hdr.low(), hdr.high(), hdr.sigfig());
+    assert_eq!(shape(&ours), shape(&theirs));
+    // Compares all cells.
+    assert!(ours == theirs, "{:?} are not {:?}", Cells(&ours), Cells(&theirs));
+}
+
+/// The native bucket of a value above zero: the least `i` with `value^N ≤ 2^i`.
+fn native_bucket(value: u64, schema: u8) -> u64 {
+    (BigUint::from(value).pow(1 << schema) - 1_u32).bits()
+}
+
+/// Whether `found`, a quantile that is none of the bounds or the largest value, ends the bucket of `exact`.
+fn check_end(exact: u64, found: u64, schema: u8) {
+    let own = if exact == 0 { None } else { Some(native_bucket(exact, schema)) };
+    assert_eq!(
+        own,
+        if found == 0 { None } else { Some(native_bucket(found, schema)) },
+        "{exact} is counted up to {found}"
+    );
+    assert!(own < Some(native_bucket(found + 1, schema)), "{exact} is counted only up to {found}");
 }
 
 /// The cells that are not empty, for a message.

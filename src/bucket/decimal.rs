@@ -28,6 +28,11 @@ impl Decimal {
         Self { digits: self.digits, exponent: self.exponent.saturating_add(power) }
     }
 
+    /// The digits, and the power of ten by which they are multiplied.
+    pub(super) fn parts(self) -> (u128, i32) {
+        (self.digits, self.exponent)
+    }
+
     /// The nearest float; infinite beyond the largest.
     pub(crate) fn value(self) -> f64 {
         format!("{}e{}", self.digits, self.exponent).parse().expect("digits and an exponent are a float")

@@ -1,7 +1,7 @@
 //! A histogram's whole grid: the layout, where its cells are split, and how it is exposed unless a view says otherwise.
 
 use super::split::Split;
-use super::{Bound, Ladder, Layout, Scale, Splits};
+use super::{Bound, Ladder, Layout, Resolution, Scale, Splits};
 
 /// What every copy of one histogram agrees on.
 #[derive(Debug)]
@@ -9,7 +9,7 @@ pub(crate) struct Grid {
     layout: Layout,
     /// The largest value that is not clamped, in ticks. Larger ones are recorded as the layout's largest.
     limit: u64,
-    digits: u8,
+    resolution: Resolution,
     splits: Splits,
     /// How it is exposed: the declared buckets.
     ladder: Ladder,
@@ -20,21 +20,27 @@ pub(crate) struct Grid {
 impl Grid {
     /// `limit`: the largest value that is not clamped, in ticks. `bounds` are exposed, `exact` are not; counts are exact
     /// at both. Each ascending.
-    pub(crate) fn new(digits: u8, limit: u64, scale: Scale, bounds: Box<[Bound]>, exact: Box<[Bound]>) -> Self {
+    pub(crate) fn new(
+        resolution: Resolution,
+        limit: u64,
+        scale: Scale,
+        bounds: Box<[Bound]>,
+        exact: Box<[Bound]>,
+    ) -> Self {
         let mut declared: Vec<u64> = bounds.iter().chain(&exact).map(|bound| bound.ticks).collect();
         declared.sort_unstable();
         declared.dedup();
         let last = declared.last().copied().unwrap_or(0);
         let limit = limit.max(last);
         // A value that is clamped must stay above every bound.
-        let layout = Layout::new(digits, limit.max(last + 1));
+        let layout = Layout::new(resolution, scale.tick(), limit.max(last + 1));
         let parts = declared
             .into_iter()
             .map(|above| Split { cell: layout.index(above), above })
             .filter(|part| part.above < layout.highest(part.cell))
             .collect();
         let splits = Splits::new(parts, layout.len());
-        let mut grid = Self { layout, limit, digits, splits, ladder: Ladder::without_bounds(scale), exact };
+        let mut grid = Self { layout, limit, resolution, splits, ladder: Ladder::without_bounds(scale), exact };
         grid.ladder = Ladder::new(&grid, scale, bounds);
         grid
     }
@@ -48,8 +54,9 @@ impl Grid {
         self.limit
     }
 
-    pub(crate) fn digits(&self) -> u8 {
-        self.digits
+    /// What was declared of the cells.
+    pub(crate) fn resolution(&self) -> Resolution {
+        self.resolution
     }
 
     /// How it is exposed unless a view says otherwise.
@@ -135,7 +142,7 @@ impl Grid {
     /// Whether each place of this is the same place in `other`, and stands for the same values there. `other` may have
     /// more places at its end.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
-        self.digits == other.digits && self.layout.max() <= other.layout.max() && self.parts() == other.parts()
+        self.layout.is_like(&other.layout) && self.layout.max() <= other.layout.max() && self.parts() == other.parts()
     }
 
     /// How many cells the layout and the upper parts take together.
@@ -149,7 +156,7 @@ mod tests {
     use super::*;
 
     fn grid(digits: u8, bounds: &[u64]) -> Grid {
-        Grid::new(digits, 1 << 20, Scale::new(1.0), bounds_at(bounds), Box::default())
+        Grid::new(Resolution::Digits(digits), 1 << 20, Scale::new(1.0), bounds_at(bounds), Box::default())
     }
 
     fn bounds_at(bounds: &[u64]) -> Box<[Bound]> {
@@ -188,12 +195,45 @@ mod tests {
     #[test]
     fn a_bound_that_is_not_exposed_is_exact_too() {
         let exposed = bounds_at(&[3, 1000, 70_001]);
-        let grid = Grid::new(1, 1 << 10, Scale::new(1.0), exposed, bounds_at(&[1001, 1005, 70_001, 200_000]));
+        let grid = Grid::new(
+            Resolution::Digits(1),
+            1 << 10,
+            Scale::new(1.0),
+            exposed,
+            bounds_at(&[1001, 1005, 70_001, 200_000]),
+        );
         for ticks in [3, 1000, 1001, 1005, 70_001, 200_000] {
             let last = grid.rank_up_to(ticks).unwrap();
             assert_eq!((grid.values(last).1, grid.rank_of(ticks + 1)), (ticks, last + 1));
         }
         assert_eq!(grid.ladder().bounds().len(), 3);
         assert_eq!((grid.limit(), grid.layout().max()), (200_000, 200_001));
+    }
+
+    #[test]
+    fn places_of_a_native_schema_follow_the_order_of_values_too() {
+        let bounds = [0, 1, 3, 31, 1000, 1001, 1024, 70_001, 70_002];
+        for schema in [0, 2, 4, 8] {
+            let scale = Scale::new(1e-3);
+            let grid = Grid::new(Resolution::Schema(schema), 1 << 17, scale, bounds_at(&bounds), bounds_at(&[5, 4000]));
+            let mut last = (0, 0);
+            for value in 1..=grid.layout().max() {
+                let here = grid.rank_of(value);
+                let (lowest, highest) = grid.values(here);
+                assert!(lowest <= value && value <= highest, "{value} in {lowest}..={highest}");
+                // Places between two that hold something hold nothing.
+                assert_eq!(here != last.0, lowest == value, "{value}");
+                assert!(here >= last.0 && (last.0..here).all(|place| grid.values(place).1 < value));
+                assert_eq!(grid.rank_up_to(highest.min(grid.layout().max())), Some(here));
+                let up_to = grid.rank_up_to(value).unwrap();
+                assert!(value == grid.layout().max() || grid.values(up_to).1 <= value);
+                last = (here, value);
+            }
+            assert_eq!(last.0 + 1, grid.len());
+            for bound in bounds.iter().chain(&[5, 4000]) {
+                assert_eq!(grid.values(grid.rank_of(*bound)).1, *bound);
+            }
+            assert_eq!(grid.ladder().inexact(&grid).count(), 0);
+        }
     }
 }

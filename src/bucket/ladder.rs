@@ -120,6 +120,7 @@ impl Ladder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bucket::Resolution;
 
     #[test]
     fn ticks_are_exposed_as_the_decimals_they_are() {
@@ -151,7 +152,7 @@ mod tests {
     fn bounds_that_no_cell_ends_at_are_told() {
         let bounds = |ticks: &[u64]| ticks.iter().map(|&ticks| Bound { value: ticks as f64, ticks }).collect();
         let scale = Scale::new(1.0);
-        let grid = Grid::new(1, 2000, scale, bounds(&[1000]), bounds(&[1001]));
+        let grid = Grid::new(Resolution::Digits(1), 2000, scale, bounds(&[1000]), bounds(&[1001]));
         let ladder = Ladder::new(&grid, scale, bounds(&[0, 7, 1000, 1001, 1003, 1999, 2000, 5000]));
         // The last cell before 2000 ends below it, and what is clamped is counted as 2000.
         assert_eq!(ladder.inexact(&grid).collect::<Vec<_>>(), [1003.0, 1999.0, 2000.0, 5000.0]);

@@ -1,6 +1,9 @@
 //! The exponential buckets of Prometheus' native histograms, and which cells of a grid each of them gets.
 //!
-//! With schema `n` bucket `i` holds values above `g^(i-1)` and up to `g^i`, where `g = 2^(2^-n)`. A cell goes whole to
+//! With schema `n` bucket `i` holds values above `g^(i-1)` and up to `g^i`, where `g = 2^(2^-n)`. Where a histogram was
+//! declared with a schema, its cells are these buckets in the unit it was declared with, and nothing is off.
+//!
+//! Where it was declared with digits, or a view shows it in another unit, ends are elsewhere. A cell goes whole to
 //! the bucket of its largest value, so counts stay whole numbers, add up to the histogram's, and never fall. A cell
 //! that reaches beyond a bucket's upper end takes its smaller values one bucket too high, never further: a cell is
 //! narrower than a bucket. From a value to the upper end of the bucket in which it is counted it is therefore
@@ -13,15 +16,18 @@
 //!   3     10     5      1.0219    1.023
 //! ```
 //!
-//! The schema follows from the digits alone: whoever declares a metric alike in two processes can add the two up, and
+//! A view in another unit has the declared schema, at most 5, and a value is counted below at most the growth of both
+//! times itself.
+//!
+//! The schema follows from the declaration alone: whoever declares a metric alike in two processes can add the two up, and
 //! it never changes from one exposition to the next.
 
-use super::{Grid, Scale};
+use super::{Exponential, Grid, Layout, Resolution, Scale};
 
 /// Values up to this are in the zero bucket: the one that Prometheus' own libraries have.
 pub(crate) const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39;
 
-/// The finest schema in use.
+/// The finest schema in use where the cells are not a schema's own.
 const FINEST: u32 = 5;
 
 /// `2^(k/32 - 1)`, each the float that is nearest.
@@ -65,8 +71,12 @@ const BOUNDS: [f64; 1 << FINEST] = [
 struct Schema(u32);
 
 impl Schema {
-    fn of_digits(digits: u8) -> Self {
-        Self(u32::from(digits) + 2)
+    /// For cells that are not a schema's own.
+    fn for_cells(resolution: Resolution) -> Self {
+        match resolution {
+            Resolution::Digits(digits) => Self(u32::from(digits) + 2),
+            Resolution::Schema(schema) => Self(u32::from(schema).min(FINEST)),
+        }
     }
 
     /// The bucket of a positive, normal and finite value.
@@ -103,7 +113,38 @@ pub(crate) struct Native {
 
 impl Native {
     pub(crate) fn new(grid: &Grid, scale: Scale) -> Self {
-        let schema = Schema::of_digits(grid.digits());
+        match grid.layout() {
+            Layout::Exponential(cells) if scale == grid.ladder().scale() => Self::own(grid, cells),
+            _ => Self::of_others(grid, scale),
+        }
+    }
+
+    /// For cells that are a schema's own buckets.
+    fn own(grid: &Grid, cells: &Exponential) -> Self {
+        let schema = Schema(cells.schema());
+        let len = grid.layout().len();
+        // The zero bucket ends where a bucket of every schema does, at 2^-128; the last one has what is no float too.
+        let (zero, last) = (-128 << schema.0, 1024 << schema.0);
+        let is_zero = |cell: &usize| *cell == 0 || cells.bucket(*cell) <= zero;
+        let zeros = (0..len).take_while(is_zero).count();
+        let ends = zeros..len;
+        let last_place = |cell: usize| grid.rank_of_cell(cell + 1) as u32 - 1;
+        let mut last_places: Vec<u32> =
+            ends.clone().take_while(|cell| cells.bucket(*cell) <= last).map(last_place).collect();
+        if let Some(place) = last_places.last_mut() {
+            *place = last_place(len - 1);
+        }
+        Self {
+            schema,
+            zeros: grid.rank_of_cell(zeros) as u32,
+            first: if ends.is_empty() { 0 } else { cells.bucket(zeros) },
+            last_places: last_places.into(),
+        }
+    }
+
+    /// For other cells: by their largest values.
+    fn of_others(grid: &Grid, scale: Scale) -> Self {
+        let schema = Schema::for_cells(grid.resolution());
         let highest = |place: usize| scale.exposed(u128::from(grid.values(place).1)).min(f64::MAX);
         // The number of places whose values do not exceed `limit`; at least `from`.
         let up_to = |limit: f64, from: usize| {
@@ -196,7 +237,7 @@ mod tests {
     fn grid(digits: u8, tick: f64, bounds: &[u64]) -> (Grid, Scale) {
         let bounds = bounds.iter().map(|&ticks| Bound { value: ticks as f64, ticks }).collect();
         let scale = Scale::new(tick);
-        (Grid::new(digits, MAX_TICKS - 1, scale, bounds, Box::default()), scale)
+        (Grid::new(Resolution::Digits(digits), MAX_TICKS - 1, scale, bounds, Box::default()), scale)
     }
 
     #[test]
@@ -217,6 +258,56 @@ mod tests {
             }
             assert!(native.buckets(&cells[zeros..]).eq(expected), "{digits} {tick}");
             assert!(zeros >= 1);
+        }
+    }
+
+    #[test]
+    fn cells_of_a_schema_are_its_buckets() {
+        for (schema, tick) in [(0, 1.0), (3, 1e-9), (4, 1e-9), (5, 2.5), (8, 1e-3), (4, 1e300), (4, 1e-40)] {
+            let bounds = [3, 1000, 1001, 70_001].map(|ticks| Bound { value: ticks as f64, ticks });
+            let scale = Scale::new(tick);
+            let grid = Grid::new(Resolution::Schema(schema), MAX_TICKS, scale, bounds.into(), Box::default());
+            let native = grid.ladder().native(&grid);
+            let Layout::Exponential(own) = grid.layout() else { panic!("it was declared so") };
+            assert_eq!(native.schema(), u32::from(schema));
+            let cells: Vec<(u32, u64)> = (0..grid.len() as u32).map(|place| (place, 1)).collect();
+            let zeros = native.zeros(&cells);
+            let mut expected = std::collections::BTreeMap::new();
+            for place in 0..grid.len() {
+                let cell = own.index(grid.values(place).1.min(MAX_TICKS));
+                // Where it is no zero and a float, a split cell or not.
+                let is_zero = cell == 0 || own.bucket(cell) <= -128 << schema;
+                assert_eq!(is_zero, place < zeros, "{schema} {tick} {place}");
+                if !is_zero {
+                    *expected.entry(own.bucket(cell).min(1024 << schema)).or_insert(0) += 1;
+                }
+            }
+            // A cell in which no value lies has the place of the one before here.
+            let found: std::collections::BTreeMap<i32, u64> = native.buckets(&cells[zeros..]).collect();
+            assert!(expected.keys().all(|bucket| found.contains_key(bucket)), "{schema} {tick}");
+            assert_eq!(found.values().sum::<u64>() + zeros as u64, grid.len() as u64);
+            for place in zeros..grid.len() {
+                let (cell, _) = native.buckets(&cells[place..=place]).next().unwrap();
+                let (lowest, highest) = grid.values(place);
+                if lowest <= highest {
+                    assert_eq!(cell, own.bucket(own.index(highest.min(MAX_TICKS))).min(1024 << schema));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn in_another_unit_a_value_is_counted_close_to_its_bucket() {
+        let scale = Scale::new(1e-9);
+        let grid = Grid::new(Resolution::Schema(4), 1 << 40, scale, Box::default(), Box::default());
+        // In milliseconds: three powers of ten are no whole number of buckets.
+        let scale = scale.shifted(3);
+        let native = Native::new(&grid, scale);
+        assert_eq!(native.schema(), 4);
+        for value in (1..1 << 40).step_by(7_654_321) {
+            let (counted, _) = native.buckets(&[(grid.rank_of(value) as u32, 1)]).next().unwrap();
+            let exact = native.schema.index(scale.exposed(value.into()));
+            assert!(counted == exact || counted == exact + 1, "{value}: {counted} {exact}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! A histogram as a snapshot holds it: plain data to ask questions of.
 
 use super::read::Part;
-use crate::bucket::{Grid, Ladder};
+use crate::bucket::{Grid, Ladder, Resolution};
 use std::sync::Arc;
 
 /// One histogram series at the moment of a [`Snapshot`](crate::Snapshot). All values are in the exposed unit.
@@ -147,8 +147,8 @@ impl HistogramSnapshot {
     /// The value that a share `q` of all values does not exceed, `q` from 0 to 1; NaN when there are none.
     ///
     /// It is the largest value of the bucket in which the value of rank `⌈q · count⌉` lies, and so at most 10^-digits
-    /// of itself too large; never beyond the smallest and the largest value recorded. (The definition is
-    /// HdrHistogram's.)
+    /// of itself too large, or `2^(2^-schema) - 1` with a native schema; never beyond the smallest and the largest value
+    /// recorded. (The definition is HdrHistogram's.)
     #[must_use]
     pub fn quantile(&self, q: f64) -> f64 {
         if self.count == 0 || q.is_nan() {
@@ -205,16 +205,30 @@ impl HistogramSnapshot {
 
     /// The same as a histogram of the `hdrhistogram` crate, in ticks, with the same number of digits: cell for cell.
     ///
+    /// With a [native schema](crate::MetricBuilder::native_schema) the cells are others: each value is there as the
+    /// largest of its bucket, as [`HistogramSnapshot::quantile`] has it, and the digits are the fewest whose cells are
+    /// no wider than the buckets: 1 up to schema 3, 2 up to 6, and then 3.
+    ///
     /// # Panics
     ///
     /// Never: the crate supports every layout a histogram can have here.
     #[must_use]
     pub fn to_hdr(&self) -> hdrhistogram::Histogram<u64> {
         let high = self.grid.layout().max().max(2);
-        let mut hdr = hdrhistogram::Histogram::new_with_bounds(1, high, self.grid.digits())
+        let digits = match self.grid.resolution() {
+            Resolution::Digits(digits) => digits,
+            Resolution::Schema(0..=3) => 1,
+            Resolution::Schema(4..=6) => 2,
+            Resolution::Schema(_) => 3,
+        };
+        let mut hdr = hdrhistogram::Histogram::new_with_bounds(1, high, digits)
             .expect("1 to 3 digits and a maximum from 2 to 2^62 are within the crate's range");
         for &(place, count) in &*self.cells {
-            let value = self.grid.values(place as usize).0;
+            let (lowest, highest) = self.grid.values(place as usize);
+            let value = match self.grid.resolution() {
+                Resolution::Digits(_) => lowest,
+                Resolution::Schema(_) => highest.clamp(self.low, self.high),
+            };
             hdr.record_n(value, count).expect("no value exceeds the maximum");
         }
         hdr

@@ -7,7 +7,7 @@
 
 use super::exchange;
 use super::read::read;
-use crate::bucket::{Grid, Scale};
+use crate::bucket::{Grid, Resolution, Scale};
 use crate::record::cold::{Route, route_by};
 use crate::record::hdr::Hdr;
 use crate::record::region::Base;
@@ -128,7 +128,7 @@ impl Registry {
     #[must_use]
     pub fn histogram(&self, max: u64) -> Histogram {
         assert!(max < 32);
-        let grid = Shared::new(Grid::new(1, max, Scale::new(1.0), Box::default(), Box::default()));
+        let grid = Shared::new(Grid::new(Resolution::Digits(1), max, Scale::new(1.0), Box::default(), Box::default()));
         let place = self.space.place(Hdr::shape(&grid), false).expect("a model has memory");
         let core = Arc::new(Hdr::new(grid, place, Arc::clone(&self.space), false, true));
         Histogram { process: self.process.clone(), core }

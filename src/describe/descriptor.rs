@@ -138,7 +138,7 @@ impl Descriptor {
         let exact = |d: &Self| d.grid.as_ref().map_or(Vec::new(), |g| values(g.exact()));
         let detail = |d: &Self| {
             d.grid.as_ref().map_or(String::new(), |g| {
-                format!("tick {}, {} digits, at most {} ticks", g.ladder().scale().tick(), g.digits(), g.limit())
+                format!("tick {}, {}, at most {} ticks", g.ladder().scale().tick(), g.resolution(), g.limit())
             })
         };
         let label_set = |d: &Self| d.label_set.unwrap_or("none").to_owned();

@@ -3,7 +3,7 @@
 //! It is the one in which Prometheus takes native histograms, so a histogram has both: the declared buckets, and
 //! exponential ones out of the same cells, over the whole range and without a declaration. How fine these are follows
 //! from the histogram's digits: 8, 16 or 32 to the doubling for 1, 2 or 3 of them. `docs/EXPOSITION.md` says how far
-//! from a value its bucket ends.
+//! from a value its bucket ends. With a native schema, the buckets are those of the schema, and exact.
 //!
 //! Numbers are floats here, so counters beyond 2^53 are rounded, as every scraper does. Counters and histograms tell when
 //! they began, which is how a scraper knows of a restart; those that a callback gives do not.

@@ -18,7 +18,7 @@ use super::cell::Cell;
 use super::region::Base;
 use super::scalar::Slot;
 use super::space::{Place, Shape, Space};
-use crate::bucket::{EXACT_MAX, Grid, Layout, MAX_TICKS};
+use crate::bucket::{EXACT_MAX, Grid, Layout, LogLinear, MAX_TICKS, Resolution};
 use crate::sync::Arc;
 use std::ops::Range;
 use std::sync::Arc as Shared;
@@ -34,11 +34,11 @@ const FLOOR: usize = 3;
 /// For the writer's range check: the smallest value.
 const START: usize = 4;
 /// For the writer's range check: how many values from the smallest on are within what was recorded and have an index by
-/// `Layout::biased`. Zero before the first, and where digits are not two.
+/// `LogLinear::biased`. Zero before the first, and where the layout is not that of two digits.
 const WIDTH: usize = 5;
 /// How many values were above the maximum.
 const CLAMPED: usize = 6;
-/// As [`WIDTH`], whatever the digits.
+/// As [`WIDTH`], whatever the layout.
 const SPAN: usize = 7;
 const HEADER: u32 = 8;
 
@@ -47,7 +47,7 @@ const HEADER: u32 = 8;
 pub(crate) const SPLIT: u64 = 1 << 63;
 
 /// The layout of most histograms, in which the index needs constants only.
-const TWO_DIGITS: Layout = Layout::new(2, MAX_TICKS);
+const TWO_DIGITS: LogLinear = LogLinear::new(2, MAX_TICKS);
 
 /// One histogram. Aligned as [`super::scalar::Scalar`] is.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Hdr {
             slot: Slot::new(&place, sync, enabled),
             origin: place.back.wrapping_sub(TWO_DIGITS.bias()),
             back: place.back,
-            layout: *grid.layout(),
+            layout: grid.layout().clone(),
             grid,
             place: Some(place),
             space,
@@ -142,7 +142,8 @@ impl Hdr {
     #[inline(always)]
     pub(crate) fn record_at(&self, base: Base, front: u32, value: u64, n: u64) {
         // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the
-        // maximum to track, or too large for the index to be exact. Where digits are not two, every value is unusual.
+        // maximum to track, or too large for the index to be exact. Where the layout is not that of two digits, every
+        // value is unusual.
         if !self.is_within(base, front, WIDTH, value)
             || !self.store(base, front, self.usual_bucket(base, value), value, n)
         {
@@ -173,7 +174,7 @@ impl Hdr {
         true
     }
 
-    /// Records where digits are not two, or passes on to [`Hdr::record_rare`].
+    /// Records where the layout is not that of two digits, or passes on to [`Hdr::record_rare`].
     #[cold]
     #[inline(never)]
     fn record_unusual(&self, base: Base, front: u32, value: u64, n: u64) {
@@ -210,7 +211,7 @@ impl Hdr {
         self.header(base, front, TOP).put(high);
         self.header(base, front, START).put(low);
         self.header(base, front, SPAN).put(span);
-        self.header(base, front, WIDTH).put(if self.grid.digits() == 2 { span } else { 0 });
+        self.header(base, front, WIDTH).put(if self.grid.resolution() == Resolution::Digits(2) { span } else { 0 });
         for cell in self.grid.splits().among(self.layout.index(low)..=self.layout.index(high)) {
             let bucket = self.bucket(base, cell);
             bucket.put(bucket.get() | SPLIT);

@@ -3,7 +3,7 @@
 //! A record is published whole and never changed, but for its second word, the state. It is known by its number, the
 //! first one published being 0. Whoever reads copies it first and parses the copy.
 
-use crate::bucket::{Bound, Grid, MAX_TICKS, Scale};
+use crate::bucket::{Bound, Grid, MAX_TICKS, Resolution, SCHEMA_MAX, Scale};
 use std::fmt;
 
 /// The kind of a record, in the upper half of its first word; in the lower its length in words, with this one.
@@ -71,8 +71,8 @@ pub(crate) struct MetricRecord {
 /// What a histogram's cells are.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GridRecord {
-    /// Significant digits, 1 to 3.
-    pub(crate) digits: u64,
+    /// Significant digits, 1 to 3; or [`SCHEMA`] plus a native schema.
+    pub(crate) resolution: u64,
     /// The largest value that is not clamped, in ticks.
     pub(crate) limit: u64,
     /// One tick in the exposed unit.
@@ -117,6 +117,9 @@ pub(crate) struct CopyRecord {
     pub(crate) at: u64,
 }
 
+/// What stands for schema 0 in the place of a number of digits.
+pub(crate) const SCHEMA: u64 = 256;
+
 /// What is wrong with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
@@ -132,7 +135,10 @@ impl GridRecord {
     pub(crate) fn of(grid: &Grid) -> Self {
         let values = |bounds: &[Bound]| bounds.iter().map(|bound| bound.value).collect();
         Self {
-            digits: grid.digits().into(),
+            resolution: match grid.resolution() {
+                Resolution::Digits(digits) => digits.into(),
+                Resolution::Schema(schema) => SCHEMA + u64::from(schema),
+            },
             limit: grid.limit(),
             tick: grid.ladder().scale().tick(),
             bounds: values(grid.ladder().bounds()),
@@ -142,8 +148,13 @@ impl GridRecord {
 
     /// The grid of a record, which need not be one that [`GridRecord::of`] made.
     pub(crate) fn grid(&self) -> Result<Grid, Malformed> {
-        let digits = u8::try_from(self.digits).ok().filter(|digits| (1..=3).contains(digits));
-        let digits = digits.ok_or(Malformed("a histogram has 1 to 3 digits"))?;
+        let resolution = match self.resolution {
+            digits @ 1..=3 => Resolution::Digits(digits as u8),
+            schema if (SCHEMA..=SCHEMA + u64::from(SCHEMA_MAX)).contains(&schema) => {
+                Resolution::Schema((schema - SCHEMA) as u8)
+            }
+            _ => return Err(Malformed("a histogram has 1 to 3 digits or a schema from 0 to 8")),
+        };
         if !(1..=MAX_TICKS).contains(&self.limit) {
             return Err(Malformed("a histogram's maximum is 1 to 2^62 ticks"));
         }
@@ -162,7 +173,13 @@ impl GridRecord {
             values.iter().map(bound).collect::<Option<Box<[_]>>>()
         };
         let wrong = Malformed("a histogram's bounds are ascending numbers from zero up to 2^62 ticks");
-        Ok(Grid::new(digits, self.limit, scale, bounds(&self.bounds).ok_or(wrong)?, bounds(&self.exact).ok_or(wrong)?))
+        Ok(Grid::new(
+            resolution,
+            self.limit,
+            scale,
+            bounds(&self.bounds).ok_or(wrong)?,
+            bounds(&self.exact).ok_or(wrong)?,
+        ))
     }
 }
 
@@ -179,7 +196,7 @@ impl Record {
                 out.texts(&metric.labels);
                 out.texts(&metric.const_labels);
                 if let Some(grid) = &metric.grid {
-                    out.0.extend([grid.digits, grid.limit, grid.tick.to_bits()]);
+                    out.0.extend([grid.resolution, grid.limit, grid.tick.to_bits()]);
                     out.floats(&grid.bounds);
                     out.floats(&grid.exact);
                 }
@@ -324,7 +341,7 @@ impl<'a> Rest<'a> {
 
     fn grid(&mut self) -> Result<GridRecord, Malformed> {
         Ok(GridRecord {
-            digits: self.word()?,
+            resolution: self.word()?,
             limit: self.word()?,
             tick: f64::from_bits(self.word()?),
             bounds: self.floats()?,
@@ -351,7 +368,7 @@ mod tests {
             labels: vec![text("model"), text("")],
             const_labels: vec![text("zone"), text("a")],
             grid: Some(GridRecord {
-                digits: 2,
+                resolution: 2,
                 limit: 3_600_000_000_000,
                 tick: 1e-9,
                 bounds: vec![0.01, 0.025],
@@ -407,12 +424,15 @@ mod tests {
     #[test]
     fn a_grid_reads_back_cell_for_cell() {
         let record = metric().grid.unwrap();
+        let native = GridRecord { resolution: SCHEMA + 4, ..record.clone() };
+        assert_eq!(GridRecord::of(&native.grid().unwrap()), native);
         let grid = record.grid().unwrap();
         assert_eq!(GridRecord::of(&grid), record);
         assert_eq!((grid.limit(), grid.ladder().bounds()[1].ticks), (3_600_000_000_000, 25_000_000));
         assert_eq!(grid.exact()[0].ticks, 300_000_000);
         for wrong in [
-            GridRecord { digits: 4, ..record.clone() },
+            GridRecord { resolution: 4, ..record.clone() },
+            GridRecord { resolution: SCHEMA + 9, ..record.clone() },
             GridRecord { limit: 0, ..record.clone() },
             GridRecord { tick: f64::NAN, ..record.clone() },
             GridRecord { bounds: vec![0.2, 0.1], ..record.clone() },

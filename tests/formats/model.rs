@@ -1,5 +1,6 @@
 //! Arbitrary registries, and what a reader must find of them: worked out from what was recorded, not from a snapshot.
 
+use num_bigint::BigUint;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,12 +31,29 @@ pub(crate) struct Family {
     /// Of a histogram, in ticks, ascending.
     pub(crate) bounds: BTreeSet<u64>,
     pub(crate) digits: u8,
+    /// In place of digits.
+    pub(crate) schema: Option<u8>,
 }
 
 impl Family {
     /// How many ticks one of the unit is.
     pub(crate) fn ticks_per_unit(&self) -> f64 {
         if self.unit == Unit::Seconds { 1e9 } else { 1.0 }
+    }
+
+    /// By bucket of the native schema, how many of these values are in it: the least `i` with `value^N ≤ 2^i`, of whole
+    /// numbers of any size.
+    pub(crate) fn account(&self, schema: u8, ticks: &[u64]) -> BTreeMap<i64, u64> {
+        let power = |number: u64| BigUint::from(number).pow(1 << schema);
+        let under = power(self.ticks_per_unit() as u64);
+        let mut buckets = BTreeMap::new();
+        for over in ticks.iter().filter(|ticks| **ticks > 0).map(|ticks| power(*ticks)) {
+            let fits =
+                |i: i64| if i < 0 { &over << i.unsigned_abs() <= under } else { over <= &under << i.unsigned_abs() };
+            let start = over.bits().cast_signed() - under.bits().cast_signed() - 1;
+            *buckets.entry((start..).find(|i| fits(*i)).unwrap()).or_insert(0) += 1;
+        }
+        buckets
     }
 
     /// The exposed name, without suffixes of samples.
@@ -83,7 +101,12 @@ pub(crate) fn registry(families: &[Family]) -> Registry {
             }),
             Recorded::Histogram(_) => {
                 let bounds = family.bounds.iter().map(|ticks| *ticks as f64 / family.ticks_per_unit());
-                fill(registry.histogram(name).buckets(bounds).digits(family.digits), family, |series, recorded| {
+                let builder = registry.histogram(name).buckets(bounds);
+                let builder = match family.schema {
+                    Some(schema) => builder.native_schema(schema),
+                    None => builder.digits(family.digits),
+                };
+                fill(builder, family, |series, recorded| {
                     let Recorded::Histogram(values) = recorded else { return };
                     values.iter().for_each(|value| series.record(*value));
                 });
@@ -123,11 +146,12 @@ fn series() -> impl Strategy<Value = BTreeMap<[String; 2], Recorded>> {
 
 fn family() -> impl Strategy<Value = Family> {
     let unit = prop_oneof![Just(Unit::None), Just(Unit::Seconds), Just(Unit::Other("_tokens"))];
+    let cells = (1..=3_u8, proptest::option::of(0..=8_u8));
     let names = ("[a-zA-Z_:][a-zA-Z0-9_:]{0,5}(\\.[a-z_]{1,3})?", "[a-zA-Z][a-zA-Z0-9_]{0,5}", "[a-z]{1,3}");
-    (names, text(), unit, series(), btree_set(1..1_u64 << 32, 0..6), 1..=3_u8).prop_map(
-        |((name, first, second), help, unit, series, bounds, digits)| {
+    (names, text(), unit, series(), btree_set(1..1_u64 << 32, 0..6), cells).prop_map(
+        |((name, first, second), help, unit, series, bounds, (digits, schema))| {
             let labels = [format!("{first}_a"), format!("{second}_b")];
-            Family { name, help, unit, labels, series, bounds, digits }
+            Family { name, help, unit, labels, series, bounds, digits, schema }
         },
     )
 }

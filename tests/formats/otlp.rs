@@ -132,6 +132,13 @@ fn check_explicit(family: &Family, ticks: &[u64], point: &Point) {
 }
 
 fn check_exponential(family: &Family, ticks: &[u64], point: &Point) {
+    if let Some(schema) = family.schema {
+        assert_eq!((point.scale, point.zeros), (Some(schema.into()), ticks.iter().filter(|n| **n == 0).count() as u64));
+        // Bucket i ends at g^(i + 1) here.
+        let counted = (point.offset + 1..).zip(point.counts.iter().copied());
+        let found: BTreeMap<i64, u64> = counted.filter(|(_, count)| *count > 0).collect();
+        return assert_eq!(found, family.account(schema, ticks));
+    }
     let digits = usize::from(family.digits) - 1;
     assert_eq!(point.scale, Some(SCALES[digits]));
     assert_eq!(point.zeros, ticks.iter().filter(|ticks| **ticks == 0).count() as u64);

@@ -209,6 +209,10 @@ fn check_histogram(family: &Family, ticks: &[u64], histogram: &Histogram) {
     let classic: Vec<_> = family.bounds.iter().map(|bound| (value(*bound), up_to(bound))).collect();
     assert_eq!(histogram.buckets, classic);
 
+    if let Some(schema) = family.schema {
+        assert_eq!((histogram.schema, histogram.zero_count), (Some(schema.into()), up_to(&0)));
+        return assert_eq!(buckets(histogram), family.account(schema, ticks));
+    }
     let (digits, native) = (usize::from(family.digits) - 1, buckets(histogram));
     assert_eq!(histogram.schema, Some(SCHEMAS[digits]));
     // Nothing is lost.

@@ -24,7 +24,8 @@ pub enum Temporality {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Histograms {
     /// Exponential buckets over the whole range, of scale 3, 4 or 5 for 1, 2 or 3 digits: a value is counted below at
-    /// most 1.159, 1.053 or 1.023 times itself.
+    /// most 1.159, 1.053 or 1.023 times itself. With a [native schema](crate::MetricBuilder::native_schema) that is the
+    /// scale, and every value is in its own bucket.
     #[default]
     Exponential,
     /// The declared buckets, which are exact; without any, count, sum, minimum and maximum.

@@ -1,16 +1,18 @@
-//! Histograms: 2 digits, exact minimum and maximum, with and without declared bounds.
+//! Histograms: exact minimum and maximum, 2 digits with and without declared bounds, and a native schema.
 
 use tach::{Histogram, Registry, Unit};
 
 use crate::contender::{Contender, nanos};
-use crate::values::LADDER;
+use crate::values::{LADDER, ladder_nanos};
 
 pub(crate) fn histogram() -> Vec<Contender> {
     let registry = Registry::new();
     let build = |name: &str| registry.histogram(name).unit(Unit::Seconds).digits(2);
     let plain = build("plain").build().expect("valid description");
     let bounded = build("bounded").buckets(LADDER).build().expect("valid description");
+    let native = registry.histogram("native").unit(Unit::Seconds).native_schema(4).build().expect("valid description");
     let (many, many_bounded, held) = (plain.clone(), bounded.clone(), plain.clone());
+    let (native_too, split) = (native.clone(), bounded.clone());
     let (local, local_bounded) = (plain.clone(), bounded.clone());
     let (in_register, in_register_bounded) = (plain.clone(), bounded.clone());
     vec![
@@ -37,6 +39,18 @@ pub(crate) fn histogram() -> Vec<Contender> {
         Contender::new("tach Histogram, 20 bounds, handle in a register", move |work| {
             let held = &in_register_bounded;
             nanos(work, &(), move |(), value| held.record(value))
+        }),
+        Contender::new("tach Histogram, native schema 4", move |work| {
+            nanos(work, &native, |native, value| native.record(value))
+        })
+        .note("exact exponential buckets"),
+        Contender::new("tach Histogram, native schema 4, values at 20 bounds", move |work| {
+            nanos(work, &(&native_too, ladder_nanos()), |(native, near), value| {
+                native.record(near[value as usize & 15])
+            })
+        }),
+        Contender::new("tach Histogram, 20 bounds, values at them", move |work| {
+            nanos(work, &(&split, ladder_nanos()), |(split, near), value| split.record(near[value as usize & 15]))
         }),
         Contender::new("tach Histogram::local", move |work| through_local(work, &local)),
         Contender::new("tach Histogram::local, 20 bounds", move |work| through_local(work, &local_bounded)),

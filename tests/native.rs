@@ -1,0 +1,119 @@
+//! Histograms with a native schema: what is recorded is counted in the schema's own buckets, everywhere.
+
+use num_bigint::BigUint;
+use tach::{HistogramSnapshot, Registry, Unit};
+
+/// The bucket of so many nanoseconds in seconds: the least `i` with `(t / 10^9)^N ≤ 2^i`, of whole numbers.
+fn bucket(nanos: u64, schema: u8) -> i64 {
+    let n = 1 << schema;
+    let (over, under) = (BigUint::from(nanos).pow(n), BigUint::from(1_000_000_000_u32).pow(n));
+    let fits = |i: i64| if i >= 0 { over <= &under << i.unsigned_abs() } else { &over << i.unsigned_abs() <= under };
+    let mut i = over.bits().cast_signed() - under.bits().cast_signed() - 1;
+    while !fits(i) {
+        i += 1;
+    }
+    i
+}
+
+/// The largest number of nanoseconds in a bucket, found by halving.
+fn end(index: i64, schema: u8) -> u64 {
+    let (mut low, mut high) = (1, 1 << 50);
+    while high - low > 1 {
+        let middle = u64::midpoint(low, high);
+        if bucket(middle, schema) <= index { low = middle } else { high = middle }
+    }
+    low
+}
+
+fn find(registry: &Registry, name: &str) -> HistogramSnapshot {
+    registry.snapshot().histogram(name, &[]).unwrap().clone()
+}
+
+#[test]
+fn values_at_every_end_are_told_apart() {
+    let registry = Registry::new();
+    let itl = registry.histogram("itl").unit(Unit::Seconds).native_schema(4).build().unwrap();
+    // From 1 ms to 2 s.
+    for index in -160..16 {
+        let end = end(index, 4);
+        itl.record(end);
+        itl.record_n(end + 1, 2);
+        let h = find(&registry, "itl");
+        // Up to the end all but those of the next tick.
+        assert_eq!(h.bucket_count_le(end as f64 / 1e9), h.count() - 2, "{index}");
+    }
+}
+
+#[test]
+fn quantiles_end_where_the_bucket_does() {
+    let registry = Registry::new();
+    let h = registry.histogram("h").unit(Unit::Seconds).native_schema(3).build().unwrap();
+    let values: Vec<u64> = (0..1000).map(|i| 1_000_000 + i * i * 7_919).collect();
+    values.iter().for_each(|value| h.record(*value));
+    let found = find(&registry, "h");
+    for q in [0.01, 0.3, 0.5, 0.9, 0.99] {
+        let exact = values[(q * 1000.0_f64).ceil() as usize - 1];
+        let highest = end(bucket(exact, 3), 3) as f64 / 1e9;
+        assert_eq!(found.quantile(q), highest.min(found.max()));
+        assert!(found.quantile(q) <= exact as f64 / 1e9 * 1.0906);
+        // And so it is in the crate's histogram, in cells no wider.
+        let hdr = found.to_hdr();
+        let theirs = hdr.value_at_quantile(q);
+        assert!(hdr.lowest_equivalent(theirs) as f64 / 1e9 <= found.quantile(q));
+        assert!(hdr.highest_equivalent(theirs) as f64 / 1e9 >= found.quantile(q));
+    }
+    assert_eq!((found.min(), found.max()), (0.001, (1_000_000 + 999 * 999 * 7_919_u64) as f64 / 1e9));
+    let hdr = found.to_hdr();
+    assert_eq!((hdr.len(), hdr.sigfig()), (1000, 1));
+}
+
+#[test]
+fn bounds_limits_and_zero_are_as_with_digits() {
+    let registry = Registry::new();
+    let build = |schema| registry.histogram(format!("h{schema}")).unit(Unit::Seconds).native_schema(schema).max(10.0);
+    for schema in [0, 4, 8] {
+        let h = build(schema).buckets([0.025, 1.0]).exact_at([0.3]).build().unwrap();
+        for value in [0, 1, 24_999_999, 25_000_000, 25_000_001, 300_000_000, 300_000_001, 1_000_000_000, 1_000_000_001]
+        {
+            h.record(value);
+        }
+        h.record(10_000_000_001);
+        h.record(u64::MAX);
+        let found = find(&registry, &format!("h{schema}"));
+        assert_eq!(found.buckets().collect::<Vec<_>>(), [(0.025, 4), (1.0, 8)]);
+        assert_eq!((found.bucket_count_le(0.3), found.bucket_count_le(0.0)), (6, 1));
+        assert_eq!((found.clamped(), found.max(), found.min(), found.count()), (2, 10.0, 0.0, 11));
+    }
+    let clamped = registry.snapshot().counter("tach_clamped", &[("metric", "h4_seconds")]);
+    assert_eq!(clamped, Some(2));
+}
+
+#[test]
+fn replicas_and_threads_add_up_and_a_difference_is_what_came_between() {
+    let registry = Registry::new();
+    let h = registry.histogram("h").unit(Unit::Seconds).native_schema(5).build().unwrap();
+    let record = |from: u64| (0..500).for_each(|i| h.record((from + i) * 1_234_567));
+    record(1);
+    let first = registry.snapshot();
+    std::thread::scope(|scope| {
+        scope.spawn(|| record(300));
+        scope.spawn(|| record(9_000));
+    });
+    let second = registry.snapshot();
+    let since = second.since(&first);
+    let between = since.histogram("h", &[]).unwrap();
+    assert_eq!(between.count(), 1000);
+    let both: Vec<u64> = (300..800).chain(9_000..9_500).map(|i| i * 1_234_567).collect();
+    for index in (-160..160).step_by(9) {
+        let end = end(index, 5);
+        let expected = both.iter().filter(|value| **value <= end).count() as u64;
+        assert_eq!(between.bucket_count_le(end as f64 / 1e9), expected, "{index}");
+    }
+    // A second process that is declared alike has the same cells.
+    let other = Registry::new();
+    let there = other.histogram("h").unit(Unit::Seconds).native_schema(5).build().unwrap();
+    both.iter().for_each(|value| there.record(*value));
+    for bound in [0.4, 1.0, 11.0] {
+        assert_eq!(between.bucket_count_le(bound), find(&other, "h").bucket_count_le(bound));
+    }
+}
