@@ -4,8 +4,6 @@ use super::{Level, Unit};
 use crate::bucket::{Bound, Grid};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::OnceLock;
-use std::time::SystemTime;
 
 /// What sort of metric it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,53 +152,5 @@ impl Descriptor {
         ];
         let differing = pairs.iter().find(|(_, here, there)| here != there);
         differing.map(|(what, here, there)| format!("{what} is {here} there and {there} here"))
-    }
-}
-
-/// The label values of one series, in the order of the label names.
-pub(crate) type LabelValues = Arc<[Box<str>]>;
-
-/// The series of one metric, and what their lines begin with, which is made once for as long as there are just these.
-#[derive(Debug)]
-pub(crate) struct LabelSets {
-    /// In ascending order.
-    pub(crate) sets: Box<[LabelValues]>,
-    /// When each series was made.
-    pub(crate) began: Box<[SystemTime]>,
-    /// For the text format; filled by the first exposition.
-    pub(crate) lines: OnceLock<Lines>,
-}
-
-impl LabelSets {
-    pub(crate) fn new(series: impl IntoIterator<Item = (LabelValues, SystemTime)>) -> Self {
-        let (sets, began): (Vec<_>, Vec<_>) = series.into_iter().unzip();
-        Self { sets: sets.into(), began: began.into(), lines: OnceLock::new() }
-    }
-
-    /// Series that were all made at one time.
-    pub(crate) fn since(began: SystemTime, sets: impl IntoIterator<Item = LabelValues>) -> Self {
-        Self::new(sets.into_iter().map(|set| (set, began)))
-    }
-}
-
-/// What stands before the number on each line of a metric's series. In one piece, since an exposition goes through all
-/// of it.
-#[derive(Debug, Default)]
-pub(crate) struct Lines {
-    text: String,
-    ends: Vec<usize>,
-}
-
-impl Lines {
-    /// Appends a line.
-    pub(crate) fn push(&mut self, parts: &[&str]) {
-        self.text.extend(parts.iter().copied());
-        self.ends.push(self.text.len());
-    }
-
-    /// The lines, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        let mut start = 0;
-        self.ends.iter().map(move |&end| &self.text[std::mem::replace(&mut start, end)..end])
     }
 }

@@ -4,11 +4,13 @@ mod descriptor;
 mod domain;
 mod label;
 mod name;
+mod series;
 
-pub(crate) use descriptor::{Descriptor, Kind, LabelSets, LabelValues, Lines};
+pub(crate) use descriptor::{Descriptor, Kind};
 pub use domain::{Closed, Domain, DomainIf, Known, Open};
 pub use label::{Label, LabelSet, LabelText, LabelValue};
 pub(crate) use name::{check_label, check_metric, check_namespace};
+pub(crate) use series::{Form, LabelSets, LabelValues, Pieces};
 
 /// The unit a metric is exposed in. It becomes a suffix of the exposed name unless the name has it already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

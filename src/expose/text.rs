@@ -29,7 +29,7 @@ pub fn render(snapshot: &Snapshot) -> String {
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    push_families(out, snapshot, push_header);
+    push_families(out, snapshot, false, push_header);
 }
 
 /// Here a counter's family has the name of its samples.

@@ -37,6 +37,22 @@ fn each_client_gets_the_format_that_it_asks_for() {
 }
 
 #[test]
+fn beginnings_are_told_in_openmetrics_where_the_exporter_is_to() {
+    let registry = Registry::new();
+    registry.counter("tokens").build().unwrap().add(5);
+    let exporters = [false, true].map(|created| (created, builder().created(created).start(&registry).unwrap()));
+    for accept in ["application/openmetrics-text", "*/*", "application/openmetrics-text;version=1.0.0"] {
+        for (created, exporter) in &exporters {
+            let response = request(exporter, "GET", "/metrics", &format!("Accept: {accept}\r\n"));
+            let told = response.value("tokens_created").is_some();
+            assert_eq!(told, *created && accept != "*/*", "{accept}");
+            // The exporter's own too.
+            assert_eq!(response.text().contains("\ntach_exporter_reload_errors_created "), told);
+        }
+    }
+}
+
+#[test]
 fn protobuf_is_served_too() {
     let (_registry, exporter) = tokens();
     let mut client = Client::connect(&exporter);

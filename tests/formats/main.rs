@@ -1,6 +1,7 @@
 //! The formats beside Prometheus text: what is rendered of arbitrary registries reads back, by readers that share
 //! nothing with the engine, as what was recorded.
 
+mod created;
 mod model;
 mod om_reader;
 mod openmetrics;

@@ -154,9 +154,9 @@ fn check(family: &Family) -> Result<(), &'static str> {
         return Err("no samples");
     }
     let suffixes: &[&str] = match &*family.kind {
-        "counter" => &["_total"],
+        "counter" => &["_total", "_created"],
         "gauge" => &[""],
-        "histogram" => &["_bucket", "_sum", "_count"],
+        "histogram" => &["_bucket", "_sum", "_count", "_created"],
         _ => return Err("an unknown type"),
     };
     let mut seen = BTreeSet::new();
@@ -173,14 +173,33 @@ fn check(family: &Family) -> Result<(), &'static str> {
             return Err("a total that is none");
         }
     }
+    if family.kind == "gauge" {
+        return Ok(());
+    }
+    check_created(&family.samples)?;
     if family.kind == "histogram" { check_histograms(&family.samples) } else { Ok(()) }
+}
+
+/// When a series began stands behind its total or its count.
+fn check_created(samples: &[Sample]) -> Result<(), &'static str> {
+    let mut before: Option<&Sample> = None;
+    for sample in samples {
+        if let Some(stem) = sample.name.strip_suffix("_created") {
+            let last = before.filter(|last| ["_total", "_count"].iter().any(|of| last.name == format!("{stem}{of}")));
+            if last.is_none_or(|last| last.labels != sample.labels) {
+                return Err("a beginning that is not behind its series");
+            }
+        }
+        before = Some(sample);
+    }
+    Ok(())
 }
 
 /// Each series: buckets that ascend and end in the count, then sum and count.
 fn check_histograms(samples: &[Sample]) -> Result<(), &'static str> {
     let mut before: Option<(f64, u64, Labels)> = None;
     let mut sum_of = None;
-    for sample in samples {
+    for sample in samples.iter().filter(|sample| !sample.name.ends_with("_created")) {
         let mut labels = sample.labels.clone();
         let le = labels.remove("le");
         let count = || sample.value.parse::<u64>().map_err(|_| "a count that is not whole");

@@ -11,37 +11,37 @@
 
 use super::encoding::weight;
 use crate::collect::Snapshot;
-use crate::expose::{openmetrics, protobuf, text};
+use crate::expose::openmetrics::{self, Options};
+use crate::expose::{protobuf, text};
 
 /// What a page is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
     Text,
-    OpenMetrics,
+    OpenMetrics(Options),
     Protobuf,
 }
 
 impl Body {
     /// Prints `snapshot` into an empty `buffer`.
     pub(super) fn render(self, snapshot: &Snapshot, mut buffer: Vec<u8>) -> Vec<u8> {
-        let print: fn(&Snapshot, &mut String) = match self {
-            Self::Text => text::render_into,
-            Self::OpenMetrics => openmetrics::render_into,
-            Self::Protobuf => {
-                protobuf::render_into(snapshot, &mut buffer);
-                return buffer;
-            }
-        };
+        if self == Self::Protobuf {
+            protobuf::render_into(snapshot, &mut buffer);
+            return buffer;
+        }
         // Nothing is text.
         let mut text = String::from_utf8(buffer).unwrap_or_default();
-        print(snapshot, &mut text);
+        match self {
+            Self::OpenMetrics(options) => openmetrics::append(snapshot, options, &mut text),
+            _ => text::render_into(snapshot, &mut text),
+        }
         text.into_bytes()
     }
 
     /// Prints `snapshot` behind another one, which `page` is.
     pub(super) fn append(self, snapshot: &Snapshot, mut page: Vec<u8>) -> Vec<u8> {
         // What ends a page stands there once, and last.
-        if self == Self::OpenMetrics && page.ends_with(openmetrics::END.as_bytes()) {
+        if matches!(self, Self::OpenMetrics(_)) && page.ends_with(openmetrics::END.as_bytes()) {
             page.truncate(page.len() - openmetrics::END.len());
         }
         page.extend(self.render(snapshot, Vec::new()));
@@ -84,7 +84,7 @@ const TEXT_1: Escaped = Escaped {
 };
 
 const OPENMETRICS: Escaped = Escaped {
-    body: Body::OpenMetrics,
+    body: Body::OpenMetrics(Options::new()),
     underscores: "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
     values: "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=values",
     allow_utf_8: "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
@@ -111,9 +111,9 @@ impl Escaped {
     }
 }
 
-/// The format for a client that sends `accept`; empty: none.
+/// The format for a client that sends `accept`; empty: none. `options`: of OpenMetrics.
 #[must_use]
-pub fn negotiate(accept: &str) -> Format {
+pub fn negotiate(accept: &str, options: Options) -> Format {
     let mut best = (0, TEXT);
     for clause in accept.split(',') {
         let mut parts = clause.split(';').map(str::trim);
@@ -123,7 +123,11 @@ pub fn negotiate(accept: &str) -> Format {
             best = (weight, format);
         }
     }
-    best.1
+    let format = best.1;
+    match format.body {
+        Body::OpenMetrics(_) => Format { body: Body::OpenMetrics(options), ..format },
+        _ => format,
+    }
 }
 
 /// The format that a clause names.
@@ -155,7 +159,11 @@ fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone
 
 #[cfg(test)]
 mod tests {
-    use super::negotiate;
+    use crate::expose::openmetrics::Options;
+
+    fn negotiate(accept: &str) -> super::Format {
+        super::negotiate(accept, Options::new())
+    }
 
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
     const TEXT_1: &str = "text/plain; version=1.0.0; charset=utf-8; escaping=";

@@ -161,7 +161,8 @@ mod tests {
     use crate::expose::http::negotiate::{Body, negotiate};
     use crate::expose::http::request::Wanted;
     use crate::expose::http::respond::Refusal;
-    use crate::expose::{openmetrics, text};
+    use crate::expose::openmetrics::{self, Options};
+    use crate::expose::text;
     use std::rc::Rc;
     use std::sync::Arc;
     use std::time::Duration;
@@ -173,7 +174,7 @@ mod tests {
 
     fn wanted(accept: &str, names: &[&str]) -> Wanted {
         let names = names.iter().map(|&name| name.to_owned()).collect();
-        Wanted { format: negotiate(accept), names, ..Wanted::default() }
+        Wanted { format: negotiate(accept, Options::new()), names, ..Wanted::default() }
     }
 
     #[test]
