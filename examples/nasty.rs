@@ -422,11 +422,9 @@ fn run(arguments: &[&str]) -> Result<bool, Box<dyn std::error::Error>> {
     match arguments {
         ["--print", format @ ("text" | "openmetrics" | "created")] => {
             let snapshot = nasty.registry.snapshot();
-            let page = match *format {
-                "text" => tach::text::render(&snapshot),
-                "openmetrics" => tach::openmetrics::render(&snapshot),
-                _ => tach::openmetrics::render_with(&snapshot, tach::openmetrics::Options::new().created(true)),
-            };
+            let options = tach::openmetrics::Options::new().created(*format == "created");
+            let open = || tach::openmetrics::render_with(&snapshot, options);
+            let page = if *format == "text" { tach::text::render(&snapshot) } else { open() };
             std::io::stdout().write_all(page.as_bytes())?;
         }
         ["--expect"] => writeln!(std::io::stdout(), "{}", nasty.json(None))?,

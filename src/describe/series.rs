@@ -16,12 +16,14 @@ pub(crate) struct LabelSets {
     pub(crate) began: Box<[SystemTime]>,
     /// For the text formats.
     pub(crate) lines: Prepared<Form, Pieces<String>>,
+    /// For protobuf: the labels of each.
+    pub(crate) encoded: OnceLock<Pieces<Vec<u8>>>,
 }
 
 impl LabelSets {
     pub(crate) fn new(series: impl IntoIterator<Item = (LabelValues, SystemTime)>) -> Self {
         let (sets, began): (Vec<_>, Vec<_>) = series.into_iter().unzip();
-        Self { sets: sets.into(), began: began.into(), lines: Prepared::default() }
+        Self { sets: sets.into(), began: began.into(), lines: Prepared::default(), encoded: OnceLock::new() }
     }
 
     /// Series that were all made at one time.

@@ -9,9 +9,9 @@
 //! they began, which is how a scraper knows of a restart; those that a callback gives do not.
 
 use super::number::{has_series, is_total};
-use super::wire::{push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
+use super::wire::{push_bytes, push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
-use crate::describe::{Descriptor, LabelValues};
+use crate::describe::{Descriptor, LabelValues, Pieces};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The `Content-Type` of what [`render`] gives.
@@ -87,8 +87,7 @@ const GAP_MAX: i32 = 2;
 /// What encoding needs for a while.
 #[derive(Default)]
 struct Scratch {
-    /// The labels of all series of a family, encoded.
-    constant: Vec<u8>,
+    message: Vec<u8>,
     spans: Vec<(i32, u32)>,
     deltas: Vec<i64>,
 }
@@ -100,29 +99,28 @@ fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, began: SystemTime, sc
     if !desc.help.is_empty() {
         push_text(out, FAMILY_HELP, &[&desc.help]);
     }
-    scratch.constant.clear();
-    for (name, value) in &*desc.const_labels {
-        push_label(&mut scratch.constant, name, value);
-    }
+    let whole = |n: u64| Some(n as f64);
+    let total = |n| is_total(n).then_some(n);
+    let Scratch { message, spans, deltas } = scratch;
+    let (counter, gauge) = ((COUNTER, METRIC_COUNTER), (GAUGE, METRIC_GAUGE));
     match &family.values {
         Values::Counter(values) => {
-            push_scalars(out, family, began, scratch, (COUNTER, METRIC_COUNTER), values, |n| Some(n as f64))
+            push_scalars(out, family, began, message, counter, values.iter().copied().map(whole));
         }
         Values::FloatCounter(values) => {
-            let total = |n| is_total(n).then_some(n);
-            push_scalars(out, family, began, scratch, (COUNTER, METRIC_COUNTER), values, total)
+            push_scalars(out, family, began, message, counter, values.iter().copied().map(total));
         }
         Values::UpDown(values) => {
-            push_scalars(out, family, began, scratch, (GAUGE, METRIC_GAUGE), values, |n| Some(n as f64))
+            push_scalars(out, family, began, message, gauge, values.iter().map(|n| Some(*n as f64)));
         }
-        Values::Gauge(values) => push_scalars(out, family, began, scratch, (GAUGE, METRIC_GAUGE), values, Some),
+        Values::Gauge(values) => push_scalars(out, family, began, message, gauge, values.iter().copied().map(Some)),
         Values::Histogram(values) => {
             push_uint(out, FAMILY_TYPE, HISTOGRAM);
-            for (index, (set, histogram)) in family.labels.sets.iter().zip(values).enumerate() {
+            for (index, (labels, histogram)) in labels(family).iter().zip(values).enumerate() {
                 push_message(out, FAMILY_METRIC, |out| {
-                    push_labels(out, desc, set, &scratch.constant);
+                    out.extend_from_slice(labels);
                     push_message(out, METRIC_HISTOGRAM, |out| {
-                        push_histogram(out, histogram, &mut scratch.spans, &mut scratch.deltas);
+                        push_histogram(out, histogram, spans, deltas);
                         push_start(out, HISTOGRAM_START, family.began(index, began));
                     });
                 });
@@ -134,26 +132,36 @@ fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, began: SystemTime, sc
     }
 }
 
-/// `float`: `None` for what is not shown.
-fn push_scalars<T: Copy>(
+/// The labels of each series, encoded at the first exposition.
+fn labels(family: &FamilySnapshot) -> &Pieces<Vec<u8>> {
+    family.labels.encoded.get_or_init(|| {
+        let mut labels = Pieces::default();
+        for set in &family.labels.sets {
+            labels.push(|out| push_labels(out, &family.desc, set));
+        }
+        labels
+    })
+}
+
+/// `values`: `None` for what is not shown; `message`: for use here.
+fn push_scalars(
     out: &mut Vec<u8>,
     family: &FamilySnapshot,
     began: SystemTime,
-    scratch: &Scratch,
+    message: &mut Vec<u8>,
     (kind, field): (u64, u32),
-    values: &[T],
-    float: impl Fn(T) -> Option<f64>,
+    values: impl Iterator<Item = Option<f64>>,
 ) {
     push_uint(out, FAMILY_TYPE, kind);
-    for (index, (set, value)) in family.labels.sets.iter().zip(values).enumerate() {
-        let Some(value) = float(*value) else { continue };
+    for (index, (labels, value)) in labels(family).iter().zip(values).enumerate() {
+        let Some(value) = value else { continue };
+        message.clear();
+        push_double(message, VALUE, value);
+        // Nothing for a gauge.
+        push_start(message, COUNTER_START, family.began(index, began));
         push_message(out, FAMILY_METRIC, |out| {
-            push_labels(out, &family.desc, set, &scratch.constant);
-            push_message(out, field, |out| {
-                push_double(out, VALUE, value);
-                // Nothing for a gauge.
-                push_start(out, COUNTER_START, family.began(index, began));
-            });
+            out.extend_from_slice(labels);
+            push_bytes(out, field, message);
         });
     }
 }
@@ -168,11 +176,15 @@ fn push_start(out: &mut Vec<u8>, field: u32, began: Option<SystemTime>) {
     }
 }
 
-fn push_labels(out: &mut Vec<u8>, desc: &Descriptor, set: &LabelValues, constant: &[u8]) {
-    out.extend_from_slice(constant);
+/// Appends the labels of a series, and gives the length of all.
+fn push_labels(out: &mut Vec<u8>, desc: &Descriptor, set: &LabelValues) -> usize {
+    for (name, value) in &*desc.const_labels {
+        push_label(out, name, value);
+    }
     for (name, value) in desc.labels.iter().zip(set.iter()) {
         push_label(out, name, value);
     }
+    out.len()
 }
 
 fn push_label(out: &mut Vec<u8>, name: &str, value: &str) {
