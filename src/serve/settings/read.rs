@@ -94,6 +94,11 @@ pub(super) fn attributes(settings: &mut Settings, text: &str) -> Read {
     }
 }
 
+pub(super) fn web_config(settings: &mut Settings, text: &str) -> Read {
+    settings.web_config = Some(text.into());
+    Ok(())
+}
+
 pub(super) fn profiles(settings: &mut Settings, text: &str) -> Read {
     let profile = |name: &str| {
         let found = Profile::ALL.into_iter().find(|profile| profile.name().eq_ignore_ascii_case(name));
