@@ -89,7 +89,7 @@ pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]
 pub use {
     collect::{Collector, HistogramSnapshot, Snapshot, Windows},
-    describe::{Closed, Domain, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL, Unit},
+    describe::{Closed, Domain, Escaping, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL, Unit},
     error::{Error, ErrorKind},
     expose::{openmetrics, protobuf, text},
     record::{

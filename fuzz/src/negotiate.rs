@@ -15,9 +15,9 @@ const OTHERS: [(&str, &str); 3] = [
         "application/vnd.google.protobuf",
     ),
 ];
-const ESCAPINGS: [&str; 3] = ["underscores", "values", "allow-utf-8"];
+const ESCAPINGS: [&str; 4] = ["underscores", "dots", "values", "allow-utf-8"];
 
-fn answer(accept: &str) -> &'static str {
+fn answer(accept: &str) -> String {
     negotiate(accept, Options::new()).content_type()
 }
 

@@ -1,7 +1,8 @@
 //! The description of one metric.
 
-use super::{Level, Unit};
+use super::{Escaping, Level, Unit};
 use crate::bucket::{Bound, Grid};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -66,6 +67,8 @@ pub(crate) struct Descriptor {
     pub(crate) name: String,
     /// What exposition formats build on: namespace, name and unit, without `_total`.
     pub(crate) base: String,
+    /// Whether that or the name of a label may need to be escaped.
+    pub(crate) utf8: bool,
     /// What OTLP calls it: namespace and name as they were written, without `_total`.
     #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for OTLP"))]
     pub(crate) dotted: String,
@@ -87,11 +90,16 @@ pub(crate) struct Descriptor {
 impl Descriptor {
     /// The base name for a metric of this kind and unit.
     pub(crate) fn base(namespace: Option<&str>, name: &str, kind: Kind, unit: Unit) -> String {
+        Self::base_as_written(namespace, name, kind, unit, false)
+    }
+
+    /// As [`base`](Self::base); with `utf8` dots stay.
+    pub(crate) fn base_as_written(namespace: Option<&str>, name: &str, kind: Kind, unit: Unit, utf8: bool) -> String {
         let joined = match namespace {
             Some(namespace) => format!("{namespace}_{name}"),
             None => name.to_owned(),
         };
-        let mut base = joined.replace('.', "_");
+        let mut base = if utf8 { joined } else { joined.replace('.', "_") };
         if kind.is_counter()
             && let Some(stripped) = base.strip_suffix("_total")
         {
@@ -110,21 +118,44 @@ impl Descriptor {
         namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}.{name}"))
     }
 
-    /// The unit, where the base name ends in it, as formats that tell the unit demand.
-    pub(crate) fn exposed_unit(&self) -> Option<&'static str> {
+    /// The unit, where `stem`, the family's name, ends in it, as formats that tell the unit demand.
+    pub(crate) fn exposed_unit(&self, stem: &str) -> Option<&'static str> {
         let unit = self.unit.suffix();
-        let rest = self.base.strip_suffix(unit)?;
+        let rest = stem.strip_suffix(unit)?;
         (!unit.is_empty() && rest.ends_with('_')).then_some(unit)
     }
 
-    /// Every sample or family name that some exposition format gives this metric.
-    pub(crate) fn exposed_names(&self) -> Vec<String> {
+    /// `escaping`, or another one that gives the same names.
+    pub(crate) fn escaping(&self, escaping: Escaping) -> Escaping {
+        if self.utf8 || escaping == Escaping::Dots { escaping } else { Escaping::Underscores }
+    }
+
+    /// What the names of samples have before their suffixes.
+    pub(crate) fn stem(&self, escaping: Escaping) -> Cow<'_, str> {
+        match self.escaping(escaping) {
+            Escaping::AllowUtf8 => Cow::Borrowed(&self.base),
+            Escaping::Underscores if !self.utf8 => Cow::Borrowed(&self.base),
+            // The suffix is part of the name of the family, in the formats that escape that: it is what can be undone.
+            escaping if self.kind.is_counter() => {
+                let whole = format!("{}_total", self.base);
+                let mut escaped = escaping.metric(&whole).into_owned();
+                escaped.truncate(escaped.len() - "_total".len());
+                Cow::Owned(escaped)
+            }
+            // Scrapers add the suffixes of histograms themselves to what protobuf gives.
+            escaping => escaping.metric(&self.base),
+        }
+    }
+
+    /// Every sample or family name that some exposition format gives this metric in this escaping.
+    pub(crate) fn exposed_names(&self, escaping: Escaping) -> Vec<String> {
+        let stem = self.stem(escaping);
         let suffixes: &[&str] = match self.kind {
             kind if kind.is_counter() => &["", "_total", "_created"],
             Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
             _ => &[""],
         };
-        suffixes.iter().map(|suffix| format!("{}{suffix}", self.base)).collect()
+        suffixes.iter().map(|suffix| format!("{stem}{suffix}")).collect()
     }
 
     /// In what `other` differs, for an error; `None` when it describes the same metric.

@@ -1,5 +1,6 @@
 //! The series of one metric, and what the expositions prepare for them once.
 
+use super::Escaping;
 use std::ops::{Index, Range};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -17,13 +18,13 @@ pub(crate) struct LabelSets {
     /// For the text formats.
     pub(crate) lines: Prepared<Form, Pieces<String>>,
     /// For protobuf: the labels of each.
-    pub(crate) encoded: OnceLock<Pieces<Vec<u8>>>,
+    pub(crate) encoded: Prepared<Escaping, Pieces<Vec<u8>>>,
 }
 
 impl LabelSets {
     pub(crate) fn new(series: impl IntoIterator<Item = (LabelValues, SystemTime)>) -> Self {
         let (sets, began): (Vec<_>, Vec<_>) = series.into_iter().unzip();
-        Self { sets: sets.into(), began: began.into(), lines: Prepared::default(), encoded: OnceLock::new() }
+        Self { sets: sets.into(), began: began.into(), lines: Prepared::default(), encoded: Prepared::default() }
     }
 
     /// Series that were all made at one time.
@@ -36,9 +37,9 @@ impl LabelSets {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// That of each of a series' samples.
-    Samples,
+    Samples(Escaping),
     /// Of the sample that tells when a series began.
-    Created,
+    Created(Escaping),
 }
 
 /// What is prepared in each of a few ways, at the first use of that way, without a lock.
@@ -95,9 +96,9 @@ impl<B: Index<Range<usize>>> Pieces<B> {
 
 impl Pieces<String> {
     /// Appends a line.
-    pub(crate) fn line(&mut self, parts: &[&str]) {
+    pub(crate) fn line(&mut self, line: &str) {
         self.push(|text| {
-            text.extend(parts.iter().copied());
+            text.push_str(line);
             text.len()
         });
     }
@@ -124,7 +125,7 @@ mod tests {
     #[test]
     fn pieces_come_back_as_they_were() {
         let mut lines = Pieces::<String>::default();
-        [&["a", "b"][..], &[], &["", "ä"]].into_iter().for_each(|parts| lines.line(parts));
+        ["ab", "", "ä"].into_iter().for_each(|line| lines.line(line));
         assert_eq!(lines.iter().collect::<Vec<_>>(), ["ab", "", "ä"]);
     }
 }

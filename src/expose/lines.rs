@@ -1,23 +1,27 @@
 //! What all text formats have in common: a walk over the families, and the line of every sample. They differ in what
 //! stands above a family's samples, in whether series tell when they began, and in how the page ends.
 
+use super::names::Names;
 use super::number::{has_series, is_total, push_bound, push_float, push_time};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values};
-use crate::describe::{Descriptor, Form, LabelValues, Pieces};
+use crate::describe::{Descriptor, Escaping, Form, LabelValues, Pieces};
 use std::time::SystemTime;
 
 /// Appends every family: its `header`, then a line for each sample; `created`: also for when each series began.
 pub(super) fn push_families(
     out: &mut String,
     snapshot: &Snapshot,
+    escaping: Escaping,
     created: bool,
-    header: impl Fn(&mut String, &Descriptor),
+    header: impl Fn(&mut String, &Descriptor, &Names<'_>),
 ) {
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
         if has_series(family) {
-            header(out, &family.desc);
-            push_samples(out, family, Created::of(family, created.then(|| snapshot.began())).as_ref());
+            let names = Names::new(&family.desc, escaping);
+            header(out, &family.desc, &names);
+            let created = Created::of(family, &names, created.then(|| snapshot.began()));
+            push_samples(out, family, &names, created.as_ref());
         }
     }
 }
@@ -31,13 +35,13 @@ struct Created<'a> {
 
 impl<'a> Created<'a> {
     /// `snapshot`: when it began; `None` where nobody wants to know.
-    fn of(family: &'a FamilySnapshot, snapshot: Option<SystemTime>) -> Option<Self> {
-        let (desc, snapshot) = (&family.desc, snapshot?);
+    fn of(family: &'a FamilySnapshot, names: &Names<'_>, snapshot: Option<SystemTime>) -> Option<Self> {
+        let snapshot = snapshot?;
         // Of one kind either all series have a beginning or none.
         family.began(0, snapshot)?;
-        let lines = family.labels.lines.get(Form::Created, || {
+        let lines = family.labels.lines.get(Form::Created(names.escaping), || {
             let mut lines = Pieces::default();
-            family.labels.sets.iter().for_each(|set| lines.line(&[&desc.base, "_created", &pairs(desc, set, "")]));
+            family.labels.sets.iter().for_each(|set| lines.line(&names.line("_created", set, "")));
             lines
         });
         Some(Self { family, lines: lines.iter().collect(), snapshot })
@@ -57,18 +61,19 @@ impl<'a> Created<'a> {
     }
 }
 
-fn push_samples(out: &mut String, family: &FamilySnapshot, created: Option<&Created<'_>>) {
+fn push_samples(out: &mut String, family: &FamilySnapshot, names: &Names<'_>, created: Option<&Created<'_>>) {
+    let lines = || scalar_lines(family, names);
     let mut integer = itoa::Buffer::new();
     match &family.values {
         Values::Counter(values) => {
-            push_scalars(out, family, created, values, any, |out, n| out.push_str(integer.format(n)))
+            push_scalars(out, lines(), created, values, any, |out, n| out.push_str(integer.format(n)))
         }
         Values::UpDown(values) => {
-            push_scalars(out, family, None, values, any, |out, n| out.push_str(integer.format(n)))
+            push_scalars(out, lines(), None, values, any, |out, n| out.push_str(integer.format(n)))
         }
-        Values::FloatCounter(values) => push_scalars(out, family, created, values, is_total, push_float),
-        Values::Gauge(values) => push_scalars(out, family, None, values, any, push_float),
-        Values::Histogram(values) => push_histograms(out, family, created, values),
+        Values::FloatCounter(values) => push_scalars(out, lines(), created, values, is_total, push_float),
+        Values::Gauge(values) => push_scalars(out, lines(), None, values, any, push_float),
+        Values::Histogram(values) => push_histograms(out, family, names, created, values),
     }
 }
 
@@ -77,23 +82,26 @@ fn any<T>(_: T) -> bool {
     true
 }
 
+/// The line of each series that has one.
+fn scalar_lines<'a>(family: &'a FamilySnapshot, names: &Names<'_>) -> &'a Pieces<String> {
+    family.labels.lines.get(Form::Samples(names.escaping), || {
+        let mut lines = Pieces::default();
+        for set in &family.labels.sets {
+            lines.line(&names.line(family.desc.kind.suffix(), set, ""));
+        }
+        lines
+    })
+}
+
 /// Appends the lines of the values that `is_shown`.
 fn push_scalars<T: Copy>(
     out: &mut String,
-    family: &FamilySnapshot,
+    lines: &Pieces<String>,
     created: Option<&Created<'_>>,
     values: &[T],
     is_shown: fn(T) -> bool,
     mut push: impl FnMut(&mut String, T),
 ) {
-    let lines = family.labels.lines.get(Form::Samples, || {
-        let mut lines = Pieces::default();
-        let desc = &family.desc;
-        for set in &family.labels.sets {
-            lines.line(&[&desc.base, desc.kind.suffix(), &pairs(desc, set, "")]);
-        }
-        lines
-    });
     for (series, (line, value)) in lines.iter().zip(values).enumerate().filter(|(_, (_, value))| is_shown(**value)) {
         out.push_str(line);
         push(out, *value);
@@ -107,15 +115,16 @@ fn push_scalars<T: Copy>(
 fn push_histograms(
     out: &mut String,
     family: &FamilySnapshot,
+    names: &Names<'_>,
     created: Option<&Created<'_>>,
     values: &[HistogramSnapshot],
 ) {
     let mut number = itoa::Buffer::new();
     let Some(any) = values.first() else { return };
-    let lines = family.labels.lines.get(Form::Samples, || {
+    let lines = family.labels.lines.get(Form::Samples(names.escaping), || {
         let mut lines = Pieces::default();
         for set in &family.labels.sets {
-            push_histogram_lines(&mut lines, &family.desc, set, any);
+            push_histogram_lines(&mut lines, names, set, any);
         }
         lines
     });
@@ -142,7 +151,7 @@ fn push_histograms(
 /// The lines of a histogram series: a bucket for each bound, the sum, the count.
 fn push_histogram_lines(
     lines: &mut Pieces<String>,
-    desc: &Descriptor,
+    names: &Names<'_>,
     set: &LabelValues,
     histogram: &HistogramSnapshot,
 ) {
@@ -150,32 +159,10 @@ fn push_histogram_lines(
         let mut le = String::from("le=\"");
         push_bound(&mut le, bound);
         le.push('"');
-        lines.line(&[&desc.base, "_bucket", &pairs(desc, set, &le)]);
+        lines.line(&names.line("_bucket", set, &le));
     }
-    let plain = pairs(desc, set, "");
-    lines.line(&[&desc.base, "_sum", &plain]);
-    lines.line(&[&desc.base, "_count", &plain]);
-}
-
-/// What stands between name and value of a series: its labels in braces, with `last` as the last of them, if there is
-/// any, and a space.
-fn pairs(desc: &Descriptor, set: &LabelValues, last: &str) -> String {
-    let own = desc.labels.iter().map(String::as_str).zip(set.iter().map(|value| &**value));
-    let constant = desc.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut text = String::new();
-    // An empty value is the same as no label.
-    for (name, value) in constant.chain(own).filter(|(_, value)| !value.is_empty()) {
-        text.push(if text.is_empty() { '{' } else { ',' });
-        text.extend([name, "=\""]);
-        push_escaped(&mut text, value);
-        text.push('"');
-    }
-    if !last.is_empty() {
-        text.push(if text.is_empty() { '{' } else { ',' });
-        text.push_str(last);
-    }
-    text.push_str(if text.is_empty() { " " } else { "} " });
-    text
+    lines.line(&names.line("_sum", set, ""));
+    lines.line(&names.line("_count", set, ""));
 }
 
 /// A label value, or a help text of OpenMetrics: `\`, `"` and line feed are escaped.

@@ -11,7 +11,7 @@
 use super::number::{has_series, is_total};
 use super::wire::{push_bytes, push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
-use crate::describe::{Descriptor, LabelValues, Pieces};
+use crate::describe::{Descriptor, Escaping, LabelValues, Pieces};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The `Content-Type` of what [`render`] gives.
@@ -34,13 +34,26 @@ pub fn render(snapshot: &Snapshot) -> Vec<u8> {
     out
 }
 
+/// As [`render`], with names that need it written in another way than by underscores. The media type says so.
+#[must_use]
+pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> Vec<u8> {
+    let mut out = Vec::new();
+    append(snapshot, escaping, &mut out);
+    out
+}
+
 /// Appends what [`render`] gives to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut Vec<u8>) {
+    append(snapshot, Escaping::Underscores, out);
+}
+
+/// Appends what [`render_with`] gives to `out`, whose capacity is reused.
+pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut Vec<u8>) {
     let mut scratch = Scratch::default();
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
         if has_series(family) {
-            push_sized(out, |out| push_family(out, family, snapshot.began(), &mut scratch));
+            push_sized(out, |out| push_family(out, family, escaping, snapshot.began(), &mut scratch));
         }
     }
 }
@@ -92,10 +105,17 @@ struct Scratch {
     deltas: Vec<i64>,
 }
 
-fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, began: SystemTime, scratch: &mut Scratch) {
+fn push_family(
+    out: &mut Vec<u8>,
+    family: &FamilySnapshot,
+    escaping: Escaping,
+    began: SystemTime,
+    scratch: &mut Scratch,
+) {
     let desc = &*family.desc;
+    let (stem, labels) = (desc.stem(escaping), labels(family, desc.escaping(escaping)));
     // A counter's family has the name of its samples, as in the text format 0.0.4.
-    push_text(out, FAMILY_NAME, &[&desc.base, desc.kind.suffix()]);
+    push_text(out, FAMILY_NAME, &[&stem, desc.kind.suffix()]);
     if !desc.help.is_empty() {
         push_text(out, FAMILY_HELP, &[&desc.help]);
     }
@@ -105,18 +125,20 @@ fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, began: SystemTime, sc
     let (counter, gauge) = ((COUNTER, METRIC_COUNTER), (GAUGE, METRIC_GAUGE));
     match &family.values {
         Values::Counter(values) => {
-            push_scalars(out, family, began, message, counter, values.iter().copied().map(whole));
+            push_scalars(out, family, labels, began, message, counter, values.iter().copied().map(whole));
         }
         Values::FloatCounter(values) => {
-            push_scalars(out, family, began, message, counter, values.iter().copied().map(total));
+            push_scalars(out, family, labels, began, message, counter, values.iter().copied().map(total));
         }
         Values::UpDown(values) => {
-            push_scalars(out, family, began, message, gauge, values.iter().map(|n| Some(*n as f64)));
+            push_scalars(out, family, labels, began, message, gauge, values.iter().map(|n| Some(*n as f64)));
         }
-        Values::Gauge(values) => push_scalars(out, family, began, message, gauge, values.iter().copied().map(Some)),
+        Values::Gauge(values) => {
+            push_scalars(out, family, labels, began, message, gauge, values.iter().copied().map(Some))
+        }
         Values::Histogram(values) => {
             push_uint(out, FAMILY_TYPE, HISTOGRAM);
-            for (index, (labels, histogram)) in labels(family).iter().zip(values).enumerate() {
+            for (index, (labels, histogram)) in labels.iter().zip(values).enumerate() {
                 push_message(out, FAMILY_METRIC, |out| {
                     out.extend_from_slice(labels);
                     push_message(out, METRIC_HISTOGRAM, |out| {
@@ -127,17 +149,17 @@ fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, began: SystemTime, sc
             }
         }
     }
-    if let Some(unit) = desc.exposed_unit() {
+    if let Some(unit) = desc.exposed_unit(&stem) {
         push_text(out, FAMILY_UNIT, &[unit]);
     }
 }
 
 /// The labels of each series, encoded at the first exposition.
-fn labels(family: &FamilySnapshot) -> &Pieces<Vec<u8>> {
-    family.labels.encoded.get_or_init(|| {
+fn labels(family: &FamilySnapshot, escaping: Escaping) -> &Pieces<Vec<u8>> {
+    family.labels.encoded.get(escaping, || {
         let mut labels = Pieces::default();
         for set in &family.labels.sets {
-            labels.push(|out| push_labels(out, &family.desc, set));
+            labels.push(|out| push_labels(out, &family.desc, set, escaping));
         }
         labels
     })
@@ -147,13 +169,14 @@ fn labels(family: &FamilySnapshot) -> &Pieces<Vec<u8>> {
 fn push_scalars(
     out: &mut Vec<u8>,
     family: &FamilySnapshot,
+    labels: &Pieces<Vec<u8>>,
     began: SystemTime,
     message: &mut Vec<u8>,
     (kind, field): (u64, u32),
     values: impl Iterator<Item = Option<f64>>,
 ) {
     push_uint(out, FAMILY_TYPE, kind);
-    for (index, (labels, value)) in labels(family).iter().zip(values).enumerate() {
+    for (index, (labels, value)) in labels.iter().zip(values).enumerate() {
         let Some(value) = value else { continue };
         message.clear();
         push_double(message, VALUE, value);
@@ -177,12 +200,12 @@ fn push_start(out: &mut Vec<u8>, field: u32, began: Option<SystemTime>) {
 }
 
 /// Appends the labels of a series, and gives the length of all.
-fn push_labels(out: &mut Vec<u8>, desc: &Descriptor, set: &LabelValues) -> usize {
+fn push_labels(out: &mut Vec<u8>, desc: &Descriptor, set: &LabelValues, escaping: Escaping) -> usize {
     for (name, value) in &*desc.const_labels {
-        push_label(out, name, value);
+        push_label(out, &escaping.label(name), value);
     }
     for (name, value) in desc.labels.iter().zip(set.iter()) {
-        push_label(out, name, value);
+        push_label(out, &escaping.label(name), value);
     }
     out.len()
 }

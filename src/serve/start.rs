@@ -108,8 +108,8 @@ fn guarded(exporter: ExporterBuilder, settings: &Settings) -> Result<ExporterBui
 fn guarded(exporter: ExporterBuilder, settings: &Settings) -> Result<ExporterBuilder, Error> {
     let Some(path) = &settings.web_config else { return Ok(exporter) };
     let text = format!(
-        "serve: TACH_WEB_CONFIG is {}, but this build knows neither TLS nor passwords: build it with the feature tls, or unset \
-         it, and keep the port from others than a proxy that has them",
+        "serve: TACH_WEB_CONFIG is {}, but this build knows neither TLS nor passwords: build it with the feature tls, or \
+         unset it, and keep the port from others than a proxy that has them",
         path.display()
     );
     Err(Error::new(ErrorKind::Setting, text))

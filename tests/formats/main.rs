@@ -15,3 +15,4 @@ mod page;
 mod pb_reader;
 mod protobuf;
 mod totals;
+mod utf8;

@@ -164,6 +164,11 @@ fn the_reader_refuses_what_is_not_openmetrics() {
         ("1e+06", "1 1"),
         ("b_total{x=\"\\n\"} 1e+06", "b_total{x=\"\\n\"}  1"),
         ("# TYPE b counter\nb_total", "# TYPE a_s counter\na_s_total"),
+        ("# TYPE b counter", "# TYPE \"b\" counter"),
+        ("b_total{x=", "{\"b_total\",x="),
+        ("b_total{x=", "{b_total,x="),
+        ("b_total{x=", "b_total{\"x\"="),
+        ("b_total{x=", "b.total{x="),
     ] {
         assert!(good.contains(from), "{from:?}");
         assert!(read(&good.replacen(from, to, 1)).is_err(), "{from:?} as {to:?}");

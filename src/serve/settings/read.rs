@@ -81,7 +81,7 @@ pub(super) fn attributes(settings: &mut Settings, text: &str) -> Read {
     let mut attributes: Vec<(String, String)> = Vec::new();
     for pair in pairs(text) {
         let (name, value) = pair?;
-        check_label("attributes", name, true).map_err(|error| format!("where {error}"))?;
+        check_label("attributes", name, true, false).map_err(|error| format!("where {error}"))?;
         if attributes.iter().any(|(earlier, _)| earlier == name) {
             return Err(format!("where {name:?} is given twice"));
         }
