@@ -420,9 +420,12 @@ fn run(arguments: &[&str]) -> Result<bool, Box<dyn std::error::Error>> {
     };
     let nasty = Nasty::new(clean)?;
     match arguments {
-        ["--print", format @ ("text" | "openmetrics")] => {
-            let render = if *format == "text" { tach::text::render } else { tach::openmetrics::render };
-            std::io::stdout().write_all(render(&nasty.registry.snapshot()).as_bytes())?;
+        ["--print", format @ ("text" | "openmetrics" | "created")] => {
+            let snapshot = nasty.registry.snapshot();
+            let options = tach::openmetrics::Options::new().created(*format == "created");
+            let open = || tach::openmetrics::render_with(&snapshot, options);
+            let page = if *format == "text" { tach::text::render(&snapshot) } else { open() };
+            std::io::stdout().write_all(page.as_bytes())?;
         }
         ["--expect"] => writeln!(std::io::stdout(), "{}", nasty.json(None))?,
         ["--serve", address] => serve(nasty, address)?,
@@ -436,7 +439,7 @@ fn main() -> ExitCode {
     match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            eprintln!("usage: nasty [--clean] --print text|openmetrics | --expect | --serve ADDRESS");
+            eprintln!("usage: nasty [--clean] --print text|openmetrics|created | --expect | --serve ADDRESS");
             ExitCode::from(2)
         }
         Err(error) => {

@@ -94,7 +94,8 @@ pub use tach_derive::{LabelSet, LabelValue};
 pub use {
     collect::{Collector, HistogramSnapshot, Snapshot, Windows},
     describe::{
-        Aggregate, Closed, Domain, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL, Unit,
+        Aggregate, Closed, Domain, Escaping, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL,
+        Unit,
     },
     error::{Error, ErrorKind},
     expose::{openmetrics, protobuf, text},

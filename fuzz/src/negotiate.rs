@@ -2,6 +2,7 @@
 //! named where it named any.
 
 use tach::http::negotiate;
+use tach::openmetrics::Options;
 
 /// What clients that name nothing get.
 const TEXT: &str = tach::text::CONTENT_TYPE;
@@ -14,10 +15,10 @@ const OTHERS: [(&str, &str); 3] = [
         "application/vnd.google.protobuf",
     ),
 ];
-const ESCAPINGS: [&str; 3] = ["underscores", "values", "allow-utf-8"];
+const ESCAPINGS: [&str; 4] = ["underscores", "dots", "values", "allow-utf-8"];
 
-fn answer(accept: &str) -> &'static str {
-    negotiate(accept).content_type()
+fn answer(accept: &str) -> String {
+    negotiate(accept, Options::new()).content_type()
 }
 
 /// Negotiates with a client that sends `data` as its `Accept`.

@@ -6,7 +6,8 @@ use crate::number::read;
 use crate::scenario::{Amount, Description, Kind, Scenario, Step};
 use arbitrary::{Arbitrary, Unstructured};
 use tach::{
-    Counter, Error, Family as Series, FloatCounter, Gauge, Histogram, MetricBuilder, Registry, Snapshot, UpDownCounter,
+    Counter, Error, Escaping, Family as Series, FloatCounter, Gauge, Histogram, MetricBuilder, Registry, Snapshot,
+    UpDownCounter,
 };
 
 /// Runs the scenario that `data` stands for.
@@ -91,6 +92,21 @@ fn play(scenario: &Scenario) {
     let families = parse(&text).unwrap_or_else(|rule| panic!("{rule}\n{text}"));
     check(scenario, &model, &snapshot, &families);
     assert_eq!(tach::text::render(&snapshot), text, "a snapshot renders the same twice");
+    escape(&snapshot, &text, &families);
+}
+
+/// All names are legal here: only dots change them, and that can be undone.
+fn escape(snapshot: &Snapshot, text: &str, families: &[Family]) {
+    for escaping in [Escaping::Values, Escaping::AllowUtf8] {
+        assert_eq!(tach::text::render_with(snapshot, escaping), text, "{escaping:?} changes a page");
+    }
+    let page = tach::text::render_with(snapshot, Escaping::Dots);
+    let lines = page.lines().filter(|line| line.starts_with("# TYPE "));
+    assert_eq!(lines.clone().count(), families.len());
+    for (line, family) in lines.zip(families) {
+        let name = line.split(' ').nth(2).unwrap_or_default();
+        assert_eq!(name, family.name.replace('_', "__"), "{line}");
+    }
 }
 
 fn build_registry(scenario: &Scenario) -> Option<Registry> {

@@ -1,7 +1,7 @@
 //! A snapshot: every series' value at one moment, as plain data.
 
 use super::histogram::HistogramSnapshot;
-use crate::describe::{Descriptor, Kind, LabelSets, LabelValues};
+use crate::describe::{Descriptor, Escaping, Kind, LabelSets, LabelValues};
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -94,7 +94,9 @@ impl Snapshot {
         if names.is_empty() {
             return self.clone();
         }
-        self.part(|family| family.desc.exposed_names().iter().any(|name| names.contains(name)))
+        let is_wanted =
+            |desc: &Descriptor, escaping| desc.exposed_names(escaping).iter().any(|name| names.contains(name));
+        self.part(|family| Escaping::ALL.iter().any(|escaping| is_wanted(&family.desc, *escaping)))
     }
 
     /// The same moment with only the families that `keep` lets pass.

@@ -1,11 +1,10 @@
 //! The description of one metric.
 
-use super::{Aggregate, Level, Unit};
+use super::{Aggregate, Escaping, Level, Unit};
 use crate::bucket::{Bound, Grid};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::OnceLock;
-use std::time::SystemTime;
 
 /// What sort of metric it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +67,8 @@ pub(crate) struct Descriptor {
     pub(crate) name: String,
     /// What exposition formats build on: namespace, name and unit, without `_total`.
     pub(crate) base: String,
+    /// Whether that or the name of a label may need to be escaped.
+    pub(crate) utf8: bool,
     /// What OTLP calls it: namespace and name as they were written, without `_total`.
     #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for OTLP"))]
     pub(crate) dotted: String,
@@ -91,11 +92,16 @@ pub(crate) struct Descriptor {
 impl Descriptor {
     /// The base name for a metric of this kind and unit.
     pub(crate) fn base(namespace: Option<&str>, name: &str, kind: Kind, unit: Unit) -> String {
+        Self::base_as_written(namespace, name, kind, unit, false)
+    }
+
+    /// As [`base`](Self::base); with `utf8` dots stay.
+    pub(crate) fn base_as_written(namespace: Option<&str>, name: &str, kind: Kind, unit: Unit, utf8: bool) -> String {
         let joined = match namespace {
             Some(namespace) => format!("{namespace}_{name}"),
             None => name.to_owned(),
         };
-        let mut base = joined.replace('.', "_");
+        let mut base = if utf8 { joined } else { joined.replace('.', "_") };
         if kind.is_counter()
             && let Some(stripped) = base.strip_suffix("_total")
         {
@@ -114,21 +120,44 @@ impl Descriptor {
         namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}.{name}"))
     }
 
-    /// The unit, where the base name ends in it, as formats that tell the unit demand.
-    pub(crate) fn exposed_unit(&self) -> Option<&'static str> {
+    /// The unit, where `stem`, the family's name, ends in it, as formats that tell the unit demand.
+    pub(crate) fn exposed_unit(&self, stem: &str) -> Option<&'static str> {
         let unit = self.unit.suffix();
-        let rest = self.base.strip_suffix(unit)?;
+        let rest = stem.strip_suffix(unit)?;
         (!unit.is_empty() && rest.ends_with('_')).then_some(unit)
     }
 
-    /// Every sample or family name that some exposition format gives this metric.
-    pub(crate) fn exposed_names(&self) -> Vec<String> {
+    /// `escaping`, or another one that gives the same names.
+    pub(crate) fn escaping(&self, escaping: Escaping) -> Escaping {
+        if self.utf8 || escaping == Escaping::Dots { escaping } else { Escaping::Underscores }
+    }
+
+    /// What the names of samples have before their suffixes.
+    pub(crate) fn stem(&self, escaping: Escaping) -> Cow<'_, str> {
+        match self.escaping(escaping) {
+            Escaping::AllowUtf8 => Cow::Borrowed(&self.base),
+            Escaping::Underscores if !self.utf8 => Cow::Borrowed(&self.base),
+            // The suffix is part of the name of the family, in the formats that escape that: it is what can be undone.
+            escaping if self.kind.is_counter() => {
+                let whole = format!("{}_total", self.base);
+                let mut escaped = escaping.metric(&whole).into_owned();
+                escaped.truncate(escaped.len() - "_total".len());
+                Cow::Owned(escaped)
+            }
+            // Scrapers add the suffixes of histograms themselves to what protobuf gives.
+            escaping => escaping.metric(&self.base),
+        }
+    }
+
+    /// Every sample or family name that some exposition format gives this metric in this escaping.
+    pub(crate) fn exposed_names(&self, escaping: Escaping) -> Vec<String> {
+        let stem = self.stem(escaping);
         let suffixes: &[&str] = match self.kind {
             kind if kind.is_counter() => &["", "_total", "_created"],
             Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
             _ => &[""],
         };
-        suffixes.iter().map(|suffix| format!("{}{suffix}", self.base)).collect()
+        suffixes.iter().map(|suffix| format!("{stem}{suffix}")).collect()
     }
 
     /// In what `other` differs, for an error; `None` when it describes the same metric.
@@ -157,53 +186,5 @@ impl Descriptor {
         ];
         let differing = pairs.iter().find(|(_, here, there)| here != there);
         differing.map(|(what, here, there)| format!("{what} is {here} there and {there} here"))
-    }
-}
-
-/// The label values of one series, in the order of the label names.
-pub(crate) type LabelValues = Arc<[Box<str>]>;
-
-/// The series of one metric, and what their lines begin with, which is made once for as long as there are just these.
-#[derive(Debug)]
-pub(crate) struct LabelSets {
-    /// In ascending order.
-    pub(crate) sets: Box<[LabelValues]>,
-    /// When each series was made.
-    pub(crate) began: Box<[SystemTime]>,
-    /// For the text format; filled by the first exposition.
-    pub(crate) lines: OnceLock<Lines>,
-}
-
-impl LabelSets {
-    pub(crate) fn new(series: impl IntoIterator<Item = (LabelValues, SystemTime)>) -> Self {
-        let (sets, began): (Vec<_>, Vec<_>) = series.into_iter().unzip();
-        Self { sets: sets.into(), began: began.into(), lines: OnceLock::new() }
-    }
-
-    /// Series that were all made at one time.
-    pub(crate) fn since(began: SystemTime, sets: impl IntoIterator<Item = LabelValues>) -> Self {
-        Self::new(sets.into_iter().map(|set| (set, began)))
-    }
-}
-
-/// What stands before the number on each line of a metric's series. In one piece, since an exposition goes through all
-/// of it.
-#[derive(Debug, Default)]
-pub(crate) struct Lines {
-    text: String,
-    ends: Vec<usize>,
-}
-
-impl Lines {
-    /// Appends a line.
-    pub(crate) fn push(&mut self, parts: &[&str]) {
-        self.text.extend(parts.iter().copied());
-        self.ends.push(self.text.len());
-    }
-
-    /// The lines, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        let mut start = 0;
-        self.ends.iter().map(move |&end| &self.text[std::mem::replace(&mut start, end)..end])
     }
 }

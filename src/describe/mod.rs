@@ -2,13 +2,18 @@
 
 mod descriptor;
 mod domain;
+mod escaping;
 mod label;
 mod name;
+mod series;
 
-pub(crate) use descriptor::{Descriptor, Kind, LabelSets, LabelValues, Lines};
+pub(crate) use descriptor::{Descriptor, Kind};
 pub use domain::{Closed, Domain, DomainIf, Known, Open};
+pub use escaping::Escaping;
+pub(crate) use escaping::{is_legal_label, is_legal_metric, same_label};
 pub use label::{Label, LabelSet, LabelText, LabelValue};
 pub(crate) use name::{check_label, check_metric, check_namespace};
+pub(crate) use series::{Form, LabelSets, LabelValues, Pieces};
 
 /// The unit a metric is exposed in. It becomes a suffix of the exposed name unless the name has it already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,6 @@
-//! Which names are allowed: those that every exposition format can carry.
+//! Which names are allowed: those that every exposition format can carry, or, where they are escaped, nearly all.
 
+use super::Escaping;
 use crate::error::{Error, ErrorKind};
 
 /// The longest name, in bytes. Scrapers limit names too; none seen is below this.
@@ -7,6 +8,16 @@ const NAME_MAX: usize = 200;
 
 fn is_first(c: char, extra: &str) -> bool {
     c.is_ascii_alphabetic() || c == '_' || extra.contains(c)
+}
+
+/// Any name at all but an empty one. Control characters are nobody's names, and parsers differ on some of them.
+fn check_utf8(what: &str, name: &str) -> Result<(), Error> {
+    if name.is_empty() || name.contains(char::is_control) {
+        let text =
+            format!("{what} {name:?} is not a legal name: use any characters but control characters, one at least");
+        return Err(Error::new(ErrorKind::Name, text));
+    }
+    check_length(what, name)
 }
 
 fn check(what: &str, name: &str, extra: &str, remedy: &str) -> Result<(), Error> {
@@ -18,6 +29,10 @@ fn check(what: &str, name: &str, extra: &str, remedy: &str) -> Result<(), Error>
     if !legal {
         return Err(Error::new(ErrorKind::Name, format!("{what} {name:?} is not a legal name: {remedy}")));
     }
+    check_length(what, name)
+}
+
+fn check_length(what: &str, name: &str) -> Result<(), Error> {
     if name.len() > NAME_MAX {
         let length = name.len();
         let text = format!("{what} {name:?} has {length} bytes: shorten it to at most {NAME_MAX}");
@@ -26,8 +41,11 @@ fn check(what: &str, name: &str, extra: &str, remedy: &str) -> Result<(), Error>
     Ok(())
 }
 
-/// Checks a metric's own name.
-pub(crate) fn check_metric(name: &str) -> Result<(), Error> {
+/// Checks a metric's own name, which may be any text where `utf8` says so.
+pub(crate) fn check_metric(name: &str, utf8: bool) -> Result<(), Error> {
+    if utf8 {
+        return check_utf8("metric", name);
+    }
     check(
         "metric",
         name,
@@ -36,16 +54,25 @@ pub(crate) fn check_metric(name: &str) -> Result<(), Error> {
     )
 }
 
-/// Checks a namespace.
-pub(crate) fn check_namespace(name: &str) -> Result<(), Error> {
+/// Checks a namespace, as [`check_metric`].
+pub(crate) fn check_namespace(name: &str, utf8: bool) -> Result<(), Error> {
+    if utf8 {
+        return check_utf8("namespace", name);
+    }
     check("namespace", name, ":.", "use letters, digits, '_', ':' and '.', and no digit first")
 }
 
-/// Checks a label name of a metric, where `histogram` says whether it is one.
-pub(crate) fn check_label(metric: &str, label: &str, histogram: bool) -> Result<(), Error> {
-    check(&format!("{metric}: label"), label, "", "use letters, digits and '_', and no digit first")?;
-    let reserved = if label.starts_with("__") {
+/// Checks a label name of a metric, where `histogram` says whether it is one, and `utf8` as for [`check_metric`].
+pub(crate) fn check_label(metric: &str, label: &str, histogram: bool, utf8: bool) -> Result<(), Error> {
+    let what = format!("{metric}: label");
+    match utf8 {
+        true => check_utf8(&what, label)?,
+        false => check(&what, label, "", "use letters, digits and '_', and no digit first")?,
+    }
+    let reserved = if Escaping::Underscores.label(label).starts_with("__") {
         "names that begin with two underscores belong to Prometheus"
+    } else if Escaping::Dots.label(label) == "__name__" {
+        "scrapers that escape by dots would see __name__"
     } else if label == "le" && histogram {
         "a histogram's buckets use it"
     } else if label == "quantile" && histogram {

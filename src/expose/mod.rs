@@ -4,6 +4,7 @@
 #[cfg(feature = "http")]
 pub mod http;
 mod lines;
+mod names;
 mod number;
 pub mod openmetrics;
 #[cfg(feature = "otlp")]

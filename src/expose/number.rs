@@ -1,6 +1,7 @@
 //! Numbers as Prometheus prints them, and which of them are shown.
 
 use crate::collect::{FamilySnapshot, Values};
+use std::time::Duration;
 
 /// Whether a counter may have this value. A total that is negative, infinite or no number would spoil whatever it is added
 /// to, so no format shows it.
@@ -26,6 +27,19 @@ pub(super) fn push_float(out: &mut String, value: f64) {
 /// As [`push_float`], with `.0` behind a whole number: how OpenMetrics prints `le`, and what series are told apart by.
 pub(super) fn push_bound(out: &mut String, value: f64) {
     push(out, value, true);
+}
+
+/// Appends a time since 1970 in seconds, to the nanosecond, which no float could.
+pub(super) fn push_time(out: &mut String, since: Duration) {
+    let mut buffer = itoa::Buffer::new();
+    out.push_str(buffer.format(since.as_secs()));
+    let nanos = since.subsec_nanos();
+    if nanos > 0 {
+        let digits = buffer.format(nanos);
+        out.push('.');
+        (digits.len()..9).for_each(|_| out.push('0'));
+        out.push_str(digits.trim_end_matches('0'));
+    }
 }
 
 fn push(out: &mut String, value: f64, point: bool) {
@@ -146,6 +160,21 @@ mod tests {
         let cases = [(1.0, "1.0"), (0.005, "0.005"), (2560.0, "2560.0"), (1e6, "1e+06"), (0.0, "0.0"), (10.0, "10.0")];
         for (value, text) in cases {
             assert_eq!(bound(value), text);
+        }
+    }
+
+    #[test]
+    fn times_are_exact() {
+        for (seconds, nanos, text) in [
+            (0, 0, "0"),
+            (1_700_000_000, 0, "1700000000"),
+            (1_700_000_000, 500_000_000, "1700000000.5"),
+            (1_700_000_000, 1, "1700000000.000000001"),
+            (1, 120_345_670, "1.12034567"),
+        ] {
+            let mut out = String::new();
+            push_time(&mut out, Duration::new(seconds, nanos));
+            assert_eq!(out, text);
         }
     }
 

@@ -3,12 +3,14 @@
 //! The samples are those of the [Prometheus text format](crate::text), line for line; above them a counter's family is
 //! named without `_total`, the unit has a line of its own, and the page ends in `# EOF`.
 //!
-//! When a series began is not told: `_created` would cost another series for each counter and histogram with every
-//! scraper that does not know it, which is why the format's own libraries leave it out unless asked.
+//! When a series began is told if [`Options::created`] says so: `_created` costs another series for each counter and
+//! histogram with every scraper that does not know it, which is why the format's own libraries leave it out unless
+//! asked.
 
 use super::lines::{push_escaped, push_families};
+use super::names::Names;
 use crate::collect::Snapshot;
-use crate::describe::Descriptor;
+use crate::describe::{Descriptor, Escaping};
 
 /// The `Content-Type` of what [`render`] prints.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -34,22 +36,85 @@ pub fn render(snapshot: &Snapshot) -> String {
     out
 }
 
-/// The last line of a page.
-pub(crate) const END: &str = "# EOF\n";
+/// What may be chosen of the format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    created: bool,
+    escaping: Escaping,
+}
+
+impl Options {
+    /// Those of [`render`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { created: false, escaping: Escaping::Underscores }
+    }
+
+    /// Whether each counter and histogram has a sample `_created` that says when it began, in seconds since 1970; false
+    /// unless told. A counter that a callback gives has none.
+    #[must_use]
+    pub const fn created(self, created: bool) -> Self {
+        Self { created, ..self }
+    }
+
+    /// How names are written that need it; [`Escaping::Underscores`] unless told.
+    #[must_use]
+    pub const fn escaping(self, escaping: Escaping) -> Self {
+        Self { escaping, ..self }
+    }
+
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "for the exporter"))]
+    pub(crate) const fn in_escaping(self) -> Escaping {
+        self.escaping
+    }
+}
+
+/// Prints a snapshot as `options` say.
+///
+/// ```
+/// use tach::openmetrics::{Options, render_with};
+///
+/// let registry = tach::Registry::new();
+/// registry.counter("tokens").build()?.add(5);
+/// let text = render_with(&registry.snapshot(), Options::new().created(true));
+/// assert!(text.contains("\ntokens_total 5\ntokens_created 1"));
+/// # Ok::<(), tach::Error>(())
+/// ```
+#[must_use]
+pub fn render_with(snapshot: &Snapshot, options: Options) -> String {
+    let mut out = String::new();
+    append(snapshot, options, &mut out);
+    out
+}
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    push_families(out, snapshot, push_header);
+    append(snapshot, Options::new(), out);
+}
+
+/// The last line of a page.
+pub(crate) const END: &str = "# EOF\n";
+
+/// Appends what [`render_with`] prints to `out`, whose capacity is reused.
+pub(crate) fn append(snapshot: &Snapshot, options: Options, out: &mut String) {
+    push_families(out, snapshot, options.escaping, options.created, push_header);
     out.push_str(END);
 }
 
-fn push_header(out: &mut String, desc: &Descriptor) {
-    out.extend(["# TYPE ", &desc.base, " ", desc.kind.exposed(), "\n"]);
-    if let Some(unit) = desc.exposed_unit() {
-        out.extend(["# UNIT ", &desc.base, " ", unit, "\n"]);
+fn push_header(out: &mut String, desc: &Descriptor, names: &Names<'_>) {
+    let begin = |out: &mut String, keyword| {
+        out.extend(["# ", keyword, " "]);
+        names.push(out, "");
+    };
+    begin(out, "TYPE");
+    out.extend([" ", desc.kind.exposed(), "\n"]);
+    if let Some(unit) = desc.exposed_unit(&names.stem) {
+        begin(out, "UNIT");
+        out.extend([" ", unit, "\n"]);
     }
     if !desc.help.is_empty() {
-        out.extend(["# HELP ", &desc.base, " "]);
+        begin(out, "HELP");
+        out.push(' ');
         push_escaped(out, &desc.help);
         out.push('\n');
     }

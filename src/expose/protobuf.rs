@@ -9,9 +9,9 @@
 //! they began, which is how a scraper knows of a restart; those that a callback gives do not.
 
 use super::number::{has_series, is_total};
-use super::wire::{push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
+use super::wire::{push_bytes, push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
-use crate::describe::{Descriptor, LabelValues};
+use crate::describe::{Descriptor, Escaping, LabelValues, Pieces};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The `Content-Type` of what [`render`] gives.
@@ -34,13 +34,26 @@ pub fn render(snapshot: &Snapshot) -> Vec<u8> {
     out
 }
 
+/// As [`render`], with names that need it written in another way than by underscores. The media type says so.
+#[must_use]
+pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> Vec<u8> {
+    let mut out = Vec::new();
+    append(snapshot, escaping, &mut out);
+    out
+}
+
 /// Appends what [`render`] gives to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut Vec<u8>) {
+    append(snapshot, Escaping::Underscores, out);
+}
+
+/// Appends what [`render_with`] gives to `out`, whose capacity is reused.
+pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut Vec<u8>) {
     let mut scratch = Scratch::default();
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
         if has_series(family) {
-            push_sized(out, |out| push_family(out, family, snapshot.began(), &mut scratch));
+            push_sized(out, |out| push_family(out, family, escaping, snapshot.began(), &mut scratch));
         }
     }
 }
@@ -87,73 +100,91 @@ const GAP_MAX: i32 = 2;
 /// What encoding needs for a while.
 #[derive(Default)]
 struct Scratch {
-    /// The labels of all series of a family, encoded.
-    constant: Vec<u8>,
+    message: Vec<u8>,
     spans: Vec<(i32, u32)>,
     deltas: Vec<i64>,
 }
 
-fn push_family(out: &mut Vec<u8>, family: &FamilySnapshot, began: SystemTime, scratch: &mut Scratch) {
+fn push_family(
+    out: &mut Vec<u8>,
+    family: &FamilySnapshot,
+    escaping: Escaping,
+    began: SystemTime,
+    scratch: &mut Scratch,
+) {
     let desc = &*family.desc;
+    let (stem, labels) = (desc.stem(escaping), labels(family, desc.escaping(escaping)));
     // A counter's family has the name of its samples, as in the text format 0.0.4.
-    push_text(out, FAMILY_NAME, &[&desc.base, desc.kind.suffix()]);
+    push_text(out, FAMILY_NAME, &[&stem, desc.kind.suffix()]);
     if !desc.help.is_empty() {
         push_text(out, FAMILY_HELP, &[&desc.help]);
     }
-    scratch.constant.clear();
-    for (name, value) in &*desc.const_labels {
-        push_label(&mut scratch.constant, name, value);
-    }
+    let whole = |n: u64| Some(n as f64);
+    let total = |n| is_total(n).then_some(n);
+    let Scratch { message, spans, deltas } = scratch;
+    let (counter, gauge) = ((COUNTER, METRIC_COUNTER), (GAUGE, METRIC_GAUGE));
     match &family.values {
         Values::Counter(values) => {
-            push_scalars(out, family, began, scratch, (COUNTER, METRIC_COUNTER), values, |n| Some(n as f64))
+            push_scalars(out, family, labels, began, message, counter, values.iter().copied().map(whole));
         }
         Values::FloatCounter(values) => {
-            let total = |n| is_total(n).then_some(n);
-            push_scalars(out, family, began, scratch, (COUNTER, METRIC_COUNTER), values, total)
+            push_scalars(out, family, labels, began, message, counter, values.iter().copied().map(total));
         }
         Values::UpDown(values) => {
-            push_scalars(out, family, began, scratch, (GAUGE, METRIC_GAUGE), values, |n| Some(n as f64))
+            push_scalars(out, family, labels, began, message, gauge, values.iter().map(|n| Some(*n as f64)));
         }
-        Values::Gauge(values) => push_scalars(out, family, began, scratch, (GAUGE, METRIC_GAUGE), values, Some),
+        Values::Gauge(values) => {
+            push_scalars(out, family, labels, began, message, gauge, values.iter().copied().map(Some))
+        }
         Values::Histogram(values) => {
             push_uint(out, FAMILY_TYPE, HISTOGRAM);
-            for (index, (set, histogram)) in family.labels.sets.iter().zip(values).enumerate() {
+            for (index, (labels, histogram)) in labels.iter().zip(values).enumerate() {
                 push_message(out, FAMILY_METRIC, |out| {
-                    push_labels(out, desc, set, &scratch.constant);
+                    out.extend_from_slice(labels);
                     push_message(out, METRIC_HISTOGRAM, |out| {
-                        push_histogram(out, histogram, &mut scratch.spans, &mut scratch.deltas);
+                        push_histogram(out, histogram, spans, deltas);
                         push_start(out, HISTOGRAM_START, family.began(index, began));
                     });
                 });
             }
         }
     }
-    if let Some(unit) = desc.exposed_unit() {
+    if let Some(unit) = desc.exposed_unit(&stem) {
         push_text(out, FAMILY_UNIT, &[unit]);
     }
 }
 
-/// `float`: `None` for what is not shown.
-fn push_scalars<T: Copy>(
+/// The labels of each series, encoded at the first exposition.
+fn labels(family: &FamilySnapshot, escaping: Escaping) -> &Pieces<Vec<u8>> {
+    family.labels.encoded.get(escaping, || {
+        let mut labels = Pieces::default();
+        for set in &family.labels.sets {
+            labels.push(|out| push_labels(out, &family.desc, set, escaping));
+        }
+        labels
+    })
+}
+
+/// `values`: `None` for what is not shown; `message`: for use here.
+fn push_scalars(
     out: &mut Vec<u8>,
     family: &FamilySnapshot,
+    labels: &Pieces<Vec<u8>>,
     began: SystemTime,
-    scratch: &Scratch,
+    message: &mut Vec<u8>,
     (kind, field): (u64, u32),
-    values: &[T],
-    float: impl Fn(T) -> Option<f64>,
+    values: impl Iterator<Item = Option<f64>>,
 ) {
     push_uint(out, FAMILY_TYPE, kind);
-    for (index, (set, value)) in family.labels.sets.iter().zip(values).enumerate() {
-        let Some(value) = float(*value) else { continue };
+    for (index, (labels, value)) in labels.iter().zip(values).enumerate() {
+        let Some(value) = value else { continue };
+        message.clear();
+        push_double(message, VALUE, value);
+        // Nothing for a gauge.
+        push_start(message, COUNTER_START, family.began(index, began));
         push_message(out, FAMILY_METRIC, |out| {
-            push_labels(out, &family.desc, set, &scratch.constant);
-            push_message(out, field, |out| {
-                push_double(out, VALUE, value);
-                // Nothing for a gauge.
-                push_start(out, COUNTER_START, family.began(index, began));
-            });
+            out.extend_from_slice(labels);
+            push_bytes(out, field, message);
         });
     }
 }
@@ -168,11 +199,15 @@ fn push_start(out: &mut Vec<u8>, field: u32, began: Option<SystemTime>) {
     }
 }
 
-fn push_labels(out: &mut Vec<u8>, desc: &Descriptor, set: &LabelValues, constant: &[u8]) {
-    out.extend_from_slice(constant);
-    for (name, value) in desc.labels.iter().zip(set.iter()) {
-        push_label(out, name, value);
+/// Appends the labels of a series, and gives the length of all.
+fn push_labels(out: &mut Vec<u8>, desc: &Descriptor, set: &LabelValues, escaping: Escaping) -> usize {
+    for (name, value) in &*desc.const_labels {
+        push_label(out, &escaping.label(name), value);
     }
+    for (name, value) in desc.labels.iter().zip(set.iter()) {
+        push_label(out, &escaping.label(name), value);
+    }
+    out.len()
 }
 
 fn push_label(out: &mut Vec<u8>, name: &str, value: &str) {

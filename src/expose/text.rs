@@ -1,11 +1,12 @@
-//! Prometheus text format 0.0.4.
+//! Prometheus text format 0.0.4, and 1.0.0 with [`render_with`].
 //!
 //! Families come in ascending order of their names, series in that of their label values. `le` is printed as
 //! OpenMetrics prints it (`1.0`, `1e+06`), so that a series is the same one in every format.
 
 use super::lines::push_families;
+use super::names::Names;
 use crate::collect::Snapshot;
-use crate::describe::Descriptor;
+use crate::describe::{Descriptor, Escaping};
 
 /// The `Content-Type` of what [`render`] prints.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,20 +28,46 @@ pub fn render(snapshot: &Snapshot) -> String {
     out
 }
 
+/// Prints a snapshot in version 1.0.0 of the format, whose media type says `escaping` too: 0.0.4, with names that may be
+/// in quotes by [`Escaping::AllowUtf8`].
+///
+/// ```
+/// let registry = tach::Registry::builder().utf8_names(true).build()?;
+/// registry.gauge("http.size").build()?.set(5.0);
+/// let text = tach::text::render_with(&registry.snapshot(), tach::Escaping::AllowUtf8);
+/// assert!(text.contains("# TYPE \"http.size\" gauge\n{\"http.size\"} 5\n"));
+/// # Ok::<(), tach::Error>(())
+/// ```
+#[must_use]
+pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> String {
+    let mut out = String::new();
+    append(snapshot, escaping, &mut out);
+    out
+}
+
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    push_families(out, snapshot, push_header);
+    append(snapshot, Escaping::Underscores, out);
+}
+
+/// Appends what [`render_with`] prints to `out`, whose capacity is reused.
+pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut String) {
+    push_families(out, snapshot, escaping, false, push_header);
 }
 
 /// Here a counter's family has the name of its samples.
-fn push_header(out: &mut String, desc: &Descriptor) {
+fn push_header(out: &mut String, desc: &Descriptor, names: &Names<'_>) {
     let suffix = desc.kind.suffix();
     if !desc.help.is_empty() {
-        out.extend(["# HELP ", &desc.base, suffix, " "]);
+        out.push_str("# HELP ");
+        names.push(out, suffix);
+        out.push(' ');
         push_help(out, &desc.help);
         out.push('\n');
     }
-    out.extend(["# TYPE ", &desc.base, suffix, " ", desc.kind.exposed(), "\n"]);
+    out.push_str("# TYPE ");
+    names.push(out, suffix);
+    out.extend([" ", desc.kind.exposed(), "\n"]);
 }
 
 /// A help text: `\` and line feed are escaped.

@@ -90,7 +90,6 @@ pub(super) fn push_fixeds(out: &mut Vec<u8>, field: u32, values: impl Iterator<I
 }
 
 /// `bytes`, or a message that is encoded already.
-#[cfg(feature = "otlp")]
 pub(super) fn push_bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
     push_tag(out, field, Wire::Sized);
     push_varint(out, bytes.len() as u64);
@@ -114,7 +113,9 @@ pub(super) fn push_sized(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) 
         out[start] = len as u8;
     } else {
         let (bytes, width) = varint(len as u64);
-        out.splice(start..=start, bytes[..width].iter().copied());
+        out.resize(start + width + len, 0);
+        out.copy_within(start + 1..=start + len, start + width);
+        out[start..start + width].copy_from_slice(&bytes[..width]);
     }
 }
 

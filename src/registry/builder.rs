@@ -5,7 +5,8 @@ use super::family::Family;
 use super::metric::{Core, Metric};
 use super::typed::{TypedFamily, check_set};
 use crate::bucket::{Bound, Grid, MAX_TICKS, Resolution, SCHEMA_MAX, Scale};
-use crate::describe::{Aggregate, Descriptor, Kind, LabelSet, LabelValues, Level, Unit, check_label, check_metric};
+use crate::describe::{Aggregate, Descriptor, Escaping, Kind, LabelSet, LabelValues, Level, Unit};
+use crate::describe::{check_label, check_metric, is_legal_label, is_legal_metric, same_label};
 use crate::error::{Error, ErrorKind};
 use crate::record::histogram::Histogram;
 use crate::{Counter, FloatCounter, Gauge};
@@ -198,24 +199,29 @@ impl<M: Metric, L> MetricBuilder<M, L> {
 
     fn describe(&self, labels: Box<[String]>) -> Result<Descriptor, Error> {
         let name = &self.name;
-        check_metric(name)?;
-        check_suffix(name, self.unit)?;
         let config = self.registry.config();
+        let utf8 = config.utf8 && !self.own;
+        check_metric(name, utf8)?;
+        check_suffix(name, self.unit)?;
         for (index, label) in labels.iter().enumerate() {
-            check_label(name, label, M::KIND == Kind::Histogram)?;
-            if labels[..index].contains(label) {
-                let text = format!("{name}: label {label:?} is given twice: remove one of them");
+            check_label(name, label, M::KIND == Kind::Histogram, utf8)?;
+            if labels[..index].iter().any(|earlier| same_label(earlier, label)) {
+                let text =
+                    format!("{name}: label {label:?} is given twice, or is another one's when escaped: remove one");
                 return Err(Error::new(ErrorKind::Name, text));
             }
-            if config.const_labels.iter().any(|(constant, _)| constant == label) {
+            if config.const_labels.iter().any(|(constant, _)| same_label(constant, label)) {
                 let text = format!("{name}: label {label:?} is a constant label of the registry: choose another name");
                 return Err(Error::new(ErrorKind::Conflict, text));
             }
         }
         let namespace = config.namespace.as_deref().filter(|_| !self.own);
+        let base = Descriptor::base_as_written(namespace, name, M::KIND, self.unit, utf8);
+        let mut names = config.const_labels.iter().map(|(name, _)| name).chain(&labels);
         let desc = Descriptor {
             name: name.clone(),
-            base: Descriptor::base(namespace, name, M::KIND, self.unit),
+            utf8: config.utf8 && !(is_legal_metric(&base) && names.all(|name| is_legal_label(name))),
+            base,
             dotted: Descriptor::dotted(namespace, name, M::KIND),
             help: self.help.clone(),
             kind: M::KIND,
@@ -228,8 +234,9 @@ impl<M: Metric, L> MetricBuilder<M, L> {
             limit: self.limit,
             grid: if M::KIND == Kind::Histogram { Some(Arc::new(self.grid()?)) } else { None },
         };
-        let is_own = |name: &String| name.starts_with("tach_") || name.starts_with("tach.");
-        if !self.own && desc.exposed_names().iter().chain([name]).any(is_own) {
+        let names = desc.exposed_names(Escaping::Underscores);
+        let is_own = |name: &str| name.starts_with("tach_");
+        if !self.own && (names.iter().any(|name| is_own(name)) || is_own(&Escaping::Underscores.metric(name))) {
             let text = format!("{name}: names that begin with tach_ are those of the engine's own metrics");
             return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another")));
         }

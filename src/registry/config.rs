@@ -1,7 +1,7 @@
 //! The settings of a registry.
 
 use super::Registry;
-use crate::describe::{Level, check_label, check_namespace};
+use crate::describe::{Level, check_label, check_namespace, same_label};
 use crate::error::{Error, ErrorKind};
 use crate::record::local;
 
@@ -29,6 +29,7 @@ pub struct RegistryBuilder {
     pub(super) recording: Recording,
     pub(super) memory_budget: u64,
     pub(super) shards_max: u32,
+    pub(super) utf8: bool,
 }
 
 impl Default for RegistryBuilder {
@@ -40,6 +41,7 @@ impl Default for RegistryBuilder {
             recording: Recording::Sharded,
             memory_budget: 4 << 30,
             shards_max: 4096,
+            utf8: false,
         }
     }
 }
@@ -56,6 +58,19 @@ impl RegistryBuilder {
     #[must_use]
     pub fn const_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.const_labels.push((name.into(), value.into()));
+        self
+    }
+
+    /// Whether names of metrics and labels may be any text without control characters, and a metric's dots stay; false
+    /// unless told.
+    ///
+    /// Without it `http.size` is exposed as `http_size`, to everybody. With it a scraper that takes such names sees
+    /// `http.size`, as Prometheus 3 does unless told otherwise, and another one sees what [`Escaping`](crate::Escaping)
+    /// makes of it, `http_size` in most cases: so what a metric is called depends on who scrapes. Metrics whose names
+    /// would be the same to some scraper are refused, and so are labels of one metric.
+    #[must_use]
+    pub fn utf8_names(mut self, utf8: bool) -> Self {
+        self.utf8 = utf8;
         self
     }
 
@@ -105,12 +120,13 @@ impl RegistryBuilder {
     /// A namespace or label name that no exposition format allows; a label given twice; [`Recording::Process`].
     pub fn build(self) -> Result<Registry, Error> {
         if let Some(namespace) = &self.namespace {
-            check_namespace(namespace)?;
+            check_namespace(namespace, self.utf8)?;
         }
         for (index, (name, _)) in self.const_labels.iter().enumerate() {
-            check_label("registry", name, true)?;
-            if self.const_labels[..index].iter().any(|(earlier, _)| earlier == name) {
-                let text = format!("registry: label {name:?} is given twice: remove one of them");
+            check_label("registry", name, true, self.utf8)?;
+            if self.const_labels[..index].iter().any(|(earlier, _)| same_label(earlier, name)) {
+                let text =
+                    format!("registry: label {name:?} is given twice, or is another one's when escaped: remove one");
                 return Err(Error::new(ErrorKind::Name, text));
             }
         }

@@ -28,7 +28,7 @@ pub(crate) use own::{Met, Own};
 pub(crate) use table::VALUE_MAX;
 pub use typed::TypedFamily;
 
-use crate::describe::{Descriptor, Kind, LabelValues, Level, STATIC_MAX_LEVEL};
+use crate::describe::{Descriptor, Escaping, Kind, LabelValues, Level, STATIC_MAX_LEVEL};
 use crate::error::{Error, ErrorKind};
 use crate::record::local;
 use crate::record::space::{NoPlace, Space};
@@ -77,6 +77,7 @@ impl RegistryId {
 pub(super) struct Config {
     pub(super) namespace: Option<String>,
     pub(super) const_labels: Arc<[(String, String)]>,
+    pub(super) utf8: bool,
     recording: Recording,
 }
 
@@ -100,8 +101,8 @@ struct State {
     entries: BTreeMap<String, Arc<Entry>>,
     /// The base name under which a metric's own name is entered.
     names: BTreeMap<String, String>,
-    /// Every name that an exposition format gives a metric, and whose it is.
-    exposed: BTreeMap<String, String>,
+    /// Every name that an exposition format gives a metric in an escaping, and whose it is.
+    exposed: BTreeMap<(Escaping, String), String>,
     /// Every name that no metric may have, and who has it.
     reserved: BTreeMap<String, String>,
 }
@@ -138,6 +139,7 @@ impl Registry {
         let config = Config {
             namespace: builder.namespace,
             const_labels: builder.const_labels.into(),
+            utf8: builder.utf8,
             recording: builder.recording,
         };
         let state = State {
@@ -337,7 +339,10 @@ impl Registry {
     pub(crate) fn reserve(&self, names: &[(String, String)]) -> Result<(), Error> {
         let mut state = self.0.state.lock();
         for (name, owner) in names {
-            let there = state.exposed.get(name).map(|metric| format!("the registered metric {metric:?}"));
+            let there = state
+                .exposed
+                .get(&(Escaping::Underscores, name.clone()))
+                .map(|metric| format!("the registered metric {metric:?}"));
             let other = || state.reserved.get(name).filter(|there| *there != owner).cloned();
             if let Some(there) = there.or_else(other) {
                 let text = format!("{owner} exposes {name}, and so does {there}: name that differently");
@@ -366,17 +371,22 @@ impl Registry {
 
     /// Makes sure that no two metrics have a sample name in common in any format.
     fn claim_names(&self, state: &mut State, desc: &Descriptor) -> Result<(), Error> {
-        let names = desc.exposed_names();
+        // Where every name is legal those of all escapings differ if these do.
+        let escapings = if self.0.config.utf8 { &ESCAPINGS[..] } else { &ESCAPINGS[..1] };
+        let all = |escaping: Escaping| desc.exposed_names(escaping).into_iter().map(move |name| (escaping, name));
+        let names: Vec<_> = escapings.iter().copied().flat_map(all).collect();
         if desc.kind.is_counter() && (desc.base.ends_with("_total") || desc.base.trim_matches('_').is_empty()) {
             let text = format!("{}: a counter's name gets the suffix _total once: leave it out", desc.name);
             return Err(Error::new(ErrorKind::Name, text));
         }
-        for name in &names {
-            if let Some(owner) = state.reserved.get(name) {
+        for key in &names {
+            let name = &key.1;
+            // These are all legal, as which only dots would change them.
+            if let Some(owner) = state.reserved.get(name).filter(|_| key.0 != Escaping::Dots) {
                 let text = format!("metric {:?} would be exposed as {name}, which is a name of {owner}", desc.name);
                 return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another name")));
             }
-            if let Some(owner) = state.exposed.get(name) {
+            if let Some(owner) = state.exposed.get(key) {
                 return Err(conflict(&desc.name, owner, &format!("both would be exposed as {name}")));
             }
         }
@@ -384,6 +394,9 @@ impl Registry {
         Ok(())
     }
 }
+
+/// Those that can give two names as one.
+const ESCAPINGS: [Escaping; 3] = [Escaping::Underscores, Escaping::Dots, Escaping::Values];
 
 fn conflict(here: &str, there: &str, difference: &str) -> Error {
     let text = format!(

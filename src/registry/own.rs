@@ -1,6 +1,6 @@
 //! The metrics that the engine keeps of itself, one set per registry.
 
-use crate::describe::{Aggregate, Descriptor, Kind, Level, Unit};
+use crate::describe::{Aggregate, Descriptor, Kind, Level, Unit, is_legal_label, same_label};
 use crate::sync::{AtomicU64, Ordering};
 use std::sync::Arc;
 
@@ -33,10 +33,12 @@ pub(crate) struct Own {
 
 impl Own {
     pub(super) fn new(const_labels: &Arc<[(String, String)]>) -> Self {
+        let utf8 = const_labels.iter().any(|(name, _)| !is_legal_label(name));
         let describe = |kind, name: &str, unit, labels: &[&str], help: &str| {
             Arc::new(Descriptor {
                 name: name.to_owned(),
                 base: Descriptor::base(None, name, kind, unit),
+                utf8,
                 dotted: Descriptor::dotted(None, name, kind),
                 help: help.to_owned(),
                 kind,
@@ -46,7 +48,11 @@ impl Own {
                 labels: labels.iter().map(|&label| label.to_owned()).collect(),
                 label_set: None,
                 // A constant label by the name of one of these gives way: twice in a line would fail the whole scrape.
-                const_labels: const_labels.iter().filter(|(name, _)| !labels.contains(&&**name)).cloned().collect(),
+                const_labels: const_labels
+                    .iter()
+                    .filter(|(name, _)| !labels.iter().any(|own| same_label(own, name)))
+                    .cloned()
+                    .collect(),
                 limit: usize::MAX,
                 grid: None,
             })

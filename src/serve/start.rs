@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::shown::Shown;
 use super::timer::Clock;
 use crate::sync::Mutex;
-use crate::{Error, ErrorKind, Exporter, Level, Recording, Registry, Snapshot, Windows};
+use crate::{Error, ErrorKind, Exporter, ExporterBuilder, Level, Recording, Registry, Snapshot, Windows};
 use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
@@ -60,9 +60,10 @@ impl Drop for Claim {
 /// # Errors
 ///
 /// A setting that cannot be served: a recording method that is not built yet; an OTLP endpoint in a build without the
-/// feature `otlp`, or one by https without `tls`; a port that is taken or an address that is not the machine's; an
-/// attribute that is no label name, or that an instrument or a profile has for a label; a window that is too short. The
-/// text names the variable to change. What the system refuses besides: memory, threads.
+/// feature `otlp`, or one by https without `tls`; a web configuration without `tls`, or one that cannot be used; a
+/// port that is taken or an address that is not the machine's; an attribute that is no label name, or that an
+/// instrument or a profile has for a label; a window that is too short. The text names the variable to change. What
+/// the system refuses besides: memory, threads.
 /// A start while the result of an earlier one lives, or while [`METRICS`] records elsewhere. After an error nothing has
 /// changed, and another start may work.
 pub fn start(settings: &Settings) -> Result<Serving, Error> {
@@ -83,6 +84,7 @@ pub fn start(settings: &Settings) -> Result<Serving, Error> {
     let address = SocketAddr::new(settings.host, settings.port);
     let view = Arc::clone(&shown);
     let exporter = Exporter::builder().listen(address.to_string()).view(move |snapshot| view.apply(snapshot));
+    let exporter = guarded(exporter, settings)?;
     let exporter = exporter.start(&registry).map_err(|error| {
         let place = place(&error);
         error.within(place)
@@ -92,8 +94,32 @@ pub fn start(settings: &Settings) -> Result<Serving, Error> {
     Ok(Serving { exporter: Some(exporter), push, registry, shown, _claim: claim })
 }
 
-/// Where what an exporter could not do comes from: from the address, or from no setting.
+/// The exporter with the settings' web configuration.
+#[cfg(feature = "tls")]
+fn guarded(exporter: ExporterBuilder, settings: &Settings) -> Result<ExporterBuilder, Error> {
+    Ok(match &settings.web_config {
+        Some(path) => exporter.web_config(path),
+        None => exporter,
+    })
+}
+
+/// Refuses a web configuration: what was to be closed must not be open.
+#[cfg(not(feature = "tls"))]
+fn guarded(exporter: ExporterBuilder, settings: &Settings) -> Result<ExporterBuilder, Error> {
+    let Some(path) = &settings.web_config else { return Ok(exporter) };
+    let text = format!(
+        "serve: TACH_WEB_CONFIG is {}, but this build knows neither TLS nor passwords: build it with the feature tls, or \
+         unset it, and keep the port from others than a proxy that has them",
+        path.display()
+    );
+    Err(Error::new(ErrorKind::Setting, text))
+}
+
+/// Where what an exporter could not do comes from: from the web configuration, the address, or no setting.
 fn place(error: &Error) -> &'static str {
+    if error.to_string().starts_with("exporter: web_config ") {
+        return "serve: TACH_WEB_CONFIG, or Settings::web_config";
+    }
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     match source.map(io::Error::kind) {
         Some(io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable | io::ErrorKind::PermissionDenied) => {
@@ -157,6 +183,14 @@ impl Serving {
         self.exporter.as_ref().map(Exporter::local_addr)
     }
 
+    /// Whether everybody who reaches the address can read the metrics, as
+    /// [`Exporter::is_open_to_all`](crate::Exporter::is_open_to_all) says; false where they are not served. A server had
+    /// better say so when it starts.
+    #[must_use]
+    pub fn is_open_to_all(&self) -> bool {
+        self.exporter.as_ref().is_some_and(Exporter::is_open_to_all)
+    }
+
     /// The rolling windows of the main latencies, by the own names of their recordings, as `maxserve.itl`: for
     /// decisions in the process, as those of a scheduler. `None` where [`Settings::windows`] has none.
     #[must_use]
@@ -209,5 +243,7 @@ mod tests {
         // A thread or memory that the system refuses.
         assert_eq!([io::ErrorKind::WouldBlock, io::ErrorKind::OutOfMemory].map(place), ["serve"; 2]);
         assert_eq!(super::place(&Error::new(ErrorKind::Setting, "exporter")), "serve");
+        let error = Error::new(ErrorKind::Setting, "exporter: web_config web.yml: line 3");
+        assert!(super::place(&error).contains("TACH_WEB_CONFIG"));
     }
 }

@@ -2,11 +2,13 @@
 
     parse.py FORMAT PAGE EXPECTED
 
-FORMAT is `text` or `openmetrics`: each has a parser of its own there, and that of OpenMetrics is strict.
+FORMAT is `text` or `openmetrics`: each has a parser of its own there, and that of OpenMetrics is strict. `created` is
+OpenMetrics that says when totals began.
 """
 
 import json
 import sys
+import time
 
 import prometheus_client.openmetrics.parser
 import prometheus_client.parser
@@ -16,7 +18,11 @@ from expected import differences, key, number, report, samples
 PARSERS = {
     "text": prometheus_client.parser.text_string_to_metric_families,
     "openmetrics": prometheus_client.openmetrics.parser.text_string_to_metric_families,
+    "created": prometheus_client.openmetrics.parser.text_string_to_metric_families,
 }
+
+# Any time before the pages that are checked were made, and after clocks that were never set.
+SINCE = 1_700_000_000
 
 
 def main(form, text_path, expected_path):
@@ -27,6 +33,7 @@ def main(form, text_path, expected_path):
 
     families = {}
     found = {}
+    created = set()
     for family in PARSERS[form](text):
         # The parsers take `_total` off the family of a counter.
         name = family.name + "_total" if family.type == "counter" else family.name
@@ -34,6 +41,11 @@ def main(form, text_path, expected_path):
             raise SystemExit(f"the family {name} comes in two pieces")
         families[name] = family
         for sample in family.samples:
+            if form == "created" and sample.name.endswith("_created") and family.type in ("counter", "histogram"):
+                if not SINCE < sample.value <= time.time():
+                    raise SystemExit(f"{sample} is no beginning")
+                created.add((family.name, frozenset(sample.labels.items())))
+                continue
             series = key(sample.name, sample.labels)
             if series in found:
                 raise SystemExit(f"{series} is there twice")
@@ -48,6 +60,8 @@ def main(form, text_path, expected_path):
             words.append(f"the family {family['name']} is missing")
         elif (there.type, there.documentation) != (family["type"], family["help"]):
             words.append(f"{family['name']} is a {there.type}: {there.documentation!r}")
+    if form == "created" and not created:
+        words.append("nothing tells when it began")
     report(f"{form} {text_path}", words)
     print(f"{len(found)} samples of {len(families)} families read back as recorded")
 

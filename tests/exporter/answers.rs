@@ -37,6 +37,49 @@ fn each_client_gets_the_format_that_it_asks_for() {
 }
 
 #[test]
+fn names_are_escaped_as_each_scraper_asks() {
+    let registry = Registry::builder().utf8_names(true).build().unwrap();
+    registry.gauge("http.size").build().unwrap().set(5.0);
+    let exporter = builder().start(&registry).unwrap();
+    let mut client = Client::connect(&exporter);
+    for (media_type, end) in [("text/plain", ""), ("application/openmetrics-text", "# EOF\n")] {
+        for (escaping, name, sample) in [
+            ("underscores", "http_size", "http_size 5"),
+            ("dots", "http_dot_size", "http_dot_size 5"),
+            ("values", "U__http_2e_size", "U__http_2e_size 5"),
+            ("allow-utf-8", "http.size", "{\"http.size\"} 5"),
+        ] {
+            let accept = format!("Accept: {media_type};version=1.0.0;escaping={escaping};q=0.6,*/*;q=0.2\r\n");
+            // A whole page, which is kept, and one of the name that the scraper knows.
+            for query in ["".to_owned(), format!("?name[]={name}")] {
+                let response = client.request("GET", &format!("/metrics{query}"), &accept);
+                let told = response.header("content-type").unwrap().rsplit_once("escaping=");
+                assert_eq!(told.map(|(_, told)| told), Some(escaping));
+                assert!(response.text().contains(&format!("\n{sample}\n")), "{}", response.text());
+                assert!(response.text().ends_with(end));
+            }
+        }
+    }
+    assert_eq!(client.request("GET", "/metrics", "").value("http_size"), Some(5.0));
+}
+
+#[test]
+fn beginnings_are_told_in_openmetrics_where_the_exporter_is_to() {
+    let registry = Registry::new();
+    registry.counter("tokens").build().unwrap().add(5);
+    let exporters = [false, true].map(|created| (created, builder().created(created).start(&registry).unwrap()));
+    for accept in ["application/openmetrics-text", "*/*", "application/openmetrics-text;version=1.0.0"] {
+        for (created, exporter) in &exporters {
+            let response = request(exporter, "GET", "/metrics", &format!("Accept: {accept}\r\n"));
+            let told = response.value("tokens_created").is_some();
+            assert_eq!(told, *created && accept != "*/*", "{accept}");
+            // The exporter's own too.
+            assert_eq!(response.text().contains("\ntach_exporter_reload_errors_created "), told);
+        }
+    }
+}
+
+#[test]
 fn protobuf_is_served_too() {
     let (_registry, exporter) = tokens();
     let mut client = Client::connect(&exporter);

@@ -1,6 +1,7 @@
 //! The formats beside Prometheus text: what is rendered of arbitrary registries reads back, by readers that share
 //! nothing with the engine, as what was recorded.
 
+mod created;
 mod model;
 mod om_reader;
 mod openmetrics;
@@ -14,3 +15,4 @@ mod page;
 mod pb_reader;
 mod protobuf;
 mod totals;
+mod utf8;

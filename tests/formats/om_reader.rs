@@ -52,10 +52,10 @@ fn read_line(families: &mut Vec<Family>, line: &str) -> Result<(), &'static str>
         return Ok(());
     };
     let (keyword, rest) = metadata.split_once(' ').ok_or("a comment")?;
-    let (name, text) = rest.split_once(' ').ok_or("metadata without a text")?;
+    let (name, text) = name(rest, ":")?;
+    let text = text.strip_prefix(' ').ok_or("metadata without a text")?;
     if keyword == "TYPE" {
-        check_name(name, ":")?;
-        families.push(Family { name: name.to_owned(), kind: text.to_owned(), ..Family::default() });
+        families.push(Family { name, kind: text.to_owned(), ..Family::default() });
         return Ok(());
     }
     let family = families.last_mut().filter(|family| family.name == name).ok_or("metadata of another family")?;
@@ -69,20 +69,34 @@ fn read_line(families: &mut Vec<Family>, line: &str) -> Result<(), &'static str>
 }
 
 fn sample(line: &str) -> Result<Sample, &'static str> {
-    let end = line.find(['{', ' ']).ok_or("a name without a value")?;
-    let (name, mut rest) = line.split_at(end);
-    check_name(name, ":")?;
     let mut labels = Labels::new();
+    let mut first = None;
+    let mut rest = line;
+    // A name in quotes is the first of what stands in braces.
+    if !line.starts_with('{') {
+        let (name, after) = name(line, ":")?;
+        first = Some(name);
+        rest = after;
+    }
     if let Some(mut inner) = rest.strip_prefix('{') {
         loop {
-            let (label, after) = inner.split_once("=\"").ok_or("a label without a value")?;
-            check_name(label, "")?;
-            let end = closing_quote(after).ok_or("a value without an end")?;
-            let value = unescape(&after[..end])?;
-            if value.is_empty() || labels.insert(label.to_owned(), value).is_some() {
-                return Err("an empty label, or one that is there twice");
+            if first.is_none() {
+                let (name, after) = name(inner, ":")?;
+                if !inner.starts_with('"') {
+                    return Err("a name in braces that is not in quotes");
+                }
+                first = Some(name);
+                inner = after;
+            } else {
+                let (label, after) = name(inner, "")?;
+                let after = after.strip_prefix("=\"").ok_or("a label without a value")?;
+                let end = closing_quote(after).ok_or("a value without an end")?;
+                let value = unescape(&after[..end])?;
+                if value.is_empty() || labels.insert(label, value).is_some() {
+                    return Err("an empty label, or one that is there twice");
+                }
+                inner = &after[end + 1..];
             }
-            inner = &after[end + 1..];
             if let Some(last) = inner.strip_prefix('}') {
                 rest = last;
                 break;
@@ -92,7 +106,23 @@ fn sample(line: &str) -> Result<Sample, &'static str> {
     }
     let value = rest.strip_prefix(' ').ok_or("no space before the value")?;
     number(value).ok_or("no number")?;
-    Ok(Sample { name: name.to_owned(), labels, value: value.to_owned() })
+    Ok(Sample { name: first.ok_or("no name")?, labels, value: value.to_owned() })
+}
+
+/// A name, which is in quotes if it must be, and what follows.
+fn name<'a>(text: &'a str, extra: &str) -> Result<(String, &'a str), &'static str> {
+    if let Some(quoted) = text.strip_prefix('"') {
+        let end = closing_quote(quoted).ok_or("a name without an end")?;
+        let name = unescape(&quoted[..end])?;
+        return match check_name(&name, extra) {
+            Ok(()) => Err("a name in quotes that needs none"),
+            Err(_) if name.is_empty() => Err("an empty name"),
+            Err(_) => Ok((name, &quoted[end + 1..])),
+        };
+    }
+    let (name, rest) = text.split_at(text.find(['{', ' ', '=', ',', '}']).ok_or("a name without an end")?);
+    check_name(name, extra)?;
+    Ok((name.to_owned(), rest))
 }
 
 /// Where the quote is that no backslash escapes.
@@ -154,9 +184,9 @@ fn check(family: &Family) -> Result<(), &'static str> {
         return Err("no samples");
     }
     let suffixes: &[&str] = match &*family.kind {
-        "counter" => &["_total"],
+        "counter" => &["_total", "_created"],
         "gauge" => &[""],
-        "histogram" => &["_bucket", "_sum", "_count"],
+        "histogram" => &["_bucket", "_sum", "_count", "_created"],
         _ => return Err("an unknown type"),
     };
     let mut seen = BTreeSet::new();
@@ -173,14 +203,33 @@ fn check(family: &Family) -> Result<(), &'static str> {
             return Err("a total that is none");
         }
     }
+    if family.kind == "gauge" {
+        return Ok(());
+    }
+    check_created(&family.samples)?;
     if family.kind == "histogram" { check_histograms(&family.samples) } else { Ok(()) }
+}
+
+/// When a series began stands behind its total or its count.
+fn check_created(samples: &[Sample]) -> Result<(), &'static str> {
+    let mut before: Option<&Sample> = None;
+    for sample in samples {
+        if let Some(stem) = sample.name.strip_suffix("_created") {
+            let last = before.filter(|last| ["_total", "_count"].iter().any(|of| last.name == format!("{stem}{of}")));
+            if last.is_none_or(|last| last.labels != sample.labels) {
+                return Err("a beginning that is not behind its series");
+            }
+        }
+        before = Some(sample);
+    }
+    Ok(())
 }
 
 /// Each series: buckets that ascend and end in the count, then sum and count.
 fn check_histograms(samples: &[Sample]) -> Result<(), &'static str> {
     let mut before: Option<(f64, u64, Labels)> = None;
     let mut sum_of = None;
-    for sample in samples {
+    for sample in samples.iter().filter(|sample| !sample.name.ends_with("_created")) {
         let mut labels = sample.labels.clone();
         let le = labels.remove("le");
         let count = || sample.value.parse::<u64>().map_err(|_| "a count that is not whole");

@@ -125,7 +125,7 @@ fn a_page_of_nothing_is_its_end() {
 #[test]
 fn the_reader_refuses_what_is_not_openmetrics() {
     let good = "# TYPE a_s histogram\n# UNIT a_s s\n# HELP a_s h\\\"\na_s_bucket{le=\"1.0\"} 1\na_s_bucket{le=\"+Inf\"} 2\n\
-                a_s_sum 3.5\na_s_count 2\n# TYPE b counter\nb_total{x=\"\\n\"} 1e+06\n# EOF\n";
+                a_s_sum 3.5\na_s_count 2\na_s_created 7.5\n# TYPE b counter\nb_total{x=\"\\n\"} 1e+06\n# EOF\n";
     assert_eq!(read(good).map(|families| families.len()), Ok(2));
     for (from, to) in [
         ("# EOF\n", ""),
@@ -146,6 +146,9 @@ fn the_reader_refuses_what_is_not_openmetrics() {
         ("le=\"1.0\"} 1", "le=\"1.0\"} 1.0"),
         ("a_s_bucket{le=\"+Inf\"} 2\n", ""),
         ("a_s_sum 3.5\n", ""),
+        ("a_s_created 7.5\n", "a_s_created 7.5\na_s_created 7.5\n"),
+        ("a_s_created 7.5\n", "a_s_created{x=\"y\"} 7.5\n"),
+        ("a_s_created 7.5\n", "a_s_created -1\n"),
         ("a_s_sum 3.5\na_s_count 2\n", "a_s_count 2\na_s_sum 3.5\n"),
         ("a_s_count 2", "a_s_count 3"),
         ("b_total{x=\"\\n\"} 1e+06\n", "b_total{x=\"\\n\"} 1\nb_total{x=\"\\n\"} 1\n"),
@@ -161,6 +164,11 @@ fn the_reader_refuses_what_is_not_openmetrics() {
         ("1e+06", "1 1"),
         ("b_total{x=\"\\n\"} 1e+06", "b_total{x=\"\\n\"}  1"),
         ("# TYPE b counter\nb_total", "# TYPE a_s counter\na_s_total"),
+        ("# TYPE b counter", "# TYPE \"b\" counter"),
+        ("b_total{x=", "{\"b_total\",x="),
+        ("b_total{x=", "{b_total,x="),
+        ("b_total{x=", "b_total{\"x\"="),
+        ("b_total{x=", "b.total{x="),
     ] {
         assert!(good.contains(from), "{from:?}");
         assert!(read(&good.replacen(from, to, 1)).is_err(), "{from:?} as {to:?}");

@@ -24,7 +24,7 @@ fn what_was_started_ends_when_it_is_dropped() {
     METRICS.preemption();
     let serving = start();
     let address = serving.local_addr().unwrap();
-    assert!(METRICS.is_attached() && address.ip().is_loopback());
+    assert!(METRICS.is_attached() && address.ip().is_loopback() && !serving.is_open_to_all());
     METRICS.preemption();
     assert_eq!(scrape(&serving).value("maxserve_cache_preemption_count_total"), Some(1.0));
     drop(serving);
@@ -81,6 +81,48 @@ fn what_this_build_cannot_do_is_refused() {
         assert!(parts.iter().all(|part| text.contains(part)), "{text}");
     }
     drop(start());
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_web_configuration_takes_a_build_with_tls() {
+    let _turn = turn();
+    let mut settings = settings();
+    settings.web_config = Some("web.yml".into());
+    let text = refuse(&settings).to_string();
+    for part in ["TACH_WEB_CONFIG is web.yml", "build it with the feature tls"] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_web_configuration_guards_what_is_served() {
+    let _turn = turn();
+    let folder = crate::client::Directory::new("serve-web-config");
+    let (file, none) = (folder.0.join("web.yml"), folder.0.join("none.yml"));
+    let mut settings = settings();
+    settings.host = "0.0.0.0".parse().unwrap();
+    let serving = tach::serve::start(&settings).unwrap();
+    assert!(serving.is_open_to_all());
+    drop(serving);
+    // The hash of "secret", at the least cost.
+    let hash = "$2y$04$abcdefghijklmnopqrstuuHDZzUQ3HfIKk5O1cJWWQp4kTvdNJqWu";
+    std::fs::write(&file, format!("basic_auth_users:\n  prometheus: {hash}\n")).unwrap();
+    settings.web_config = Some(file.clone());
+    let serving = tach::serve::start(&settings).unwrap();
+    assert!(!serving.is_open_to_all());
+    let address = SocketAddr::from(([127, 0, 0, 1], serving.local_addr().unwrap().port()));
+    let response = crate::client::Client::connect_to(address).request("GET", "/metrics", "");
+    assert_eq!(response.status, 401);
+    drop(serving);
+    std::fs::write(&file, "basic_auth_user: {}\n").unwrap();
+    for path in [file, none] {
+        settings.web_config = Some(path.clone());
+        let text = refuse(&settings).to_string();
+        assert!(text.starts_with("serve: TACH_WEB_CONFIG, or Settings::web_config: exporter: web_config "), "{text}");
+        assert!(text.contains(&*path.to_string_lossy()), "{text}");
+    }
 }
 
 #[test]

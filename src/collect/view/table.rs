@@ -2,7 +2,7 @@
 
 use super::super::snapshot::{FamilySnapshot, Snapshot};
 use crate::bucket::{Bound, Grid, Ladder, Scale};
-use crate::describe::{Aggregate, Descriptor, Kind, Level, Unit, check_label, check_metric};
+use crate::describe::{Aggregate, Descriptor, Escaping, Kind, Level, Unit, check_label, check_metric, same_label};
 use crate::error::{Error, ErrorKind};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -96,13 +96,15 @@ impl ViewFamily {
     pub(super) fn describe(&self, kind: Kind, sources: &[&Arc<Descriptor>]) -> Descriptor {
         let registry = sources.first().map_or(&[][..], |source| &source.const_labels);
         let is_free = |name: &String| {
-            !self.labels.contains(&name.as_str()) && !self.const_labels.iter().any(|(own, _)| own == name)
+            let own = self.const_labels.iter().map(|(own, _)| &**own);
+            !self.labels.iter().map(|own| &**own).chain(own).any(|own| same_label(own, name))
         };
         let registry = registry.iter().filter(|(name, _)| is_free(name));
         let own = self.const_labels.iter().filter(|(name, _)| !self.labels.contains(&name.as_str()));
         Descriptor {
             name: self.name.to_owned(),
             base: Descriptor::base(None, self.name, kind, self.unit),
+            utf8: sources.first().is_some_and(|source| source.utf8),
             dotted: Descriptor::dotted(None, self.name, kind),
             help: self.help.to_owned(),
             kind,
@@ -125,7 +127,7 @@ impl ViewFamily {
             ViewKind::Gauge => Kind::Gauge,
             ViewKind::Histogram => Kind::Histogram,
         };
-        self.describe(kind, &[]).exposed_names()
+        self.describe(kind, &[]).exposed_names(Escaping::Underscores)
     }
 
     pub(super) fn has_kind(&self, source: &Descriptor) -> bool {
@@ -179,11 +181,11 @@ pub(super) fn check(families: &[ViewFamily]) -> Result<(), Error> {
     let mut exposed: BTreeMap<String, &str> = BTreeMap::new();
     for family in families {
         let name = family.name;
-        check_metric(name)?;
+        check_metric(name, false)?;
         let constant = family.const_labels.iter().map(|(label, _)| label.as_str());
         let labels: Vec<&str> = family.labels.iter().copied().chain(constant).collect();
         for (index, label) in labels.iter().enumerate() {
-            check_label(name, label, family.kind == ViewKind::Histogram)?;
+            check_label(name, label, family.kind == ViewKind::Histogram, false)?;
             if labels[..index].contains(label) {
                 let text = format!("{name}: label {label:?} is given twice: remove one of them");
                 return Err(Error::new(ErrorKind::Name, text));

@@ -4,7 +4,7 @@
 
 use super::super::snapshot::{FamilySnapshot, Snapshot, Values};
 use super::Windows;
-use crate::describe::{Descriptor, Kind, LabelSets, LabelValues, Unit};
+use crate::describe::{Descriptor, Kind, LabelSets, LabelValues, Unit, same_label};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +102,7 @@ fn family(
     let desc = Descriptor {
         name: format!("{}{suffix}", of.name),
         base: format!("{stem}{suffix}{}", with_unit(unit.suffix())),
+        utf8: of.utf8,
         dotted: format!("{}{suffix}", of.dotted),
         help: if of.help.is_empty() { format!("{help}.") } else { format!("{help} of: {}", of.help) },
         kind: Kind::Gauge,
@@ -111,7 +112,12 @@ fn family(
         labels: of.labels.iter().map(String::as_str).chain(labels.iter().copied()).map(str::to_owned).collect(),
         label_set: None,
         // As for the engine's own, a constant label by the same name gives way.
-        const_labels: of.const_labels.iter().filter(|(name, _)| !labels.contains(&name.as_str())).cloned().collect(),
+        const_labels: of
+            .const_labels
+            .iter()
+            .filter(|(name, _)| !labels.iter().any(|own| same_label(own, name)))
+            .cloned()
+            .collect(),
         // The label sets are made for each snapshot.
         limit: usize::MAX,
         grid: None,

@@ -8,6 +8,7 @@ use super::networks::Networks;
 use super::scrape::Viewing;
 use crate::collect::Snapshot;
 use crate::error::{Error, ErrorKind};
+use crate::expose::openmetrics::Options;
 use crate::registry::Registry;
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName};
@@ -59,6 +60,7 @@ pub struct ExporterBuilder {
     allow: Vec<String>,
     headers: Vec<(String, String)>,
     limits: Limits,
+    options: Options,
     view: Option<Viewing>,
     #[cfg(feature = "tls")]
     pub(super) guard: guard::Wanted,
@@ -71,6 +73,7 @@ impl fmt::Debug for ExporterBuilder {
         let mut all = f.debug_struct("ExporterBuilder");
         all.field("listen", &self.listen).field("socket_mode", &format_args!("0o{:o}", self.socket_mode));
         all.field("allow", &self.allow).field("headers", &headers).field("limits", &self.limits);
+        all.field("options", &self.options);
         #[cfg(feature = "tls")]
         all.field("guard", &self.guard);
         all.finish_non_exhaustive()
@@ -84,6 +87,7 @@ pub(super) struct Setup {
     pub(super) networks: Networks,
     pub(super) headers: HeaderMap,
     pub(super) limits: Limits,
+    pub(super) options: Options,
     pub(super) view: Option<Viewing>,
     #[cfg(feature = "tls")]
     pub(super) guard: guard::Plan,
@@ -99,6 +103,7 @@ impl Default for ExporterBuilder {
             allow: Vec::new(),
             headers: Vec::new(),
             limits: Limits::default(),
+            options: Options::new(),
             view: None,
             #[cfg(feature = "tls")]
             guard: guard::Wanted::default(),
@@ -207,6 +212,14 @@ impl ExporterBuilder {
         self
     }
 
+    /// Whether OpenMetrics has a sample `_created` for each counter and histogram, which says when it began; false unless
+    /// told. A scraper that does not know it takes it for a series of its own. Protobuf always tells, without a sample.
+    #[must_use]
+    pub fn created(mut self, created: bool) -> Self {
+        self.options = self.options.created(created);
+        self
+    }
+
     /// What is exposed of each snapshot; all of it unless told. The last call counts.
     ///
     /// `view` is called on the exporter's thread, `tach-exporter`, once for each collection, however many scrapes
@@ -269,6 +282,7 @@ impl ExporterBuilder {
             networks,
             headers: headers(&self.headers)?,
             limits: self.limits,
+            options: self.options,
             view: self.view,
             #[cfg(feature = "tls")]
             guard,

@@ -5,6 +5,7 @@ use super::request::Ask;
 use super::respond::Content;
 use super::stream::Stream;
 use super::watch::Watch;
+use crate::expose::openmetrics::Options;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Body;
@@ -44,10 +45,11 @@ pub(super) async fn serve(watch: &Watch, exchange: impl Future<Output = Option<R
     .await
 }
 
-/// HTTP/1 on `io`: requests are read and answered one after another.
+/// HTTP/1 on `io`: requests are read and answered one after another. `options`: those of OpenMetrics.
 pub(super) fn exchange<I, F>(
     io: I,
     watch: Rc<Watch>,
+    options: Options,
     answer: impl Fn(Ask) -> F,
 ) -> impl Future<Output = hyper::Result<()>>
 where
@@ -61,7 +63,7 @@ where
         // The body is dropped unread here: hyper takes what little has come with the head, or ends the connection.
         let ask = {
             let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
-            Ask::read(&head.method, path, query, &head.headers, !body.is_end_stream())
+            Ask::read(&head.method, path, query, &head.headers, !body.is_end_stream(), options)
         };
         let response = answer(ask);
         let watch = Rc::clone(&watch);

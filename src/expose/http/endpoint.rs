@@ -8,6 +8,7 @@ use super::scrape::Viewing;
 use super::scrape::catch;
 use crate::collect::{Collector, Snapshot};
 use crate::error::Error;
+use crate::expose::openmetrics::Options;
 use crate::registry::Registry;
 use hyper::{Request, Response};
 use std::fmt;
@@ -50,6 +51,7 @@ use tokio::sync::oneshot;
 pub struct Endpoint {
     collector: Arc<Collector>,
     view: Option<Viewing>,
+    options: Options,
 }
 
 impl fmt::Debug for Endpoint {
@@ -65,7 +67,7 @@ impl Endpoint {
     ///
     /// The system refuses it.
     pub fn new(registry: &Registry) -> Result<Self, Error> {
-        Ok(Self { collector: Arc::new(Collector::start(registry, None)?), view: None })
+        Ok(Self { collector: Arc::new(Collector::start(registry, None)?), view: None, options: Options::new() })
     }
 
     /// What is exposed of each snapshot; all of it unless told. The last call counts.
@@ -77,6 +79,12 @@ impl Endpoint {
         Self { view: Some(Viewing::new(view)), ..self }
     }
 
+    /// Whether OpenMetrics has samples `_created`, as for [`ExporterBuilder::created`](crate::ExporterBuilder::created).
+    #[must_use]
+    pub fn created(self, created: bool) -> Self {
+        Self { options: self.options.created(created), ..self }
+    }
+
     /// Answers a request, of which the method, the query and the headers count, not the path or the body.
     ///
     /// The result waits for a collection that begins after this call. It is as slow as the slowest callback of an
@@ -84,7 +92,7 @@ impl Endpoint {
     /// gives 503 if the last endpoint is dropped meanwhile, 500 if a view panics.
     pub fn respond<B>(&self, request: &Request<B>) -> impl Future<Output = Response<Vec<u8>>> + Send + use<B> {
         let query = request.uri().query().unwrap_or_default();
-        let ask = Ask::read(request.method(), "/metrics", query, request.headers(), false);
+        let ask = Ask::read(request.method(), "/metrics", query, request.headers(), false, self.options);
         let receiver = match &ask.route {
             Route::Metrics(_) => Some(self.request(ask.clone())),
             _ => None,

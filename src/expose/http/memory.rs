@@ -7,6 +7,7 @@ use super::request::{Ask, Route};
 use super::respond::{Scraped, respond};
 use super::watch::Watch;
 use crate::collect::Snapshot;
+use crate::expose::openmetrics::Options;
 use std::cell::RefCell;
 use std::future::ready;
 use std::io;
@@ -37,7 +38,7 @@ pub fn serve_bytes(snapshot: &Snapshot, input: &[u8]) -> Vec<u8> {
         ready(respond(&ask, "landing page\n", scraped))
     };
     {
-        let mut exchange = pin!(exchange(Memory { input, output: &output }, watch, answer));
+        let mut exchange = pin!(exchange(Memory { input, output: &output }, watch, Options::new(), answer));
         let mut cx = Context::from_waker(Waker::noop());
         // Nothing here ever waits; hyper pauses after some requests in a row to let others run.
         let ended = (0..input.len() + 16).any(|_| exchange.as_mut().poll(&mut cx).is_ready());

@@ -4,44 +4,59 @@
 //! asks for nothing that there is gets the text format 0.0.4, as do `*/*` and browsers. A version that is not there is
 //! no match; where none is given it is the oldest.
 //!
-//! `escaping` says how a format of version 1.0.0 writes names that are not `[a-zA-Z_:][a-zA-Z0-9_:]*`. There are none
-//! here, so `underscores`, `values` and `allow-utf-8` all give the same bytes, and the answer repeats what was asked
-//! for. `dots` would write `_` as `__` in every name; it is answered with `underscores`, which is also what a missing
-//! or unknown one means.
+//! `escaping` says how a format of version 1.0.0 writes names that are not `[a-zA-Z_:][a-zA-Z0-9_:]*`; by underscores
+//! where that is missing or unknown.
 
 use super::encoding::weight;
 use crate::collect::Snapshot;
-use crate::expose::{openmetrics, protobuf, text};
+use crate::describe::Escaping;
+use crate::expose::openmetrics::{self, Options};
+use crate::expose::{protobuf, text};
 
 /// What a page is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
-    Text,
-    OpenMetrics,
-    Protobuf,
+    Text(Escaping),
+    OpenMetrics(Options),
+    Protobuf(Escaping),
 }
 
 impl Body {
+    /// One that gives the same page where all names are such as need no escaping: those of this escaping share it.
+    pub(super) fn of_plain_names(self) -> Self {
+        match self {
+            Self::Text(escaping) => Self::Text(plain(escaping)),
+            Self::OpenMetrics(options) => Self::OpenMetrics(options.escaping(plain(options.in_escaping()))),
+            Self::Protobuf(escaping) => Self::Protobuf(plain(escaping)),
+        }
+    }
+
     /// Prints `snapshot` into an empty `buffer`.
     pub(super) fn render(self, snapshot: &Snapshot, mut buffer: Vec<u8>) -> Vec<u8> {
-        let print: fn(&Snapshot, &mut String) = match self {
-            Self::Text => text::render_into,
-            Self::OpenMetrics => openmetrics::render_into,
-            Self::Protobuf => {
-                protobuf::render_into(snapshot, &mut buffer);
-                return buffer;
-            }
-        };
         // Nothing is text.
-        let mut text = String::from_utf8(buffer).unwrap_or_default();
-        print(snapshot, &mut text);
-        text.into_bytes()
+        let text = |buffer| String::from_utf8(buffer).unwrap_or_default();
+        match self {
+            Self::Text(escaping) => {
+                let mut text = text(buffer);
+                text::append(snapshot, escaping, &mut text);
+                text.into_bytes()
+            }
+            Self::OpenMetrics(options) => {
+                let mut text = text(buffer);
+                openmetrics::append(snapshot, options, &mut text);
+                text.into_bytes()
+            }
+            Self::Protobuf(escaping) => {
+                protobuf::append(snapshot, escaping, &mut buffer);
+                buffer
+            }
+        }
     }
 
     /// Prints `snapshot` behind another one, which `page` is.
     pub(super) fn append(self, snapshot: &Snapshot, mut page: Vec<u8>) -> Vec<u8> {
         // What ends a page stands there once, and last.
-        if self == Self::OpenMetrics && page.ends_with(openmetrics::END.as_bytes()) {
+        if matches!(self, Self::OpenMetrics(_)) && page.ends_with(openmetrics::END.as_bytes()) {
             page.truncate(page.len() - openmetrics::END.len());
         }
         page.extend(self.render(snapshot, Vec::new()));
@@ -49,77 +64,54 @@ impl Body {
     }
 }
 
+/// By dots names change that every format could have; by the others they do not.
+fn plain(escaping: Escaping) -> Escaping {
+    if escaping == Escaping::Dots { escaping } else { Escaping::Underscores }
+}
+
 /// What a scrape is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     pub(super) body: Body,
-    content_type: &'static str,
+    media_type: &'static str,
+    /// As the media type tells it, from version 1.0.0 on.
+    escaping: Option<Escaping>,
 }
 
 impl Format {
     /// The answer's `Content-Type`.
     #[must_use]
-    pub fn content_type(&self) -> &'static str {
-        self.content_type
+    pub fn content_type(&self) -> String {
+        let escaping = self.escaping.map(|escaping| format!("; escaping={}", name(escaping)));
+        format!("{}{}", self.media_type, escaping.unwrap_or_default())
     }
 }
 
 /// For everybody who asks for nothing that is known.
-const TEXT: Format = Format { body: Body::Text, content_type: text::CONTENT_TYPE };
+const TEXT: Format = Format { body: Body::Text(Escaping::Underscores), media_type: text::CONTENT_TYPE, escaping: None };
 
-/// A format whose `Content-Type` says how names are escaped.
-struct Escaped {
-    body: Body,
-    underscores: &'static str,
-    values: &'static str,
-    allow_utf_8: &'static str,
-}
+/// Version 1.0.0 of the text format: 0.0.4, and names in quotes.
+const TEXT_1: &str = "text/plain; version=1.0.0; charset=utf-8";
 
-/// Version 1.0.0 of the text format: 0.0.4, and names in quotes, which there are none of.
-const TEXT_1: Escaped = Escaped {
-    body: Body::Text,
-    underscores: "text/plain; version=1.0.0; charset=utf-8; escaping=underscores",
-    values: "text/plain; version=1.0.0; charset=utf-8; escaping=values",
-    allow_utf_8: "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-};
-
-const OPENMETRICS: Escaped = Escaped {
-    body: Body::OpenMetrics,
-    underscores: "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
-    values: "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=values",
-    allow_utf_8: "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-};
-
-const PROTOBUF: Escaped = Escaped {
-    body: Body::Protobuf,
-    underscores: "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; \
-                  escaping=underscores",
-    values: "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; \
-             escaping=values",
-    allow_utf_8: "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; \
-                  escaping=allow-utf-8",
-};
-
-impl Escaped {
-    fn format(&self, escaping: Option<&str>) -> Format {
-        let content_type = match escaping {
-            Some("values") => self.values,
-            Some("allow-utf-8") => self.allow_utf_8,
-            _ => self.underscores,
-        };
-        Format { body: self.body, content_type }
+/// What scrapers call it.
+fn name(escaping: Escaping) -> &'static str {
+    match escaping {
+        Escaping::Underscores => "underscores",
+        Escaping::Dots => "dots",
+        Escaping::Values => "values",
+        Escaping::AllowUtf8 => "allow-utf-8",
     }
 }
 
-/// The format for a client that sends `accept`; empty: none.
+/// The format for a client that sends `accept`; empty: none. `options`: of OpenMetrics.
 #[must_use]
-pub fn negotiate(accept: &str) -> Format {
+pub fn negotiate(accept: &str, options: Options) -> Format {
     let mut best = (0, TEXT);
     for clause in accept.split(',') {
         let mut parts = clause.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
         let Some(weight) = weight(parts.clone()).filter(|weight| *weight > best.0) else { continue };
-        if let Some(format) = named(media_type, parts) {
+        if let Some(format) = named(media_type, parts, options) {
             best = (weight, format);
         }
     }
@@ -127,7 +119,7 @@ pub fn negotiate(accept: &str) -> Format {
 }
 
 /// The format that a clause names.
-fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone) -> Option<Format> {
+fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone, options: Options) -> Option<Format> {
     let parameter = |wanted: &str| {
         parameters.clone().find_map(|parameter| {
             let (name, value) = parameter.split_once('=')?;
@@ -135,19 +127,25 @@ fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone
         })
     };
     let (version, escaping) = (parameter("version"), parameter("escaping"));
+    // What is missing or unknown is by underscores.
+    let found = Escaping::ALL.into_iter().find(|known| escaping == Some(name(*known)));
+    let escaping = found.unwrap_or_default();
+    let format = |body, media_type| Some(Format { body, media_type, escaping: Some(escaping) });
     let is = |name: &str| media_type.eq_ignore_ascii_case(name);
     if is("text/plain") {
         match version {
             None | Some("0.0.4") => Some(TEXT),
-            Some("1.0.0") => Some(TEXT_1.format(escaping)),
+            Some("1.0.0") => format(Body::Text(escaping), TEXT_1),
             _ => None,
         }
     } else if is("application/openmetrics-text") {
-        version.is_none_or(|version| version == "1.0.0").then(|| OPENMETRICS.format(escaping))
+        let body = Body::OpenMetrics(options.escaping(escaping));
+        version.is_none_or(|version| version == "1.0.0").then(|| format(body, openmetrics::CONTENT_TYPE))?
     } else if is("application/vnd.google.protobuf") {
         // Other messages and other framings have this media type too.
         let ours = parameter("proto") == Some("io.prometheus.client.MetricFamily");
-        (ours && parameter("encoding") == Some("delimited")).then(|| PROTOBUF.format(escaping))
+        let ours = ours && parameter("encoding") == Some("delimited");
+        ours.then(|| format(Body::Protobuf(escaping), protobuf::CONTENT_TYPE))?
     } else {
         (is("*/*") || is("text/*")).then_some(TEXT)
     }
@@ -155,7 +153,11 @@ fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone
 
 #[cfg(test)]
 mod tests {
-    use super::negotiate;
+    use crate::expose::openmetrics::Options;
+
+    fn negotiate(accept: &str) -> super::Format {
+        super::negotiate(accept, Options::new())
+    }
 
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
     const TEXT_1: &str = "text/plain; version=1.0.0; charset=utf-8; escaping=";
@@ -290,7 +292,7 @@ mod tests {
             ("text/plain;version=1.0.0;escaping=allow-utf-8", TEXT_1, "allow-utf-8"),
             ("text/plain;version=1.0.0;escaping=underscores", TEXT_1, "underscores"),
             ("text/plain;version=1.0.0;escaping=values", TEXT_1, "values"),
-            ("text/plain;version=1.0.0;escaping=dots", TEXT_1, "underscores"),
+            ("text/plain;version=1.0.0;escaping=dots", TEXT_1, "dots"),
             ("text/plain;version=1.0.0;escaping=unheard-of", TEXT_1, "underscores"),
             ("application/openmetrics-text;version=1.0.0;escaping=values", OM, "values"),
             // Formats before 1.0.0 do not have it.

@@ -1,7 +1,7 @@
 //! The metrics that an exporter keeps of itself: how it answered, whom it turned away. Plain cells of its one thread.
 
 use crate::collect::{FamilySnapshot, Snapshot, Values};
-use crate::describe::{Aggregate, Descriptor, Kind, LabelSets, Level, Unit};
+use crate::describe::{Aggregate, Descriptor, Kind, LabelSets, Level, Unit, same_label};
 use hyper::StatusCode;
 use std::cell::{Cell, OnceCell};
 use std::sync::{Arc, OnceLock};
@@ -125,6 +125,7 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
         let desc = Descriptor {
             name: name.to_owned(),
             base: Descriptor::base(None, name, kind, Unit::None),
+            utf8: engine.is_some_and(|family| family.desc.utf8),
             dotted: Descriptor::dotted(None, name, kind),
             help: help.to_owned(),
             kind,
@@ -134,7 +135,11 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
             labels: label.into_iter().map(str::to_owned).collect(),
             label_set: None,
             // As for the engine's own, a constant label by the same name gives way.
-            const_labels: const_labels.iter().filter(|(name, _)| Some(&**name) != label).cloned().collect(),
+            const_labels: const_labels
+                .iter()
+                .filter(|(name, _)| label.is_none_or(|own| !same_label(own, name)))
+                .cloned()
+                .collect(),
             limit: usize::MAX,
             grid: None,
         };

@@ -91,7 +91,9 @@ fn finish(mut response: Response<Content>, ask: &Ask) -> Response<Content> {
 fn metrics(scraped: Scraped, wanted: &Wanted) -> Response<Content> {
     let gzip = wanted.gzip && scraped.page.gzip().is_some();
     let content = if gzip { Content::Gzip(scraped) } else { Content::Page(scraped) };
-    let mut response = response(StatusCode::OK, wanted.format.content_type(), content);
+    let mut response = Response::new(content);
+    let content_type = HeaderValue::try_from(wanted.format.content_type());
+    response.headers_mut().insert(CONTENT_TYPE, content_type.expect("a media type is letters and punctuation"));
     set(response.headers_mut(), VARY, "Accept, Accept-Encoding");
     if gzip {
         set(response.headers_mut(), CONTENT_ENCODING, "gzip");

@@ -59,6 +59,8 @@ struct Last {
     snapshot: Snapshot,
     /// As the view shows it.
     shown: Snapshot,
+    /// Whether a name in it may have to be escaped.
+    utf8: bool,
     /// The exporter's own metrics at that moment.
     own: Option<Snapshot>,
     pages: Vec<(Body, Rc<Page>)>,
@@ -113,11 +115,12 @@ impl Scraper {
                 };
                 let own = self.own.as_ref().map(|own| own.beside(&snapshot));
                 let spare = before.map_or_else(Vec::new, |last| last.pages.into_iter().map(|(_, page)| page).collect());
-                Last { snapshot, shown, own, pages: Vec::new(), spare }
+                let utf8 = shown.families().iter().any(|family| family.desc.utf8);
+                Last { snapshot, shown, utf8, own, pages: Vec::new(), spare }
             }
         };
         let last = slot.insert(last);
-        let body = wanted.format.body;
+        let body = if last.utf8 { wanted.format.body } else { wanted.format.body.of_plain_names() };
         if !wanted.names.is_empty() {
             let only = |snapshot: &Snapshot| snapshot.only(&wanted.names);
             let (named, own) = (only(&last.shown), last.own.as_ref().map(only));
@@ -161,7 +164,8 @@ mod tests {
     use crate::expose::http::negotiate::{Body, negotiate};
     use crate::expose::http::request::Wanted;
     use crate::expose::http::respond::Refusal;
-    use crate::expose::{openmetrics, text};
+    use crate::expose::openmetrics::{self, Options};
+    use crate::expose::text;
     use std::rc::Rc;
     use std::sync::Arc;
     use std::time::Duration;
@@ -173,7 +177,7 @@ mod tests {
 
     fn wanted(accept: &str, names: &[&str]) -> Wanted {
         let names = names.iter().map(|&name| name.to_owned()).collect();
-        Wanted { format: negotiate(accept), names, ..Wanted::default() }
+        Wanted { format: negotiate(accept, Options::new()), names, ..Wanted::default() }
     }
 
     #[test]
@@ -182,7 +186,8 @@ mod tests {
         let (first, second) = (scraper.collector.refresh(), scraper.collector.refresh());
         assert!(same(&first, &first.clone()) && !same(&first, &second));
         let [text, text_1, open] =
-            ["", "text/plain;version=1.0.0", "application/openmetrics-text"].map(|accept| wanted(accept, &[]));
+            ["", "text/plain;version=1.0.0;escaping=allow-utf-8", "application/openmetrics-text"]
+                .map(|accept| wanted(accept, &[]));
         let page = scraper.page(first.clone(), &text).unwrap();
         assert_eq!(page.bytes(), text::render(&first).as_bytes());
         let other = scraper.page(first.clone(), &open).unwrap();

@@ -64,7 +64,7 @@ impl Pushgateway {
     ///
     /// The name is no label name, or `job`.
     pub fn group(mut self, label: &str, value: &str) -> Result<Self, Error> {
-        check_label("pushgateway", label, true)?;
+        check_label("pushgateway", label, true, false)?;
         if label == "job" {
             return Err(Error::new(ErrorKind::Name, "pushgateway: the job is named already: choose another label"));
         }

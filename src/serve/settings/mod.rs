@@ -13,6 +13,7 @@ use crate::{Error, ErrorKind, Level, Recording};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 use variables::VARIABLES;
 
@@ -35,12 +36,16 @@ pub struct Settings {
     /// How much is measured at first. [`Level::Detailed`], which is everything, unless told.
     pub level: Level,
     /// The address of the interface to listen on. `127.0.0.1` unless told: the metrics tell what a server is used for,
-    /// and there is neither encryption nor a password, so that it takes a decision to open them to a network
-    /// (`0.0.0.0`).
+    /// and there is neither encryption nor a password unless [`web_config`](Self::web_config) asks for them, so that it
+    /// takes a decision to open them to a network (`0.0.0.0`). [`Serving::is_open_to_all`](super::Serving::is_open_to_all)
+    /// says whether that was done.
     pub host: IpAddr,
     /// The port to listen on. 8001 unless told; 0 takes any free one, which
     /// [`Serving::local_addr`](super::Serving::local_addr) tells.
     pub port: u16,
+    /// The file that says how TLS is spoken and whose passwords and certificates are asked for: `docs/EXPORTER.md` lists
+    /// its keys. None unless told. Without the feature `tls` [`start`](super::start) refuses it.
+    pub web_config: Option<PathBuf>,
     /// Records nothing and opens no port, whatever the rest says. False unless told.
     pub disabled: bool,
     /// Where to push to by OTLP, with the path, besides being scraped; nowhere unless told. Without the feature `otlp`
@@ -71,6 +76,7 @@ impl Default for Settings {
             level: Level::Detailed,
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 8001,
+            web_config: None,
             disabled: false,
             otlp_endpoint: None,
             attributes: Vec::new(),

@@ -81,7 +81,7 @@ pub(super) fn attributes(settings: &mut Settings, text: &str) -> Read {
     let mut attributes: Vec<(String, String)> = Vec::new();
     for pair in pairs(text) {
         let (name, value) = pair?;
-        check_label("attributes", name, true).map_err(|error| format!("where {error}"))?;
+        check_label("attributes", name, true, false).map_err(|error| format!("where {error}"))?;
         if attributes.iter().any(|(earlier, _)| earlier == name) {
             return Err(format!("where {name:?} is given twice"));
         }
@@ -92,6 +92,11 @@ pub(super) fn attributes(settings: &mut Settings, text: &str) -> Read {
         Some((name, _, owner)) => Err(format!("where {name:?} is a label of {owner}")),
         None => Ok(()),
     }
+}
+
+pub(super) fn web_config(settings: &mut Settings, text: &str) -> Read {
+    settings.web_config = Some(text.into());
+    Ok(())
 }
 
 pub(super) fn profiles(settings: &mut Settings, text: &str) -> Read {

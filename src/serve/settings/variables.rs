@@ -74,8 +74,19 @@ pub(super) static VARIABLES: &[Variable] = &[
         other: Some("MAX_SERVE_HOST"),
         default: "127.0.0.1",
         allowed: "an IP address of this machine, 0.0.0.0 or :: for all of them, or localhost",
-        meaning: "The interface of /metrics: loopback only unless told, as there is neither encryption nor a password.",
+        meaning: "The interface of /metrics: loopback only unless told, as there is neither encryption nor a password \
+                  without TACH_WEB_CONFIG.",
         read: read::host,
+    },
+    Variable {
+        name: "TACH_WEB_CONFIG",
+        other: None,
+        default: "",
+        allowed: "the path of a file",
+        meaning: "The file that has /metrics encrypted and guarded by passwords or certificates, as those of Prometheus's \
+                  exporters; read again when it changes. Takes a build with the feature tls; refused at the start by \
+                  others.",
+        read: read::web_config,
     },
     Variable {
         name: "TACH_DISABLE_TELEMETRY",

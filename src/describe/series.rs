@@ -1,0 +1,131 @@
+//! The series of one metric, and what the expositions prepare for them once.
+
+use super::Escaping;
+use std::ops::{Index, Range};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+/// The label values of one series, in the order of the label names.
+pub(crate) type LabelValues = Arc<[Box<str>]>;
+
+/// The series of one metric, and what their lines begin with, which is made once for as long as there are just these.
+#[derive(Debug)]
+pub(crate) struct LabelSets {
+    /// In ascending order.
+    pub(crate) sets: Box<[LabelValues]>,
+    /// When each series was made.
+    pub(crate) began: Box<[SystemTime]>,
+    /// For the text formats.
+    pub(crate) lines: Prepared<Form, Pieces<String>>,
+    /// For protobuf: the labels of each.
+    pub(crate) encoded: Prepared<Escaping, Pieces<Vec<u8>>>,
+}
+
+impl LabelSets {
+    pub(crate) fn new(series: impl IntoIterator<Item = (LabelValues, SystemTime)>) -> Self {
+        let (sets, began): (Vec<_>, Vec<_>) = series.into_iter().unzip();
+        Self { sets: sets.into(), began: began.into(), lines: Prepared::default(), encoded: Prepared::default() }
+    }
+
+    /// Series that were all made at one time.
+    pub(crate) fn since(began: SystemTime, sets: impl IntoIterator<Item = LabelValues>) -> Self {
+        Self::new(sets.into_iter().map(|set| (set, began)))
+    }
+}
+
+/// What stands before the number on a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// That of each of a series' samples.
+    Samples(Escaping),
+    /// Of the sample that tells when a series began.
+    Created(Escaping),
+}
+
+/// What is prepared in each of a few ways, at the first use of that way, without a lock.
+#[derive(Debug)]
+pub(crate) struct Prepared<K, T>(OnceLock<Box<Node<K, T>>>);
+
+#[derive(Debug)]
+struct Node<K, T> {
+    key: K,
+    made: T,
+    next: Prepared<K, T>,
+}
+
+impl<K, T> Default for Prepared<K, T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<K: PartialEq + Copy, T> Prepared<K, T> {
+    /// What was made for `key`, or is now.
+    pub(crate) fn get(&self, key: K, make: impl Fn() -> T) -> &T {
+        let mut at = self;
+        loop {
+            let node = at.0.get_or_init(|| Box::new(Node { key, made: make(), next: Self::default() }));
+            if node.key == key {
+                return &node.made;
+            }
+            at = &node.next;
+        }
+    }
+}
+
+/// Texts or bytes, in one piece, since an exposition goes through all of it.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces<B> {
+    all: B,
+    ends: Vec<usize>,
+}
+
+impl<B: Index<Range<usize>>> Pieces<B> {
+    /// Appends a piece: what `write` appends, which gives the new length of all.
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut B) -> usize) {
+        let end = write(&mut self.all);
+        self.ends.push(end);
+    }
+
+    /// The pieces, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &B::Output> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| &self.all[std::mem::replace(&mut start, end)..end])
+    }
+}
+
+impl Pieces<String> {
+    /// Appends a line.
+    pub(crate) fn line(&mut self, line: &str) {
+        self.push(|text| {
+            text.push_str(line);
+            text.len()
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pieces, Prepared};
+    use std::cell::Cell;
+
+    #[test]
+    fn each_way_is_prepared_once() {
+        let (prepared, made) = (Prepared::default(), Cell::new(0));
+        let get = |key: u8| {
+            *prepared.get(key, || {
+                made.set(made.get() + 1);
+                key * 10
+            })
+        };
+        assert_eq!([1, 2, 1, 3, 2, 3].map(get), [10, 20, 10, 30, 20, 30]);
+        assert_eq!(made.get(), 3);
+    }
+
+    #[test]
+    fn pieces_come_back_as_they_were() {
+        let mut lines = Pieces::<String>::default();
+        ["ab", "", "ä"].into_iter().for_each(|line| lines.line(line));
+        assert_eq!(lines.iter().collect::<Vec<_>>(), ["ab", "", "ä"]);
+    }
+}
