@@ -22,6 +22,9 @@ pub enum Escaping {
 }
 
 impl Escaping {
+    /// Those that can give two names as one.
+    pub(crate) const LOSSY: [Self; 3] = [Self::Underscores, Self::Dots, Self::Values];
+
     pub(crate) const ALL: [Self; 4] = [Self::Underscores, Self::Dots, Self::Values, Self::AllowUtf8];
 
     /// A metric's name.

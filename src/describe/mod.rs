@@ -12,7 +12,7 @@ pub use domain::{Closed, Domain, DomainIf, Known, Open};
 pub use escaping::Escaping;
 pub(crate) use escaping::{is_legal_label, is_legal_metric, same_label};
 pub use label::{Label, LabelSet, LabelText, LabelValue};
-pub(crate) use name::{check_label, check_metric, check_namespace};
+pub(crate) use name::{check_exposed, check_label, check_metric, check_namespace};
 pub(crate) use series::{Form, LabelSets, LabelValues, Pieces};
 
 /// The unit a metric is exposed in. It becomes a suffix of the exposed name unless the name has it already.

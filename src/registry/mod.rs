@@ -372,7 +372,7 @@ impl Registry {
     /// Makes sure that no two metrics have a sample name in common in any format.
     fn claim_names(&self, state: &mut State, desc: &Descriptor) -> Result<(), Error> {
         // Where every name is legal those of all escapings differ if these do.
-        let escapings = if self.0.config.utf8 { &ESCAPINGS[..] } else { &ESCAPINGS[..1] };
+        let escapings = if self.0.config.utf8 { &Escaping::LOSSY[..] } else { &Escaping::LOSSY[..1] };
         let all = |escaping: Escaping| desc.exposed_names(escaping).into_iter().map(move |name| (escaping, name));
         let names: Vec<_> = escapings.iter().copied().flat_map(all).collect();
         if desc.kind.is_counter() && (desc.base.ends_with("_total") || desc.base.trim_matches('_').is_empty()) {
@@ -394,9 +394,6 @@ impl Registry {
         Ok(())
     }
 }
-
-/// Those that can give two names as one.
-const ESCAPINGS: [Escaping; 3] = [Escaping::Underscores, Escaping::Dots, Escaping::Values];
 
 fn conflict(here: &str, there: &str, difference: &str) -> Error {
     let text = format!(

@@ -53,6 +53,8 @@ pub(crate) struct MetricRecord {
     pub(crate) aggregate: u64,
     /// From which level on it is recorded: 0 none, 1 basic, 2 detailed.
     pub(crate) level: u64,
+    /// Whether names may be any text.
+    pub(crate) utf8: bool,
     pub(crate) name: String,
     /// What exposition formats build on.
     pub(crate) base: String,
@@ -117,6 +119,8 @@ pub(crate) struct CopyRecord {
     pub(crate) at: u64,
 }
 
+/// Added to the level where names may be any text.
+const UTF8: u64 = 256;
 /// What stands for schema 0 in the place of a number of digits.
 pub(crate) const SCHEMA: u64 = 256;
 
@@ -168,7 +172,8 @@ impl GridRecord {
             }
             let bound = |&value: &f64| {
                 let ticks = (value.is_finite() && value >= 0.0).then(|| scale.ticks(value)).flatten()?;
-                (ticks < MAX_TICKS).then_some(Bound { value, ticks })
+                // Adding zero makes minus zero zero.
+                (ticks < MAX_TICKS).then_some(Bound { value: value + 0.0, ticks })
             };
             values.iter().map(bound).collect::<Option<Box<[_]>>>()
         };
@@ -189,7 +194,8 @@ impl Record {
         let mut out = Words(vec![0, state]);
         let kind = match self {
             Self::Metric(metric) => {
-                out.0.extend([metric.kind, metric.aggregate, metric.level]);
+                let level = metric.level | if metric.utf8 { UTF8 } else { 0 };
+                out.0.extend([metric.kind, metric.aggregate, level]);
                 for text in [&metric.name, &metric.base, &metric.dotted, &metric.help, &metric.unit] {
                     out.text(text);
                 }
@@ -253,7 +259,8 @@ impl Record {
                 Self::Metric(MetricRecord {
                     kind,
                     aggregate,
-                    level,
+                    level: level & !UTF8,
+                    utf8: level & UTF8 != 0,
                     name,
                     base,
                     dotted,
@@ -360,6 +367,7 @@ mod tests {
             kind: 5,
             aggregate: 1,
             level: 2,
+            utf8: true,
             name: text("itl"),
             base: text("maxserve_itl_seconds"),
             dotted: text("maxserve.itl"),
