@@ -28,10 +28,8 @@ mod windows;
 #[cfg(not(tach_loom))]
 pub(crate) use crate::bucket::ZERO_THRESHOLD;
 #[cfg(not(tach_loom))]
-#[cfg_attr(not(target_os = "linux"), allow(unused_imports, reason = "for readers of segments"))]
 pub(crate) use histogram::Sums;
 #[cfg(not(tach_loom))]
-#[allow(unused_imports, reason = "for readers of segments")]
 pub(crate) use snapshot::{Data, FamilySnapshot, Values};
 #[cfg(not(tach_loom))]
 pub use {collector::Collector, histogram::HistogramSnapshot, snapshot::Snapshot, windows::Windows};

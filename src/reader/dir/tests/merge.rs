@@ -1,8 +1,8 @@
 //! Readings of registries in this process, merged.
 
-use super::merge::{Merged, Merger, Purpose};
-use super::{Info, Life, Reading};
+use super::super::merge::{Merged, Merger, Purpose};
 use crate::collect::Data;
+use crate::reader::{Info, Life, Reading};
 use crate::{Aggregate, Registry, Snapshot, Unit, text};
 use std::path::PathBuf;
 use std::sync::Arc;

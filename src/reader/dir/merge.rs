@@ -1,10 +1,10 @@
 //! Several segments' readings as one set of families: totals over all of them, gauges over those that live.
 
 use super::exact::Exact;
-use super::{Info, Reading};
 use crate::bucket::Grid;
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Sums, Values};
 use crate::describe::{Aggregate, Descriptor, LabelSets, LabelValues};
+use crate::reader::{Info, Reading};
 use crate::segment::record::GridRecord;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
