@@ -155,8 +155,7 @@ impl Directory {
     }
 
     /// Has every snapshot of `registry` contain what this reads at that moment; and so an
-    /// [`Exporter`](https://docs.rs/tach/latest/tach/struct.Exporter.html) of it serve that, in all formats, windows and pushes
-    /// included.
+    /// [`Exporter`](crate::Exporter) of it serve that, in all formats, windows and pushes included.
     ///
     /// The registry's namespace and constant labels are not for these. Where both have a metric of one name the
     /// registry's own is shown; but of the engine's own metrics, `tach_*`, those of the directory.
