@@ -130,6 +130,12 @@ impl Snapshot {
         self.0.began
     }
 
+    /// The earliest that a total can have begun. A series may be older than the registry that shows it, where another
+    /// process made it.
+    pub(crate) fn earliest(&self) -> SystemTime {
+        self.elapsed().map_or(SystemTime::UNIX_EPOCH, |_| self.began())
+    }
+
     /// The time between the two snapshots of which this is the difference; `None` for any other.
     #[must_use]
     pub fn elapsed(&self) -> Option<Duration> {
@@ -220,7 +226,7 @@ impl Snapshot {
 }
 
 impl FamilySnapshot {
-    /// When the total of a series began: when it was made, or with the snapshot, whichever is later. `None` where it
+    /// When the total of a series began: when it was made, or at `snapshot`, whichever is later. `None` where it
     /// has no total, or one that a callback gives, which knows.
     pub(crate) fn began(&self, index: usize, snapshot: SystemTime) -> Option<SystemTime> {
         let kind = self.desc.kind;

@@ -20,7 +20,7 @@ pub(super) fn push_families(
         if has_series(family) {
             let names = Names::new(&family.desc, escaping);
             header(out, &family.desc, &names);
-            let created = Created::of(family, &names, created.then(|| snapshot.began()));
+            let created = Created::of(family, &names, created.then(|| snapshot.earliest()));
             push_samples(out, family, &names, created.as_ref());
         }
     }

@@ -50,10 +50,11 @@ pub fn render_into(snapshot: &Snapshot, out: &mut Vec<u8>) {
 /// Appends what [`render_with`] gives to `out`, whose capacity is reused.
 pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut Vec<u8>) {
     let mut scratch = Scratch::default();
+    let began = snapshot.earliest();
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
         if has_series(family) {
-            push_sized(out, |out| push_family(out, family, escaping, snapshot.began(), &mut scratch));
+            push_sized(out, |out| push_family(out, family, escaping, began, &mut scratch));
         }
     }
 }

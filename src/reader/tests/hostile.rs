@@ -169,7 +169,7 @@ fn descriptions_that_no_format_carries_are_left_out() {
         made(&|record| record.const_labels = vec![text("__a"), text("b")]),
         made(&|record| (record.labels, record.const_labels) = (vec![text("a")], vec![text("a"), text("b")])),
         made(&|record| record.grid = None),
-        made(&|record| record.grid.as_mut().unwrap().digits = 9),
+        made(&|record| record.grid.as_mut().unwrap().resolution = 9),
         made(&|record| record.grid.as_mut().unwrap().limit = u64::MAX),
         made(&|record| record.grid.as_mut().unwrap().tick = -1.0),
         made(&|record| record.grid.as_mut().unwrap().bounds = vec![f64::NAN]),
