@@ -1,7 +1,7 @@
 //! A snapshot as a closed segment of one copy: totals that are kept after their processes' segments are gone.
 
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values};
-use crate::describe::{Aggregate, Kind, Level};
+use crate::describe::Aggregate;
 use crate::error::{Error, ErrorKind};
 use crate::record::copied::{CLAMPED, COUNT, FLOOR, HEADER, SUM, TOP};
 use crate::segment::layout::{HEADER_BYTES, HEADER_WORDS, MAGIC, MAJOR, MINOR, NAME_BYTES, PAGE_BYTES};
@@ -213,34 +213,5 @@ fn metric_record(family: &FamilySnapshot) -> Result<MetricRecord, String> {
     if !family.values.histograms().iter().all(is_own) {
         return Err(format!("{}: a histogram in other buckets than its own", desc.name));
     }
-    Ok(MetricRecord {
-        kind: match desc.kind {
-            Kind::Counter | Kind::ObservedCounter => 1,
-            Kind::FloatCounter | Kind::ObservedFloatCounter => 2,
-            Kind::UpDownCounter => 3,
-            Kind::Gauge | Kind::ObservedGauge => 4,
-            Kind::Histogram => 5,
-        },
-        aggregate: match desc.aggregate {
-            Aggregate::PerProcess => 0,
-            Aggregate::Sum => 1,
-            Aggregate::Max => 2,
-            Aggregate::Min => 3,
-            Aggregate::Last => 4,
-        },
-        level: match desc.level {
-            Level::None => 0,
-            Level::Basic => 1,
-            Level::Detailed => 2,
-        },
-        utf8: desc.utf8,
-        name: desc.name.clone(),
-        base: desc.base.clone(),
-        dotted: desc.dotted.clone(),
-        help: desc.help.clone(),
-        unit: desc.unit.suffix().to_owned(),
-        labels: desc.labels.to_vec(),
-        const_labels: desc.const_labels.iter().flat_map(|(name, value)| [name.clone(), value.clone()]).collect(),
-        grid,
-    })
+    Ok(crate::registry::metric_record(desc))
 }
