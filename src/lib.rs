@@ -92,7 +92,7 @@ pub use expose::push;
 pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]
 pub use {
-    collect::{Collector, HistogramSnapshot, Snapshot, Windows},
+    collect::{Collector, HistogramSnapshot, Series, Snapshot, Value, Windows},
     describe::{
         Aggregate, Closed, Domain, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL, Unit,
     },

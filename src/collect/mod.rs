@@ -11,6 +11,8 @@ mod merge;
 pub mod model;
 pub(crate) mod read;
 #[cfg(not(tach_loom))]
+mod series;
+#[cfg(not(tach_loom))]
 mod snapshot;
 #[cfg(not(tach_loom))]
 #[cfg_attr(not(test), allow(dead_code, reason = "for name profiles"))]
@@ -28,4 +30,10 @@ pub(crate) use crate::bucket::ZERO_THRESHOLD;
 #[cfg(not(tach_loom))]
 pub(crate) use snapshot::{FamilySnapshot, Values};
 #[cfg(not(tach_loom))]
-pub use {collector::Collector, histogram::HistogramSnapshot, snapshot::Snapshot, windows::Windows};
+pub use {
+    collector::Collector,
+    histogram::HistogramSnapshot,
+    series::{Series, Value},
+    snapshot::Snapshot,
+    windows::Windows,
+};
