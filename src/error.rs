@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Setting,
     /// A receiver that did not take what was pushed.
     Push,
+    /// A file that is no segment, or none that can be read.
+    Segment,
     /// The system refused memory, a thread or an address.
     System,
 }

@@ -7,7 +7,7 @@
 mod imp {
     pub(crate) use parking_lot::{Condvar, Mutex};
     pub(crate) use std::sync::Arc;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
     /// Waits until notified. Spurious wake-ups happen: wait in a loop.
     pub(crate) fn wait<'a, T>(
@@ -21,7 +21,7 @@ mod imp {
 
 #[cfg(tach_loom)]
 mod imp {
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
     pub(crate) use loom::sync::{Arc, Condvar};
 
     /// loom's mutex with `parking_lot`'s signature: no poisoning.

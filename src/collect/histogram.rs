@@ -75,7 +75,7 @@ impl HistogramSnapshot {
     }
 
     /// Adds the values of `other`, which is viewed alike.
-    pub(super) fn absorb(&mut self, other: &Self, sums: &mut Sums) {
+    pub(crate) fn absorb(&mut self, other: &Self, sums: &mut Sums) {
         self.count = self.count.wrapping_add(other.count);
         self.sum += other.sum;
         self.low = self.low.min(other.low);
@@ -88,7 +88,7 @@ impl HistogramSnapshot {
         sums.add(&other.cells);
     }
 
-    pub(super) fn grid(&self) -> &Arc<Grid> {
+    pub(crate) fn grid(&self) -> &Arc<Grid> {
         &self.grid
     }
 
@@ -253,6 +253,16 @@ impl HistogramSnapshot {
         }
     }
 
+    /// The sum, the smallest and the largest value, in ticks.
+    pub(crate) fn ticks(&self) -> (u128, u64, u64) {
+        (self.sum, self.low, self.high)
+    }
+
+    /// The buckets that are not empty: their place in the order of values, and their count.
+    pub(crate) fn cells(&self) -> &[(u32, u64)] {
+        &self.cells
+    }
+
     fn exposed(&self, ticks: u64) -> f64 {
         self.ladder().scale().exposed(u128::from(ticks))
     }
@@ -292,7 +302,8 @@ impl Sums {
             self.counts.resize(end, 0);
         }
         for &(place, count) in cells {
-            self.counts[place as usize] += count;
+            let sum = &mut self.counts[place as usize];
+            *sum = sum.wrapping_add(count);
         }
     }
 

@@ -181,7 +181,7 @@ impl Cells<'_> {
         let mut merged = HistogramSnapshot::empty(Arc::clone(core.grid()));
         let mut counts = SmallVec::new();
         for base in copies() {
-            let part = read(core, base, &mut scratch.cells);
+            let part = read(core.copy(base), &mut scratch.cells);
             counts.push(part.count);
             met.retries += u64::from(part.retries);
             met.inexact += u64::from(!part.exact);

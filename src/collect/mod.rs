@@ -28,7 +28,9 @@ mod windows;
 #[cfg(not(tach_loom))]
 pub(crate) use crate::bucket::ZERO_THRESHOLD;
 #[cfg(not(tach_loom))]
-pub(crate) use snapshot::{FamilySnapshot, Values};
+pub(crate) use histogram::Sums;
+#[cfg(not(tach_loom))]
+pub(crate) use snapshot::{Data, FamilySnapshot, Values};
 #[cfg(not(tach_loom))]
 pub use {
     collector::Collector,

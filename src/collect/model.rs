@@ -202,7 +202,7 @@ impl Histogram {
 
     fn read_copy(&self, base: Base) -> Reading {
         let mut cells = Vec::new();
-        let part = read(&self.core, base, &mut cells);
+        let part = read(self.core.copy(base), &mut cells);
         let value = |&(place, held): &(u32, u64)| (self.core.grid().values(place as usize).0, held);
         let values = if part.count > 0 { cells.iter().map(value).collect() } else { Vec::new() };
         Reading { count: part.count, sum: part.sum, low: part.low, high: part.high, exact: part.exact, values }

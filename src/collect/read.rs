@@ -3,8 +3,7 @@
 //! The protocol, and why what it accepts is exact, is told in [`crate::record::hdr`].
 
 use crate::record::cell::Cell;
-use crate::record::hdr::{Hdr, SPLIT};
-use crate::record::region::Base;
+use crate::record::copied::{Copied, SPLIT};
 
 /// How often a copy that changes is read before its count is taken from the buckets.
 const ATTEMPTS: u32 = if cfg!(tach_loom) { 2 } else { 8 };
@@ -13,6 +12,8 @@ const ATTEMPTS: u32 = if cfg!(tach_loom) { 2 } else { 8 };
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) count: u64,
+    /// What the count itself said: less than the buckets hold while a value is on its way.
+    pub(crate) counted: u64,
     /// In ticks.
     pub(crate) sum: u64,
     /// The smallest value, in ticks; `u64::MAX` when there is none.
@@ -26,20 +27,21 @@ pub(crate) struct Part {
 }
 
 /// Reads one copy; `cells` gets the buckets that are not empty, as (place in the order of values, count).
-pub(crate) fn read(core: &Hdr, base: Base, cells: &mut Vec<(u32, u64)>) -> Part {
-    let mut part = Part { count: 0, sum: 0, low: u64::MAX, high: 0, clamped: 0, exact: true, retries: 0 };
+pub(crate) fn read(copy: Copied<'_>, cells: &mut Vec<(u32, u64)>) -> Part {
+    let mut part = Part { count: 0, counted: 0, sum: 0, low: u64::MAX, high: 0, clamped: 0, exact: true, retries: 0 };
     for attempt in 0..ATTEMPTS {
         cells.clear();
         part.retries = attempt;
-        part.count = core.count(base);
+        part.counted = copy.count();
+        part.count = part.counted;
         if part.count == 0 {
             // Before the first count there is nothing to tell, whatever is on its way.
             return part;
         }
-        part.sum = core.sum(base);
-        (part.low, part.high) = core.range(base);
-        part.clamped = core.clamped(base);
-        let held = gather(core, base, part.low, part.high, cells);
+        part.sum = copy.sum();
+        (part.low, part.high) = copy.range();
+        part.clamped = copy.clamped();
+        let held = gather(copy, part.low, part.high, cells);
         part.exact = held == part.count;
         if part.exact {
             break;
@@ -49,7 +51,7 @@ pub(crate) fn read(core: &Hdr, base: Base, cells: &mut Vec<(u32, u64)>) -> Part 
         }
     }
     // A value on its way may have widened the range already: keep to the buckets that count.
-    let grid = core.grid();
+    let grid = copy.grid();
     if let (Some(&(first, _)), Some(&(last, _))) = (cells.first(), cells.last()) {
         let (lowest, highest) = grid.values(first as usize);
         part.low = part.low.clamp(lowest, highest);
@@ -59,9 +61,17 @@ pub(crate) fn read(core: &Hdr, base: Base, cells: &mut Vec<(u32, u64)>) -> Part 
     part
 }
 
+/// How many values the buckets of a copy hold that nobody writes any more, whatever its count says.
+#[cfg(all(target_os = "linux", not(tach_loom)))]
+pub(crate) fn held(copy: Copied<'_>, cells: &mut Vec<(u32, u64)>) -> u64 {
+    cells.clear();
+    let (low, high) = copy.range();
+    gather(copy, low, high, cells)
+}
+
 /// Reads the buckets for values from `low` to `high`, and gives the sum of their counts.
-fn gather(core: &Hdr, base: Base, low: u64, high: u64, cells: &mut Vec<(u32, u64)>) -> u64 {
-    let grid = core.grid();
+fn gather(copy: Copied<'_>, low: u64, high: u64, cells: &mut Vec<(u32, u64)>) -> u64 {
+    let grid = copy.grid();
     let (layout, parts) = (grid.layout(), grid.parts());
     let (mut cell, last) = (layout.index(low), layout.index(high));
     let mut total = 0;
@@ -70,13 +80,13 @@ fn gather(core: &Hdr, base: Base, low: u64, high: u64, cells: &mut Vec<(u32, u64
     let mut shift = parts.partition_point(|part| part.cell < cell);
     while let Some(part) = parts.get(shift).filter(|part| part.cell <= last) {
         // Nothing where this is a further part of the same cell.
-        total = sweep(core.buckets(base, cell..part.cell + 1), cell + shift, cells).wrapping_add(total);
-        total +=
-            sweep(core.buckets(base, layout.len() + shift..layout.len() + shift + 1), grid.rank_of_part(shift), cells);
+        total = sweep(copy.buckets(cell..part.cell + 1), cell + shift, cells).wrapping_add(total);
+        let upper = layout.len() + shift;
+        total = sweep(copy.buckets(upper..upper + 1), grid.rank_of_part(shift), cells).wrapping_add(total);
         cell = part.cell + 1;
         shift += 1;
     }
-    total + sweep(core.buckets(base, cell..last + 1), cell + shift, cells)
+    sweep(copy.buckets(cell..last + 1), cell + shift, cells).wrapping_add(total)
 }
 
 /// Reads `buckets`, the first of which is at `rank` in the order of values.

@@ -8,7 +8,7 @@ mod name;
 pub(crate) use descriptor::{Descriptor, Kind, LabelSets, LabelValues, Lines};
 pub use domain::{Closed, Domain, DomainIf, Known, Open};
 pub use label::{Label, LabelSet, LabelText, LabelValue};
-pub(crate) use name::{check_label, check_metric, check_namespace};
+pub(crate) use name::{check_exposed, check_label, check_metric, check_namespace};
 
 /// The unit a metric is exposed in. It becomes a suffix of the exposed name unless the name has it already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

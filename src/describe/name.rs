@@ -56,3 +56,18 @@ pub(crate) fn check_label(metric: &str, label: &str, histogram: bool) -> Result<
     let text = format!("{metric}: label {label:?} is reserved ({reserved}): choose another name");
     Err(Error::new(ErrorKind::Name, text))
 }
+
+/// Checks what formats build on, as it is told from outside: a namespace, a metric's own name and a unit, joined; `extra`
+/// may stand in it too.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "for segments"))]
+pub(crate) fn check_exposed(metric: &str, base: &str, extra: &str) -> Result<(), Error> {
+    // The parts are limited, and so is what is joined of them.
+    let is_legal = base
+        .chars()
+        .enumerate()
+        .all(|(index, c)| is_first(c, ":") || index > 0 && (c.is_ascii_digit() || extra.contains(c)));
+    if base.is_empty() || base.len() > 3 * NAME_MAX || !is_legal {
+        return Err(Error::new(ErrorKind::Name, format!("{metric}: {base:?} cannot be exposed as a name")));
+    }
+    Ok(())
+}

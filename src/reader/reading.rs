@@ -67,6 +67,10 @@ pub struct Reading {
     pub faults: Vec<String>,
     /// The ids of segments whose totals are in this one.
     pub folded: Vec<[u64; 2]>,
+    /// For each family of the snapshot: when its series were set last, in Unix nanoseconds, zero for never. Empty but
+    /// for gauges of which the one that was set last counts.
+    #[allow(dead_code, reason = "for whoever merges processes")]
+    pub(crate) set: Vec<Box<[u64]>>,
 }
 
 /// A histogram in which a recording was under way.

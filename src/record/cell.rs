@@ -117,14 +117,18 @@ impl Cell {
 
     /// The sum of a histogram, to be read before its buckets.
     pub(crate) fn get_sum(&self) -> u64 {
-        // Edge HIST-SUM.
-        self.0.load(edges::SUM_LOAD)
+        // Relaxed, and an acquire fence behind it: edge HIST-SUM.
+        let sum = self.0.load(Ordering::Relaxed);
+        edges::sum_loaded();
+        sum
     }
 
     /// The count of a histogram, to be read before its sum.
     pub(crate) fn get_count(&self) -> u64 {
-        // Edge HIST-COUNT.
-        self.0.load(edges::COUNT_LOAD)
+        // Relaxed, and an acquire fence behind it: edge HIST-COUNT.
+        let count = self.0.load(Ordering::Relaxed);
+        edges::count_loaded();
+        count
     }
 
     /// Sets to zero a cell that nobody records to any more. Does not touch one that is zero, so that its page stays

@@ -5,20 +5,30 @@
 //! `--cfg tach_mutate="…"`, and `scripts/loom` checks that its model then fails. An access that names none of these is
 //! `Relaxed` and says why that is enough. (Edges that are locks have their mutations beside the lock.)
 
-use crate::sync::Ordering;
+use crate::sync::{Ordering, fence};
 
 /// Edge HIST-SUM, store: a reader that sees the sum with a value sees that value's bucket.
 pub(crate) const SUM_STORE: Ordering =
     if cfg!(tach_mutate = "hist-sum-store") { Ordering::Relaxed } else { Ordering::Release };
 
-/// Edge HIST-SUM, load: the buckets are read after the sum.
-pub(crate) const SUM_LOAD: Ordering =
-    if cfg!(tach_mutate = "hist-sum-load") { Ordering::Relaxed } else { Ordering::Acquire };
+/// Edge HIST-SUM, load: to be called between the load of the sum and those of the buckets.
+#[inline(always)]
+pub(crate) fn sum_loaded() {
+    // Acquire, as a fence: a segment is mapped read-only, and there nothing is promised but relaxed loads.
+    if !cfg!(tach_mutate = "hist-sum-load") {
+        fence(Ordering::Acquire);
+    }
+}
 
 /// Edge HIST-COUNT, store: a reader that sees the count with a value sees the sum with it.
 pub(crate) const COUNT_STORE: Ordering =
     if cfg!(tach_mutate = "hist-count-store") { Ordering::Relaxed } else { Ordering::Release };
 
-/// Edge HIST-COUNT, load: the sum is read after the count.
-pub(crate) const COUNT_LOAD: Ordering =
-    if cfg!(tach_mutate = "hist-count-load") { Ordering::Relaxed } else { Ordering::Acquire };
+/// Edge HIST-COUNT, load: to be called between the load of the count and that of the sum.
+#[inline(always)]
+pub(crate) fn count_loaded() {
+    // Acquire: as in `sum_loaded`.
+    if !cfg!(tach_mutate = "hist-count-load") {
+        fence(Ordering::Acquire);
+    }
+}

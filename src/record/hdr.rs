@@ -15,36 +15,13 @@
 //! accident.
 
 use super::cell::Cell;
+use super::copied::{CLAMPED, COUNT, Copied, FLOOR, HEADER, SPAN, SPLIT, START, SUM, TOP, WIDTH};
 use super::region::Base;
 use super::scalar::Slot;
 use super::space::{Place, Shape, Space};
 use crate::bucket::{EXACT_MAX, Grid, Layout, MAX_TICKS};
 use crate::sync::Arc;
-use std::ops::Range;
 use std::sync::Arc as Shared;
-
-/// Header cells, by their place in the header. One cache line.
-const COUNT: usize = 0;
-/// Sum of the values, in ticks.
-const SUM: usize = 1;
-/// Largest value.
-const TOP: usize = 2;
-/// Bitwise complement of the smallest value, so that it only grows, from zero for "none".
-const FLOOR: usize = 3;
-/// For the writer's range check: the smallest value.
-const START: usize = 4;
-/// For the writer's range check: how many values from the smallest on are within what was recorded and have an index by
-/// `Layout::biased`. Zero before the first, and where digits are not two.
-const WIDTH: usize = 5;
-/// How many values were above the maximum.
-const CLAMPED: usize = 6;
-/// As [`WIDTH`], whatever the digits.
-const SPAN: usize = 7;
-const HEADER: u32 = 8;
-
-/// The top bit of a bucket in a thread's region is no part of the count, but says that the bucket's cell is split. A
-/// split cell that the range has reached is marked so. (One bucket of one thread thus counts to 2^63.)
-pub(crate) const SPLIT: u64 = 1 << 63;
 
 /// The layout of most histograms, in which the index needs constants only.
 const TWO_DIGITS: Layout = Layout::new(2, MAX_TICKS);
@@ -67,7 +44,7 @@ impl Hdr {
     /// What a histogram with this grid needs.
     pub(crate) fn shape(grid: &Grid) -> Shape {
         let back = u32::try_from(grid.len()).expect("a histogram has fewer than 2^17 cells");
-        Shape { front: HEADER, back }
+        Shape { front: HEADER as u32, back }
     }
 
     /// `sync`: record to the shared region always.
@@ -232,44 +209,28 @@ impl Hdr {
         self.header(base, front, COUNT).share_count(n);
     }
 
-    /// The count of a copy: the first thing to read.
+    /// One copy, to read.
+    pub(crate) fn copy(&self, base: Base) -> Copied<'_> {
+        #[allow(unsafe_code)]
+        // SAFETY: as in `header`, for every cell of it.
+        let header = unsafe { base.cells(self.place().front, 0..HEADER) };
+        #[allow(unsafe_code)]
+        // SAFETY: as in `bucket`, for every index.
+        let buckets = unsafe { base.cells(self.back, 0..self.grid.len()) };
+        Copied::new(&self.grid, header, buckets)
+    }
+
+    /// The count of a copy.
+    #[cfg(not(tach_loom))]
     pub(crate) fn count(&self, base: Base) -> u64 {
         self.header(base, self.place().front, COUNT).get_count()
-    }
-
-    /// The sum of a copy, in ticks: to be read after the count.
-    pub(crate) fn sum(&self, base: Base) -> u64 {
-        self.header(base, self.place().front, SUM).get_sum()
-    }
-
-    /// The smallest and the largest value of a copy with a count above zero: to be read after the sum.
-    pub(crate) fn range(&self, base: Base) -> (u64, u64) {
-        (!self.header(base, self.place().front, FLOOR).get(), self.header(base, self.place().front, TOP).get())
-    }
-
-    /// How many values of a copy were above the maximum.
-    pub(crate) fn clamped(&self, base: Base) -> u64 {
-        self.header(base, self.place().front, CLAMPED).get()
     }
 
     /// How many values of all copies were above the maximum.
     #[cfg(not(tach_loom))]
     pub(crate) fn clamped_in_all(&self) -> u64 {
         let regions = super::local::shards().map(|shards| shards.regions()).unwrap_or_default();
-        self.place().extent.copies(&regions).map(|base| self.clamped(base)).sum()
-    }
-
-    /// Buckets of a copy, to be read after the sum, with [`SPLIT`] in some. None where the range is empty.
-    pub(crate) fn buckets(&self, base: Base, range: Range<usize>) -> &[Cell] {
-        if range.is_empty() {
-            return &[];
-        }
-        assert!(range.end <= self.grid.len());
-        #[allow(unsafe_code)]
-        // SAFETY: as in `bucket`, for every index of the range.
-        unsafe {
-            base.cells(self.back, range)
-        }
+        self.place().extent.copies(&regions).map(|base| self.copy(base).clamped()).sum()
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod shard;
 pub(crate) mod space;
 
 pub(crate) mod cold;
+pub(crate) mod copied;
 #[cfg(not(tach_loom))]
 pub(crate) mod counter;
 #[cfg(not(tach_loom))]

@@ -157,7 +157,8 @@ impl GridRecord {
             }
             let bound = |&value: &f64| {
                 let ticks = (value.is_finite() && value >= 0.0).then(|| scale.ticks(value)).flatten()?;
-                (ticks < MAX_TICKS).then_some(Bound { value, ticks })
+                // Adding zero makes minus zero zero.
+                (ticks < MAX_TICKS).then_some(Bound { value: value + 0.0, ticks })
             };
             values.iter().map(bound).collect::<Option<Box<[_]>>>()
         };

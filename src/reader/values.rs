@@ -1,0 +1,192 @@
+//! The values of a segment's series, out of its cells.
+
+use super::contents::{Contents, Extent, Last, Metric, Series};
+use super::faults::Faults;
+use super::map::{self, Map};
+use super::reading::Torn;
+use crate::collect::read::{held, read};
+use crate::collect::{FamilySnapshot, HistogramSnapshot, Sums, Values};
+use crate::describe::{Aggregate, Kind, LabelSets};
+use crate::record::copied::{Copied, HEADER};
+use std::sync::Arc;
+
+/// Values a histogram holds at most: what an i64 counts.
+const COUNT_MAX: u128 = i64::MAX as u128;
+
+/// What reading the values takes and gives.
+pub(super) struct Reader<'a> {
+    pub(super) map: &'a Map,
+    /// Whether the writer may still record.
+    pub(super) is_alive: bool,
+    pub(super) torn: Vec<Torn>,
+    pub(super) faults: Faults,
+    cells: Vec<(u32, u64)>,
+    sums: Sums,
+}
+
+/// One value of a series.
+enum Value {
+    Count(u64),
+    UpDown(u64),
+    Float(f64),
+    /// With when it was set.
+    Gauge(f64, u64),
+    Histogram(HistogramSnapshot),
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(map: &'a Map, is_alive: bool) -> Self {
+        Self { map, is_alive, torn: Vec::new(), faults: Faults::default(), cells: Vec::new(), sums: Sums::default() }
+    }
+
+    /// The families, and of each when its series were set: for gauges of which the last one counts, otherwise nothing.
+    pub(super) fn families(&mut self, contents: &mut Contents) -> Vec<(FamilySnapshot, Box<[u64]>)> {
+        // The last results are written while the rest is read.
+        let mut metrics = std::mem::take(&mut contents.metrics);
+        let visible = metrics.iter_mut().filter(|metric| !metric.is_hidden);
+        let families = visible.map(|metric| self.family(metric, contents)).collect();
+        contents.metrics = metrics;
+        families
+    }
+
+    fn family(&mut self, metric: &mut Metric, contents: &Contents) -> (FamilySnapshot, Box<[u64]>) {
+        let mut values = match metric.desc.kind {
+            Kind::Counter | Kind::ObservedCounter => Values::Counter(Default::default()),
+            Kind::FloatCounter | Kind::ObservedFloatCounter => Values::FloatCounter(Default::default()),
+            Kind::UpDownCounter => Values::UpDown(Default::default()),
+            Kind::Gauge | Kind::ObservedGauge => Values::Gauge(Default::default()),
+            Kind::Histogram => Values::Histogram(Vec::new()),
+        };
+        let mut set = Vec::new();
+        let mut left_out = Vec::new();
+        for (index, &place) in metric.shown.iter().enumerate() {
+            let series = &metric.series[place];
+            let torn = self.torn.len();
+            let mut last = None;
+            let value = self.value(metric, series, contents.extent(series), &mut last);
+            // What was read is the series' only if it is still live.
+            map::then();
+            let value = value.filter(|_| series.is_live(self.map));
+            if let Some(last) = last {
+                metric.series[place].last = last;
+            }
+            match (&mut values, value) {
+                (Values::Counter(values), Some(Value::Count(value))) => values.push(value),
+                (Values::UpDown(values), Some(Value::UpDown(value))) => values.push(value.cast_signed()),
+                (Values::FloatCounter(values), Some(Value::Float(value))) => values.push(value),
+                (Values::Gauge(values), Some(Value::Gauge(value, at))) => {
+                    values.push(value);
+                    if metric.desc.aggregate == Aggregate::Last {
+                        set.push(at);
+                    }
+                }
+                (Values::Histogram(values), Some(Value::Histogram(value))) => values.push(value),
+                _ => {
+                    left_out.push(index);
+                    self.torn.truncate(torn);
+                }
+            }
+        }
+        let labels = if left_out.is_empty() {
+            Arc::clone(&metric.labels)
+        } else {
+            let all = metric.labels.sets.iter().zip(&metric.labels.began).enumerate();
+            let kept = all.filter(|(index, _)| left_out.binary_search(index).is_err());
+            Arc::new(LabelSets::new(kept.map(|(_, (set, began))| (Arc::clone(set), *began))))
+        };
+        (FamilySnapshot { desc: Arc::clone(&metric.desc), labels, values }, set.into())
+    }
+
+    /// A value; `None` where it can be none.
+    fn value(&mut self, metric: &Metric, series: &Series, extent: &Extent, last: &mut Option<Last>) -> Option<Value> {
+        let cells = extent.copies.iter().map(|copy| self.map.word(copy.first + series.front));
+        Some(match metric.desc.kind {
+            Kind::Counter | Kind::ObservedCounter => Value::Count(cells.fold(0, u64::wrapping_add)),
+            Kind::UpDownCounter => Value::UpDown(cells.fold(0, u64::wrapping_add)),
+            // In the order of the copies, which never changes: so the total never falls.
+            Kind::FloatCounter | Kind::ObservedFloatCounter => {
+                let total: f64 = cells.map(f64::from_bits).sum();
+                if total.is_nan() || total < 0.0 {
+                    let name = &metric.desc.name;
+                    self.faults.add(format_args!("{name}: a total of {total}: {:?}", series.values));
+                    return None;
+                }
+                Value::Float(total)
+            }
+            Kind::Gauge | Kind::ObservedGauge => {
+                let shared = extent.copies.iter().find(|copy| copy.shard == 0)?.first + series.front;
+                let is_last = metric.desc.aggregate == Aggregate::Last;
+                let at = if is_last { self.map.word(shared + 1) } else { 0 };
+                Value::Gauge(f64::from_bits(self.map.word(shared)), at)
+            }
+            Kind::Histogram => Value::Histogram(self.histogram(metric, series, extent, last)?),
+        })
+    }
+
+    /// Merges the copies of a histogram, or gives the last result again where no count has changed since.
+    fn histogram(
+        &mut self,
+        metric: &Metric,
+        series: &Series,
+        extent: &Extent,
+        last: &mut Option<Last>,
+    ) -> Option<HistogramSnapshot> {
+        let grid = metric.desc.grid.as_ref()?;
+        let map = self.map;
+        let copy = |first: u64| {
+            let header = map.run(first + series.front, HEADER as u64)?;
+            Some(Copied::new(grid, header, map.run(first + series.back, grid.len() as u64)?))
+        };
+        // Each was found to lie in the file.
+        let copies = || extent.copies.iter().filter_map(|at| Some((at.shard, copy(at.first)?)));
+        if let Last { counts, merged: Some(merged) } = &series.last
+            && copies().map(|(_, copy)| copy.count()).eq(counts.iter().copied())
+        {
+            return Some(merged.clone());
+        }
+        let mut merged = HistogramSnapshot::empty(Arc::clone(grid));
+        let mut counts = smallvec::SmallVec::new();
+        let mut total = 0_u128;
+        for (shard, copy) in copies() {
+            let part = read(copy, &mut self.cells);
+            counts.push(part.counted);
+            let mut ahead = part.count.wrapping_sub(part.counted);
+            if part.counted == 0 && !self.is_alive && copy.has_range() {
+                // The writer's first recording there may be what it was killed in.
+                ahead = held(copy, &mut self.cells);
+            }
+            if !part.exact && part.counted > part.count {
+                self.fault(metric, series, "its buckets hold less than its count");
+            } else if ahead > 0 {
+                self.torn.push(torn(metric, series, shard, ahead));
+            }
+            if part.count > 0 {
+                total += self.cells.iter().map(|(_, count)| u128::from(*count)).sum::<u128>();
+                merged.merge(part, &self.cells, &mut self.sums);
+            }
+        }
+        merged.finish(&mut self.sums);
+        if total > COUNT_MAX {
+            self.fault(metric, series, "more values than can be counted");
+            return None;
+        }
+        // What is not exact, or torn at its very first value, is better read again.
+        let is_whole = merged.is_exact() && self.torn.last().is_none_or(|torn| torn.metric != metric.desc.name);
+        *last = Some(Last { counts, merged: is_whole.then(|| merged.clone()) });
+        Some(merged)
+    }
+
+    fn fault(&mut self, metric: &Metric, series: &Series, text: &str) {
+        self.faults.add(format_args!("{}: {text}: {:?}", metric.desc.name, series.values));
+    }
+}
+
+fn torn(metric: &Metric, series: &Series, shard: u64, ahead: u64) -> Torn {
+    let values = series.values.iter().map(|value| value.to_string());
+    Torn {
+        metric: metric.desc.name.clone(),
+        labels: metric.desc.labels.iter().cloned().zip(values).collect(),
+        shard,
+        ahead,
+    }
+}
