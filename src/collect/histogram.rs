@@ -74,10 +74,10 @@ impl HistogramSnapshot {
         viewed
     }
 
-    /// Adds the values of `other`, which is viewed alike.
+    /// Adds the values of `other`, whose cells are the same and which is viewed alike.
     pub(crate) fn absorb(&mut self, other: &Self, sums: &mut Sums) {
         self.count = self.count.wrapping_add(other.count);
-        self.sum += other.sum;
+        self.sum = self.sum.saturating_add(other.sum);
         self.low = self.low.min(other.low);
         self.high = self.high.max(other.high);
         self.clamped = self.clamped.wrapping_add(other.clamped);

@@ -4,6 +4,7 @@
 //! extent, region by region in the order of memory, and of each histogram the buckets between its smallest and its
 //! largest value.
 
+use super::foreign;
 use super::histogram::{HistogramSnapshot, Sums};
 use super::read::read;
 use super::snapshot::{Data, FamilySnapshot, Snapshot, Values};
@@ -30,6 +31,7 @@ impl Registry {
         let mut met = Met::default();
         // Callbacks first, while nothing is locked: they may record, and register.
         let mut families = self.observed(&mut met);
+        let foreign = self.foreign();
         let began = Instant::now();
         // The series before the fronts: a series' extent is in the list, then, and its front covers the series. And
         // both before cells are read: so whatever was recorded before this call is found.
@@ -52,11 +54,13 @@ impl Registry {
             families.push(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values });
         }
         own(self, &mut families, clamped, series, met, &regions, began);
+        foreign::add(&mut families, foreign);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
         Snapshot::new(Data { taken, time, began: self.made(), elapsed: None, families })
     }
 
-    /// The histograms whose own names `keep` lets pass, and nothing else: no callback is called.
+    /// The histograms whose own names `keep` lets pass, and nothing else: no callback is called, but that for foreign
+    /// families.
     pub(crate) fn histograms(&self, keep: impl Fn(&str) -> bool) -> Snapshot {
         let (taken, time) = (Instant::now(), SystemTime::now());
         let listing = self.listing();
@@ -69,9 +73,12 @@ impl Registry {
             let values = values(desc, listed, &cells, &mut met, &mut scratch)?;
             Some(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values })
         };
-        // In the order of the listing, which is that of the exposed base names.
-        let families = chosen.filter_map(family).collect();
+        let mut families = chosen.filter_map(family).collect();
         self.own().count(met);
+        let mut foreign = self.foreign();
+        foreign.retain(|family| family.desc.kind == Kind::Histogram && keep(&family.desc.name));
+        foreign::add(&mut families, foreign);
+        families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
         Snapshot::new(Data { taken, time, began: self.made(), elapsed: None, families })
     }
 

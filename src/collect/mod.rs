@@ -4,6 +4,8 @@
 mod collector;
 pub(crate) mod exchange;
 #[cfg(not(tach_loom))]
+mod foreign;
+#[cfg(not(tach_loom))]
 mod histogram;
 #[cfg(not(tach_loom))]
 mod merge;

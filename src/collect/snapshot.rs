@@ -218,7 +218,7 @@ impl Snapshot {
 }
 
 impl FamilySnapshot {
-    /// When the total of a series began: when it was made, or with the snapshot, whichever is later. `None` where it
+    /// When the total of a series began: when it was made, or at `snapshot`, whichever is later. `None` where it
     /// has no total, or one that a callback gives, which knows.
     pub(crate) fn began(&self, index: usize, snapshot: SystemTime) -> Option<SystemTime> {
         let kind = self.desc.kind;

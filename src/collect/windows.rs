@@ -108,7 +108,9 @@ impl Windows {
         if histograms.is_empty() || lengths.is_empty() {
             return wrong("nothing would be kept: give at least one histogram and one length".to_owned());
         }
-        if let Some(name) = histograms.iter().find(|name| !registry.has_histogram(name)) {
+        // What other processes record may yet come.
+        let has = |name: &str| registry.has_histogram(name) || registry.has_foreign();
+        if let Some(name) = histograms.iter().find(|name| !has(name)) {
             return wrong(format!("{name:?} is no histogram of the registry: give its own name, after it was built"));
         }
         if let Some(length) = lengths.iter().find(|length| **length < LENGTH_MIN) {

@@ -37,10 +37,12 @@ pub fn render(snapshot: &Snapshot) -> Vec<u8> {
 /// Appends what [`render`] gives to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut Vec<u8>) {
     let mut scratch = Scratch::default();
+    // A series may be older than the registry that shows it, where another process made it.
+    let began = snapshot.elapsed().map_or(SystemTime::UNIX_EPOCH, |_| snapshot.began());
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
         if has_series(family) {
-            push_sized(out, |out| push_family(out, family, snapshot.began(), &mut scratch));
+            push_sized(out, |out| push_family(out, family, began, &mut scratch));
         }
     }
 }

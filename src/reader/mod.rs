@@ -10,6 +10,7 @@
 //! segment   one file, opened
 //! reading   what reading a segment gives
 //! write     a snapshot as a closed segment
+//! dir       all segments of a directory as one
 //! ```
 //!
 //! Nothing in a file is trusted. Each word is loaded once, before it is checked; what lies outside of the file, or in the
@@ -17,6 +18,7 @@
 
 mod contents;
 mod describe;
+mod dir;
 mod directory;
 mod faults;
 mod header;
@@ -26,10 +28,9 @@ mod segment;
 mod values;
 mod write;
 
+pub use dir::{Directory, Options};
 pub use reading::{Info, Life, Reading, Torn};
 pub use segment::Segment;
-#[allow(unused_imports, reason = "for the collector of segments")]
-pub(crate) use write::write;
 
 #[cfg(test)]
 mod tests;

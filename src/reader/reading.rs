@@ -69,7 +69,6 @@ pub struct Reading {
     pub folded: Vec<[u64; 2]>,
     /// For each family of the snapshot: when its series were set last, in Unix nanoseconds, zero for never. Empty but
     /// for gauges of which the one that was set last counts.
-    #[allow(dead_code, reason = "for whoever merges processes")]
     pub(crate) set: Vec<Box<[u64]>>,
 }
 

@@ -26,7 +26,6 @@ const SHARED: u64 = 1;
 /// # Errors
 ///
 /// The file cannot be written; a histogram holds 2^63 values or more; a description is longer than a megabyte.
-#[cfg_attr(not(test), allow(dead_code, reason = "for the collector of segments"))]
 pub(crate) fn write(path: &Path, name: &str, snapshot: &Snapshot, folded: &[[u64; 2]]) -> Result<Vec<String>, Error> {
     let wrong = |text: &str| Error::new(ErrorKind::Segment, format!("{}: {text}", path.display()));
     let mut saturated = Vec::new();

@@ -4,6 +4,7 @@
 //! Everything here takes locks and may allocate; nothing here is called by a recording, but for the look-up of a label
 //! set in a family.
 
+mod attached;
 mod builder;
 mod config;
 mod entry;
@@ -15,6 +16,7 @@ mod own;
 mod table;
 mod typed;
 
+use attached::Attached;
 pub use builder::{Labelled, MetricBuilder, Typed, Unlabelled};
 pub use config::{Recording, RegistryBuilder};
 pub(crate) use entry::Series;
@@ -88,6 +90,7 @@ struct Inner {
     /// The series as the last collection found them, with the number of changes until then.
     listing: Mutex<(u64, Listing)>,
     own: Own,
+    attached: Attached,
     made: SystemTime,
 }
 
@@ -156,6 +159,7 @@ impl Registry {
             changes: Changes::new(),
             listing: Mutex::new((u64::MAX, Listing::default())),
             own,
+            attached: Attached::default(),
             made: SystemTime::now(),
         }))
     }
@@ -249,6 +253,11 @@ impl Registry {
     /// The engine's own metrics.
     pub(crate) fn own(&self) -> &Own {
         &self.0.own
+    }
+
+    /// What collections add from elsewhere.
+    pub(crate) fn attached(&self) -> &Attached {
+        &self.0.attached
     }
 
     /// When this registry was made, by the system's clock.

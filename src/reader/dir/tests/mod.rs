@@ -1,0 +1,3 @@
+//! The directory of segments.
+
+mod merge;
