@@ -67,7 +67,6 @@ pub mod reader;
 mod record;
 #[cfg(not(tach_loom))]
 mod registry;
-#[cfg(all(target_os = "linux", not(tach_loom)))]
 mod segment;
 #[cfg(all(feature = "serve", not(tach_loom)))]
 pub mod serve;
@@ -88,6 +87,9 @@ pub use expose::http::{Endpoint, Exporter, ExporterBuilder};
 pub use expose::otlp;
 #[cfg(all(feature = "push", not(tach_loom)))]
 pub use expose::push;
+#[cfg(tach_loom)]
+#[doc(hidden)]
+pub use segment::model as segment_model;
 #[cfg(all(feature = "derive", not(tach_loom)))]
 pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]

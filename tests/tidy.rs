@@ -41,12 +41,20 @@ const START: ([&str; 6], &str) = (
 const COUNTS: &str = "expose/push/otlp/stats.rs";
 
 /// Files that may name an atomic ordering besides those of `record/`: lone totals and hints.
-const ORDERINGS: [&str; 6] =
-    ["sync.rs", "reader/map.rs", "registry/entry.rs", "registry/metric.rs", "registry/own.rs", "registry/table.rs"];
+const ORDERINGS: [&str; 8] = [
+    "sync.rs",
+    "reader/map.rs",
+    "segment/publish.rs",
+    "segment/system.rs",
+    "registry/entry.rs",
+    "registry/metric.rs",
+    "registry/own.rs",
+    "registry/table.rs",
+];
 /// Files that may contain `unsafe`.
 const UNSAFE: [&str; 7] = [
-    "reader/dir/lock.rs",
     "reader/map.rs",
+    "segment/system.rs",
     "record/region.rs",
     "record/local.rs",
     "record/scalar.rs",

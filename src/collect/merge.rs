@@ -13,7 +13,7 @@ use crate::record::hdr::Hdr;
 use crate::record::local;
 use crate::record::shard::Regions;
 use crate::record::space::Front;
-use crate::registry::{Core, Met, Registry, Series};
+use crate::registry::{Core, Figures, Met, Registry, Series};
 use crate::sync::Mutex;
 use smallvec::{SmallVec, smallvec};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -230,36 +230,22 @@ fn own(
     regions: &Regions,
     began: Instant,
 ) {
-    let own = registry.own();
-    let met = own.count(met);
-    let space = registry.space();
-    let (shards, idle) = local::shards().map_or((0, 0), |shards| shards.census());
-    let labels = |values: &[&str]| -> LabelValues { values.iter().map(|&value| value.into()).collect() };
-    let mut add = |desc: &Arc<Descriptor>, labels: Vec<LabelValues>, values| {
-        families.push(FamilySnapshot {
-            desc: Arc::clone(desc),
-            labels: Arc::new(LabelSets::since(registry.made(), labels)),
-            values,
-        });
+    let mut add = |desc: Arc<Descriptor>, labels: Vec<LabelValues>, values| {
+        let labels = Arc::new(LabelSets::since(registry.made(), labels));
+        families.push(FamilySnapshot { desc, labels, values });
     };
-    let counters = [
-        (&own.overflow_recordings, space.overflowed()),
-        (&own.overflow_series, registry.overflowed_series()),
-        (&own.retries, met.retries),
-        (&own.inexact, met.inexact),
-        (&own.panics, met.panics),
-    ];
-    for (desc, total) in counters {
-        add(desc, vec![labels(&[])], Values::Counter(smallvec![total]));
+    for (desc, figures) in registry.own_figures(clamped, series, met, regions) {
+        match figures {
+            Figures::Totals(totals) => {
+                let (labels, totals): (_, SmallVec<_>) = totals.into_iter().unzip();
+                add(desc, labels, Values::Counter(totals));
+            }
+            Figures::Values(values) => {
+                let (labels, values): (_, SmallVec<_>) = values.into_iter().unzip();
+                add(desc, labels, Values::Gauge(values));
+            }
+        }
     }
-    if !clamped.is_empty() {
-        let (names, totals): (Vec<_>, Vec<_>) = clamped.into_iter().unzip();
-        let names = names.iter().map(|name| labels(&[name])).collect();
-        add(&own.clamped, names, Values::Counter(totals.into()));
-    }
-    let states = vec![labels(&["idle"]), labels(&["in_use"])];
-    add(&own.shards, states, Values::Gauge(smallvec![idle as f64, (shards - idle) as f64]));
-    add(&own.memory, vec![labels(&[])], Values::Gauge(smallvec![space.bytes(regions) as f64]));
-    add(&own.series, vec![labels(&[])], Values::Gauge(smallvec![series as f64]));
-    add(&own.collect, vec![labels(&[])], Values::Gauge(smallvec![began.elapsed().as_secs_f64()]));
+    let elapsed = Values::Gauge(smallvec![began.elapsed().as_secs_f64()]);
+    add(Arc::clone(&registry.own().collect), vec![LabelValues::default()], elapsed);
 }

@@ -89,7 +89,10 @@ impl Process {
     /// A registry with room for whatever a model records, whose cells so many shards may write.
     #[must_use]
     pub fn registry(&self, shards_max: u32) -> Registry {
-        Registry { process: self.clone(), space: Arc::new(Space::new(1 << 20, shards_max, Some(Arc::clone(&self.0)))) }
+        Registry {
+            process: self.clone(),
+            space: Arc::new(Space::new(1 << 20, shards_max, Some(Arc::clone(&self.0)), None)),
+        }
     }
 }
 

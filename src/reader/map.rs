@@ -266,3 +266,18 @@ impl Drop for Map {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::fs::File;
+    use std::os::fd::AsRawFd;
+
+    /// Locks a file as a writer does, for as long as it is open.
+    pub(in super::super) fn lock(file: &File) {
+        // SAFETY: a structure of numbers, for which zeros are values.
+        let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+        lock.l_type = libc::F_WRLCK as libc::c_short;
+        // SAFETY: the structure is the caller's own.
+        assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) }, 0);
+    }
+}

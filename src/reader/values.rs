@@ -146,7 +146,8 @@ impl<'a> Reader<'a> {
         }
         let mut merged = HistogramSnapshot::empty(Arc::clone(grid));
         let mut counts = smallvec::SmallVec::new();
-        let mut total = 0_u128;
+        // What is not exact, or torn, is better read again.
+        let (mut total, mut is_whole) = (0_u128, true);
         for (shard, copy) in copies() {
             let part = read(copy, &mut self.cells);
             counts.push(part.counted);
@@ -155,6 +156,7 @@ impl<'a> Reader<'a> {
                 // The writer's first recording there may be what it was killed in.
                 ahead = held(copy, &mut self.cells);
             }
+            is_whole &= part.exact && ahead == 0;
             if !part.exact && part.counted > part.count {
                 self.fault(metric, series, "its buckets hold less than its count");
             } else if ahead > 0 {
@@ -170,8 +172,6 @@ impl<'a> Reader<'a> {
             self.fault(metric, series, "more values than can be counted");
             return None;
         }
-        // What is not exact, or torn at its very first value, is better read again.
-        let is_whole = merged.is_exact() && self.torn.last().is_none_or(|torn| torn.metric != metric.desc.name);
         *last = Some(Last { counts, merged: is_whole.then(|| merged.clone()) });
         Some(merged)
     }

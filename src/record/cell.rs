@@ -15,7 +15,6 @@ pub(crate) struct Cell(AtomicU64);
 
 impl Cell {
     /// A cell at zero. Memory that comes from the system as zero pages is an array of these.
-    #[cfg(any(not(unix), tach_loom))]
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }

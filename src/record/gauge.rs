@@ -1,29 +1,52 @@
 //! A gauge: the last value that any thread set.
 
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use super::scalar::Fixed;
+use crate::segment;
+use crate::sync::{AtomicU32, Ordering};
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
+
+/// What a `set` does.
+const OFF: u32 = 0;
+/// Stores the value.
+const ON: u32 = 1;
+/// Stores the value, and when that was.
+const STAMPED: u32 = 2;
 
 /// One cell for all threads, since the last `set` wins whoever makes it: sharding would have to ask which was last.
 #[derive(Debug)]
 pub(crate) struct GaugeCore {
-    enabled: CachePadded<AtomicBool>,
-    cell: CachePadded<AtomicU64>,
+    now: CachePadded<AtomicU32>,
+    cell: Fixed,
+    /// What the gauge does while it is on.
+    on: u32,
 }
 
 impl GaugeCore {
-    pub(crate) fn new(enabled: bool) -> Self {
-        Self { enabled: CachePadded::new(AtomicBool::new(enabled)), cell: CachePadded::new(AtomicU64::new(0)) }
+    /// `stamped`: whoever compares the values of several processes needs to know which was set last.
+    pub(crate) fn new(cell: Fixed, stamped: bool, enabled: bool) -> Self {
+        let on = if stamped { STAMPED } else { ON };
+        Self { now: CachePadded::new(AtomicU32::new(if enabled { on } else { OFF })), cell, on }
+    }
+
+    pub(crate) fn cell(&self) -> &Fixed {
+        &self.cell
     }
 
     pub(crate) fn switch(&self, enabled: bool) {
         // Relaxed: publishes nothing; a `set` under way counts as before or after.
-        self.enabled.store(enabled, Ordering::Relaxed);
+        self.now.store(if enabled { self.on } else { OFF }, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self) -> f64 {
-        // Relaxed: one value, complete in itself.
-        f64::from_bits(self.cell.load(Ordering::Relaxed))
+        f64::from_bits(self.cell.get().get())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_cold(&self, value: f64) {
+        self.cell.get().put(value.to_bits());
+        self.cell.stamp(segment::now());
     }
 }
 
@@ -36,13 +59,16 @@ pub struct Gauge(pub(crate) Arc<GaugeCore>);
 
 impl Gauge {
     /// Sets the value, in the gauge's unit. Any `f64` is accepted, NaN and infinities are exposed as such. Wait-free:
-    /// one store.
+    /// one store; with [`Aggregate::Last`](crate::Aggregate::Last) and [`Recording::Process`](crate::Recording::Process)
+    /// a reading of the clock and two.
     #[inline]
     pub fn set(&self, value: f64) {
         // Relaxed: see `switch`.
-        if self.0.enabled.load(Ordering::Relaxed) {
-            // Relaxed: one value, complete in itself.
-            self.0.cell.store(value.to_bits(), Ordering::Relaxed);
+        let now = self.0.now.load(Ordering::Relaxed);
+        if now == ON {
+            self.0.cell.get().put(value.to_bits());
+        } else if now == STAMPED {
+            self.0.set_cold(value);
         }
     }
 }

@@ -7,10 +7,12 @@
 //! and goes to the shared region.
 
 use super::region::Base;
-use super::shard::{Hold, Shards};
+use super::shard::{Frozen, Hold, Shards};
+use crate::segment;
 use crate::sync::Arc;
 use once_cell::sync::Lazy;
 use std::cell::{Cell, OnceCell};
+use std::mem::ManuallyDrop;
 
 /// Where this thread's region begins, and the first offset in it that is not to be written.
 struct Here {
@@ -91,6 +93,19 @@ fn begin_look_ups(here: &Here, first: impl FnOnce()) -> bool {
     let begun = LOOK_UPS.try_with(|_| ()).is_ok();
     here.look_ups.set(if begun { LookUps::Ready } else { LookUps::Gone });
     begun
+}
+
+thread_local! {
+    /// The shards, while this thread forks the process. Without a destructor.
+    static FORKING: Cell<Option<ManuallyDrop<Frozen<'static>>>> = const { Cell::new(None) };
+}
+
+/// Has every later `fork` find the shards whole, and the child leave its parent's segments alone.
+pub(crate) fn mind_forks() {
+    segment::mind_forks(
+        || FORKING.set(shards().map(|shards| ManuallyDrop::new(shards.freeze()))),
+        || drop(FORKING.take().map(ManuallyDrop::into_inner)),
+    );
 }
 
 /// The shards of this process; `None` when the system refused the memory for the shared region.

@@ -6,6 +6,7 @@
 //! allocator.
 
 use super::cell::Cell;
+use crate::segment::Segment;
 use std::ops::Range;
 
 /// Where a region begins, or null.
@@ -56,6 +57,10 @@ impl Base {
     }
 }
 
+/// The system refused a mapping and may have taken the one before away: nobody may use these cells any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lost;
+
 /// The memory of one shard.
 #[derive(Debug)]
 pub(crate) struct Region {
@@ -81,6 +86,19 @@ impl Region {
 
     pub(crate) fn base(&self) -> Base {
         Base(self.memory.as_ptr())
+    }
+
+    /// Maps a segment's file, from byte `at` on, over cells that are zero and that nobody uses. False where the system
+    /// refuses: the cells are as they were.
+    pub(crate) fn cover(&self, cells: Range<u32>, segment: &Segment, at: u64) -> Result<bool, Lost> {
+        assert!(cells.start <= cells.end && cells.end <= self.len);
+        self.memory.cover(cells.start as usize..cells.end as usize, segment, at)
+    }
+
+    /// Maps zeros over cells that nobody uses, instead of a segment's file.
+    pub(crate) fn uncover(&self, cells: Range<u32>) -> Result<(), Lost> {
+        let end = cells.end.min(self.len);
+        if cells.start < end { self.memory.uncover(cells.start as usize..end as usize) } else { Ok(()) }
     }
 
     /// Makes cells zero that nobody records to any more, and gives their pages back where they fill them.
@@ -173,6 +191,66 @@ mod memory {
             unsafe {
                 libc::munmap(self.first.as_ptr().cast(), self.bytes);
             }
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", not(tach_loom)))]
+#[allow(unsafe_code)]
+mod cover {
+    use super::memory::Memory;
+    use super::{Cell, Lost};
+    use crate::segment::{Segment, system};
+    use std::ops::Range;
+
+    impl Memory {
+        pub(super) fn cover(&self, cells: Range<usize>, segment: &Segment, at: u64) -> Result<bool, Lost> {
+            let (address, bytes) = self.run(&cells);
+            let Ok(offset) = libc::off_t::try_from(at) else { return Ok(false) };
+            let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_FIXED);
+            // SAFETY: the range is whole pages of this mapping, whose cells nobody uses, and the file has memory for
+            // them: it was reserved.
+            let mapped = unsafe { libc::mmap(address, bytes, access, flags, segment.descriptor(), offset) };
+            if mapped != address {
+                // It may have been taken away.
+                return self.uncover(cells).map(|()| false);
+            }
+            // SAFETY: whole pages of cells, which stay mapped, as a region that has some is never given back, until
+            // `uncover` takes them from the list.
+            unsafe { system::note(address as usize, bytes) };
+            Ok(true)
+        }
+
+        pub(super) fn uncover(&self, cells: Range<usize>) -> Result<(), Lost> {
+            let (address, bytes) = self.run(&cells);
+            system::forget(address as usize, bytes);
+            // SAFETY: the range is whole pages of this mapping, whose cells nobody uses.
+            if unsafe { system::map_anonymous_over(address, bytes) } { Ok(()) } else { Err(Lost) }
+        }
+
+        fn run(&self, cells: &Range<usize>) -> (*mut libc::c_void, usize) {
+            // Within the mapping, as `Region` has checked.
+            (self.as_ptr().wrapping_add(cells.start).cast_mut().cast(), cells.len() * size_of::<Cell>())
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(tach_loom))))]
+mod cover {
+    use super::Lost;
+    use super::memory::Memory;
+    use crate::segment::Segment;
+    use std::ops::Range;
+
+    impl Memory {
+        pub(super) fn cover(&self, _: Range<usize>, segment: &Segment, _: u64) -> Result<bool, Lost> {
+            match *segment {}
+        }
+
+        /// Never called, as nothing was covered.
+        pub(super) fn uncover(&self, cells: Range<usize>) -> Result<(), Lost> {
+            self.discard(cells);
+            Ok(())
         }
     }
 }

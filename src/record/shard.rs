@@ -19,8 +19,9 @@
 //! before it is handed out again, by the same lock.
 
 use super::cell::Cell;
-use super::region::{Base, Region};
-use crate::sync::{Arc, AtomicU32, Mutex, Ordering};
+use super::region::{Base, Lost, Region};
+use crate::segment::Segment;
+use crate::sync::{Arc, AtomicU32, ForkGuard, ForkMutex, Ordering};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
@@ -76,7 +77,7 @@ fn region(stripes: u32) -> Option<Arc<Region>> {
 /// All shards of the process.
 pub(crate) struct Shards {
     shared: Arc<Region>,
-    state: Mutex<State>,
+    state: ForkMutex<State>,
 }
 
 #[derive(Debug)]
@@ -87,6 +88,74 @@ struct State {
     idle: BinaryHeap<Reverse<u32>>,
     /// The free offsets of each stripe: start → end.
     free: Vec<BTreeMap<u32, u32>>,
+    /// Extents whose cells lie in a segment: new regions get theirs there too.
+    backed: Vec<Backed>,
+}
+
+/// An extent with cells in a segment.
+#[derive(Debug)]
+struct Backed {
+    cells: Range<u32>,
+    reach: u32,
+    segment: Arc<Segment>,
+    /// As the segment's directory has it.
+    number: u64,
+}
+
+impl Backed {
+    /// Has the segment's file take the place of these cells in a region, if the segment has room. `shard`: 0 for the
+    /// shared one.
+    fn back(&self, region: &Region, shard: u64) -> Result<bool, Lost> {
+        if !self.segment.is_open() || self.cells.end > region.len() {
+            return Ok(false);
+        }
+        let bytes = self.cells.len() as u64 * size_of::<Cell>() as u64;
+        let Some(at) = self.segment.reserve(bytes) else {
+            self.segment.count_fallback();
+            return Ok(false);
+        };
+        if !region.cover(self.cells.clone(), &self.segment, at)? {
+            self.segment.count_fallback();
+            return Ok(false);
+        }
+        if !self.segment.copy(self.number, shard, at) {
+            region.uncover(self.cells.clone())?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+}
+
+/// Offsets taken.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) cells: Range<u32>,
+    pub(crate) reach: u32,
+    /// The extent's number in the directory of the segment, where it has one.
+    pub(crate) number: Option<u64>,
+}
+
+impl State {
+    /// Has a segment take the place of an extent's cells in every region, and gives its number there; `None` where it
+    /// has no room for them.
+    fn back(
+        &mut self,
+        shared: &Region,
+        cells: Range<u32>,
+        reach: u32,
+        segment: &Arc<Segment>,
+    ) -> Result<Option<u64>, Lost> {
+        let Some(number) = segment.extent(cells.len() as u64) else { return Ok(None) };
+        let backed = Backed { cells, reach, segment: Arc::clone(segment), number };
+        if !backed.back(shared, 0)? {
+            return Ok(None);
+        }
+        for (shard, region) in (1..).zip(self.regions.iter().take(reach as usize)) {
+            backed.back(region, shard)?;
+        }
+        self.backed.push(backed);
+        Ok(Some(number))
+    }
 }
 
 impl fmt::Debug for Shards {
@@ -103,8 +172,8 @@ impl Shards {
             let cells = stripe_cells(stripe);
             BTreeMap::from_iter((cells.end <= shared.len()).then_some((cells.start, cells.end)))
         });
-        let state = State { free: free.collect(), regions: Vec::new(), idle: BinaryHeap::new() };
-        Some(Self { shared, state: Mutex::new(state) })
+        let state = State { free: free.collect(), regions: Vec::new(), idle: BinaryHeap::new(), backed: Vec::new() };
+        Some(Self { shared, state: ForkMutex::new(state) })
     }
 
     /// Takes over the idle shard with the lowest index, with its totals, or makes one. `None` when the system refuses
@@ -122,7 +191,14 @@ impl Shards {
                     drop(state);
                     state = shards.state.lock();
                 }
-                state.regions.push(region(limit(index) / STRIPE_CELLS)?);
+                let region = region(limit(index) / STRIPE_CELLS)?;
+                let reached = state.backed.iter().filter(|backed| index < backed.reach);
+                if reached.map(|backed| backed.back(&region, u64::from(index) + 1)).any(|done| done.is_err()) {
+                    // Never given back, as parts of it may be listed as mapped.
+                    std::mem::forget(region);
+                    return None;
+                }
+                state.regions.push(region);
                 index
             }
         };
@@ -133,13 +209,19 @@ impl Shards {
     }
 
     /// Takes `cells` cells, whole extents, out of the stripe with this reach or, where that is full, of one with a
-    /// smaller.
-    pub(crate) fn claim(&self, cells: u32, reach_max: u32, needed: bool) -> Option<(Range<u32>, u32)> {
+    /// smaller. They lie in `segment`, if there is one that has room.
+    pub(crate) fn claim(
+        &self,
+        cells: u32,
+        reach_max: u32,
+        needed: bool,
+        segment: Option<&Arc<Segment>>,
+    ) -> Option<Claim> {
         let mut state = self.state.lock();
         let within = (0..STRIPES).rev().filter(|stripe| reach(*stripe) <= reach_max);
         // Needed ones come out of a stripe with a larger reach before they come out of none.
         let beyond = (0..STRIPES).filter(|stripe| needed && reach(*stripe) > reach_max);
-        within.chain(beyond).find_map(|stripe| {
+        let (cells, reach) = within.chain(beyond).find_map(|stripe| {
             let free = &mut state.free[stripe as usize];
             let (&start, &end) = free.iter().find(|(start, end)| *end - *start >= cells)?;
             // Edge EXTENT-REUSE: taken under the lock, and taken away. (The mutation leaves it there for another
@@ -151,15 +233,25 @@ impl Shards {
                 }
             }
             Some((start..start + cells, reach(stripe)))
-        })
+        })?;
+        // Offsets that are lost stay taken, so that nobody gets them.
+        let number = segment.map(|segment| state.back(&self.shared, cells.clone(), reach, segment));
+        Some(Claim { cells, reach, number: number.transpose().ok()?.flatten() })
     }
 
     /// Makes the offsets of cells free to which nobody can record any more, and gives their pages back.
     pub(crate) fn release(&self, cells: Range<u32>, reach: u32) {
         let mut state = self.state.lock();
         // Edge EXTENT-REUSE: under the lock that `claim` takes. The cells are zero already (edge PLACE-REUSE).
-        let regions = state.regions.iter().take(reach as usize);
-        regions.chain([&self.shared]).for_each(|region| region.discard(cells.clone()));
+        let backed = state.backed.iter().position(|backed| backed.cells == cells);
+        let backed = backed.map(|index| state.backed.swap_remove(index));
+        let regions = state.regions.iter().take(reach as usize).chain([&self.shared]);
+        if backed.is_none() {
+            regions.for_each(|region| region.discard(cells.clone()));
+        } else if regions.map(|region| region.uncover(cells.clone())).filter(Result::is_err).count() > 0 {
+            // Nobody gets these offsets any more.
+            return;
+        }
         let stripe = reach.checked_ilog2().map_or(0, |log| log + 1);
         let free = &mut state.free[stripe as usize];
         let mut merged = cells;
@@ -185,11 +277,22 @@ impl Shards {
         self.shared.base()
     }
 
+    /// Keeps the shards as they are while the process forks.
+    pub(crate) fn freeze(&self) -> Frozen<'_> {
+        Frozen { _state: self.state.lock() }
+    }
+
     /// How many shards there are, and how many of them have no thread at the moment.
     pub(crate) fn census(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.regions.len(), state.idle.len())
     }
+}
+
+/// While it is held no shard and no extent comes or goes.
+#[derive(Debug)]
+pub(crate) struct Frozen<'a> {
+    _state: ForkGuard<'a, State>,
 }
 
 /// The regions that existed at one moment. What happened before that moment was recorded in one of them.

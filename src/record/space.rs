@@ -11,15 +11,19 @@
 
 use super::region::Base;
 use super::shard::{EXTENT_CELLS, REACH_MAX, Regions, Shards};
+use crate::segment::{Segment, publish};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
 /// A further extent is twice as large as the last, up to this.
 const EXTENT_CELLS_MAX: u32 = 64 * EXTENT_CELLS;
 /// An extent takes at most this share of what is left of the budget, so that later ones find some.
 const SHARE_OF_BUDGET: u64 = 8;
-/// Histogram headers start on a cache line: 64 bytes on every x86-64 and most aarch64 cores.
+/// How many beats of a segment, one a second, the cells of a removed series stay as they are.
+const BEATS_TO_COOL: u64 = 11;
+/// Histogram headers, and whatever is to have lines of its own, start on a cache line: 64 bytes on every x86-64 and most
+/// aarch64 cores.
 const LINE_CELLS: u32 = 8;
 
 /// The registry's budget, or the process's offsets, have no room for another series.
@@ -43,9 +47,16 @@ pub(crate) struct Extent {
     /// The number of shards that may write it, a power of two or zero; those with a higher index use the shared region.
     reach: u32,
     shards: Arc<Shards>,
+    /// Its number in the directory of the registry's segment, if it lies there.
+    number: Option<u64>,
 }
 
 impl Extent {
+    /// Its number in the directory of the registry's segment, if it lies there.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.number
+    }
+
     /// Every copy of the extent: the shared one first.
     pub(crate) fn copies<'a>(&self, regions: &'a Regions) -> impl Iterator<Item = Base> + use<'a> {
         regions.copies(self.end, self.reach)
@@ -73,6 +84,22 @@ impl Place {
         self.extent.shards.shared()
     }
 
+    /// Where its front begins, in cells from the extent's start.
+    pub(crate) fn front_in_extent(&self) -> u32 {
+        self.front - self.extent.start
+    }
+
+    /// Where its back begins, in cells from the extent's start; zero where it has none.
+    pub(crate) fn back_in_extent(&self) -> u32 {
+        if self.shape.back > 0 { self.back - self.extent.start } else { 0 }
+    }
+
+    fn clear_copies(&self) {
+        for base in self.extent.copies(&self.extent.shards.regions()) {
+            self.clear(base);
+        }
+    }
+
     fn clear(&self, base: Base) {
         let front = self.front..self.front + self.shape.front;
         let back = self.back..self.back + self.shape.back;
@@ -98,7 +125,7 @@ struct Open {
 
 impl Open {
     fn place(&mut self, shape: Shape) -> Option<Place> {
-        let front = if shape.back > 0 { self.front.next_multiple_of(LINE_CELLS) } else { self.front };
+        let front = if shape.front >= LINE_CELLS { self.front.next_multiple_of(LINE_CELLS) } else { self.front };
         let back = self.back.checked_sub(shape.back)?;
         if front + shape.front > back {
             return None;
@@ -112,6 +139,8 @@ impl Open {
 struct Rooms {
     open: Vec<Open>,
     free: HashMap<Shape, Vec<Place>>,
+    /// Places in the segment whose series was removed, each with the beat then: another process may be reading them.
+    cooling: VecDeque<(u64, Place)>,
     /// Bytes of the budget that are not spoken for.
     left: u64,
 }
@@ -121,6 +150,8 @@ pub(crate) struct Space {
     /// `None` where the system refused the memory: nothing has a place then.
     shards: Option<Arc<Shards>>,
     shards_max: u32,
+    /// Where the cells lie, if not in memory of this process alone.
+    segment: Option<Arc<Segment>>,
     rooms: Mutex<Rooms>,
     /// Recordings that went to the shared region because their thread has no shard that reaches them.
     overflowed: AtomicU64,
@@ -140,10 +171,15 @@ pub(crate) struct Front {
 
 impl Space {
     /// `budget` in bytes; `shards_max`: how many shards may write this registry's cells.
-    pub(crate) fn new(budget: u64, shards_max: u32, shards: Option<Arc<Shards>>) -> Self {
-        let rooms = Rooms { open: Vec::new(), free: HashMap::new(), left: budget };
+    pub(crate) fn new(
+        budget: u64,
+        shards_max: u32,
+        shards: Option<Arc<Shards>>,
+        segment: Option<Arc<Segment>>,
+    ) -> Self {
+        let rooms = Rooms { open: Vec::new(), free: HashMap::new(), cooling: VecDeque::new(), left: budget };
         let shards_max = shards_max.min(REACH_MAX);
-        Self { shards, shards_max, rooms: Mutex::new(rooms), overflowed: AtomicU64::new(0) }
+        Self { shards, shards_max, segment, rooms: Mutex::new(rooms), overflowed: AtomicU64::new(0) }
     }
 
     /// Cells for one series. `optional` ones are refused past the budget; the others are not, as the series that the
@@ -151,6 +187,7 @@ impl Space {
     pub(crate) fn place(&self, shape: Shape, optional: bool) -> Result<Place, NoPlace> {
         let shards = self.shards.as_ref().ok_or(NoPlace)?;
         let mut rooms = self.rooms.lock();
+        self.reuse(&mut rooms);
         if let Some(place) = rooms.free.get_mut(&shape).and_then(Vec::pop) {
             return Ok(place);
         }
@@ -167,10 +204,12 @@ impl Space {
         // power of two.
         let affordable = (rooms.left.saturating_sub(bytes) / SHARE_OF_BUDGET / bytes).min(u64::from(self.shards_max));
         let reach = affordable.checked_ilog2().map_or(0, |log| 1 << log);
-        let (range, reach) = shards.claim(cells, reach, !optional || self.shards_max == 0).ok_or(NoPlace)?;
-        rooms.left = rooms.left.saturating_sub(bytes * (1 + u64::from(reach)));
-        let (start, end) = (range.start, range.end);
-        let extent = Arc::new(Extent { start, end, reach, shards: Arc::clone(shards) });
+        let needed = !optional || self.shards_max == 0;
+        let claim = shards.claim(cells, reach, needed, self.segment.as_ref()).ok_or(NoPlace)?;
+        rooms.left = rooms.left.saturating_sub(bytes * (1 + u64::from(claim.reach)));
+        let (start, end) = (claim.cells.start, claim.cells.end);
+        let (shards, number) = (Arc::clone(shards), claim.number);
+        let extent = Arc::new(Extent { start, end, reach: claim.reach, shards, number });
         let mut open = Open { extent, front: start, back: end };
         let place = open.place(shape).expect("the extent was made large enough");
         rooms.open.push(open);
@@ -179,13 +218,40 @@ impl Space {
 
     /// Takes back the cells of a series to which no handle is left.
     pub(crate) fn give_back(&self, place: Place) {
-        // Edge PLACE-REUSE. (The mutation hands the cells out uncleared.)
-        if !cfg!(tach_mutate = "place-reuse") {
-            for base in place.extent.copies(&place.extent.shards.regions()) {
-                place.clear(base);
+        if let Some(segment) = self.segment.as_ref().filter(|_| place.extent.number.is_some()) {
+            if segment.is_open() {
+                let mut rooms = self.rooms.lock();
+                rooms.cooling.push_back((segment.beats(), place));
+                self.reuse(&mut rooms);
+                return;
+            }
+            // The totals stay in the file.
+            if !segment.is_detached() {
+                return;
             }
         }
+        // Edge PLACE-REUSE. (The mutation hands the cells out uncleared.)
+        if !cfg!(tach_mutate = "place-reuse") {
+            place.clear_copies();
+        }
         self.rooms.lock().free.entry(place.shape).or_default().push(place);
+    }
+
+    /// Clears and frees the places in the segment that nobody can be reading any more.
+    fn reuse(&self, rooms: &mut Rooms) {
+        let Some(segment) = &self.segment else { return };
+        let now = segment.beats();
+        while let Some((beat, place)) = rooms.cooling.pop_front() {
+            if now - beat < BEATS_TO_COOL || !segment.is_open() {
+                rooms.cooling.push_front((beat, place));
+                return;
+            }
+            // Edge SEGMENT-TOMBSTONE: the series' record says that it was removed, and did before its cells were given
+            // back.
+            publish::before_reuse();
+            place.clear_copies();
+            rooms.free.entry(place.shape).or_default().push(place);
+        }
     }
 
     /// Adds up the fronts of all extents over their copies: shard by shard, in the order of memory.

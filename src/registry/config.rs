@@ -4,6 +4,9 @@ use super::Registry;
 use crate::describe::{Level, check_label, check_namespace};
 use crate::error::{Error, ErrorKind};
 use crate::record::local;
+use crate::segment::{Segment, Settings};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How recordings reach their cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +19,13 @@ pub enum Recording {
     /// Every thread adds to cells of its own with plain loads and stores.
     #[default]
     Sharded,
-    /// As `Sharded`, with the cells in shared memory. Not built yet: [`RegistryBuilder::build`] says so.
+    /// As `Sharded`, at the same cost, with the cells in a file in memory (tmpfs) that other processes read, while this
+    /// one runs and after it has ended, however it ended. Linux only.
+    ///
+    /// The registry beats once a second on a thread of its own, named `tach-segment`, which also calls the callbacks of
+    /// observed metrics. Where the file cannot be made, or grow, cells are in this process's memory alone: nothing is
+    /// lost here, [`Registry::segment`] and `tach_segment_fallbacks_total` say so, and so does a line on standard error.
+    /// A child after `fork` records to memory of its own, from zero.
     Process,
 }
 
@@ -29,6 +38,7 @@ pub struct RegistryBuilder {
     pub(super) recording: Recording,
     pub(super) memory_budget: u64,
     pub(super) shards_max: u32,
+    pub(super) segment: Settings,
 }
 
 impl Default for RegistryBuilder {
@@ -40,6 +50,7 @@ impl Default for RegistryBuilder {
             recording: Recording::Sharded,
             memory_budget: 4 << 30,
             shards_max: 4096,
+            segment: Settings::default(),
         }
     }
 }
@@ -98,11 +109,46 @@ impl RegistryBuilder {
         self
     }
 
+    /// The directory for the file of [`Recording::Process`], on tmpfs; it is made, for this user alone, if its parent is
+    /// there. Unless told, the environment's `TACH_SEGMENT_DIR`, or else `/dev/shm/tach-` with the user's number.
+    #[must_use]
+    pub fn segment_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.segment.dir = Some(dir.into());
+        self
+    }
+
+    /// What this process is called, in the name of the file of [`Recording::Process`] and by whoever reads it: up to 128
+    /// bytes. Unless told, the environment's `TACH_PROCESS_NAME`, or else the program's name.
+    #[must_use]
+    pub fn process_name(mut self, name: impl Into<String>) -> Self {
+        self.segment.process_name = Some(name.into());
+        self
+    }
+
+    /// The segment of [`Recording::Process`], or why there is none although there should be.
+    pub(super) fn make_segment(&self) -> (Option<Arc<Segment>>, Option<String>) {
+        if self.recording != Recording::Process {
+            return (None, None);
+        }
+        local::mind_forks();
+        match Segment::create(&self.segment) {
+            Ok(segment) => (Some(segment), None),
+            Err(why) => {
+                eprintln!(
+                    "tach: no other process will see this one's metrics: {why}. Give a directory on tmpfs by \
+                     TACH_SEGMENT_DIR or segment_dir(), or use Recording::Sharded"
+                );
+                (None, Some(why))
+            }
+        }
+    }
+
     /// Makes the registry.
     ///
     /// # Errors
     ///
-    /// A namespace or label name that no exposition format allows; a label given twice; [`Recording::Process`].
+    /// A namespace or label name that no exposition format allows; a label given twice; [`Recording::Process`] on another
+    /// system than Linux; no address space. A segment that cannot be made is none: see [`Registry::segment`].
     pub fn build(self) -> Result<Registry, Error> {
         if let Some(namespace) = &self.namespace {
             check_namespace(namespace)?;
@@ -114,8 +160,8 @@ impl RegistryBuilder {
                 return Err(Error::new(ErrorKind::Name, text));
             }
         }
-        if self.recording == Recording::Process {
-            let text = "registry: Recording::Process is not built yet: use Recording::Sharded";
+        if self.recording == Recording::Process && cfg!(not(target_os = "linux")) {
+            let text = "registry: Recording::Process needs Linux's tmpfs and file locks: use Recording::Sharded";
             return Err(Error::new(ErrorKind::Setting, text));
         }
         if local::shards().is_none() {

@@ -1,7 +1,10 @@
 //! What a registry knows of one metric: its description and its series.
 
 use super::metric::Core;
+use super::publish::Published;
 use crate::describe::{Descriptor, LabelSets, LabelValues};
+use crate::record::scalar::Fixed;
+use crate::segment::At;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use once_cell::sync::OnceCell;
 use std::any::Any;
@@ -86,16 +89,28 @@ pub(super) struct Roster {
     /// It records even while it is switched off: see [`Roster::records`].
     always: bool,
     changes: Changes,
-    /// With when each was made.
-    series: BTreeMap<LabelValues, (Core, SystemTime)>,
+    series: BTreeMap<LabelValues, Listed>,
     /// The series as a collection wants them, until one is added or removed.
     listed: Option<Series>,
     clamped: u64,
+    /// What is told of the metric to other processes, if anything.
+    published: Option<Published>,
+}
+
+/// One series.
+#[derive(Debug)]
+struct Listed {
+    core: Core,
+    made: SystemTime,
+    /// Its record for other processes.
+    record: Option<At>,
+    /// Where other processes find what a callback gives.
+    post: Option<Arc<Fixed>>,
 }
 
 impl Roster {
-    fn new(enabled: bool, always: bool, changes: Changes) -> Self {
-        Self { enabled, always, changes, series: BTreeMap::new(), listed: None, clamped: 0 }
+    fn new(enabled: bool, always: bool, changes: Changes, published: Option<Published>) -> Self {
+        Self { enabled, always, changes, series: BTreeMap::new(), listed: None, clamped: 0, published }
     }
 
     /// Whether its metrics record. An up-down counter does even while it is not exposed, where it can come to be: what
@@ -105,31 +120,71 @@ impl Roster {
     }
 
     pub(super) fn insert(&mut self, labels: LabelValues, core: Core) {
+        self.insert_posted(labels, core, None);
+    }
+
+    /// As [`Roster::insert`], for what a callback gives, with the cell where other processes find it.
+    pub(super) fn insert_posted(&mut self, labels: LabelValues, core: Core, post: Option<Fixed>) {
         self.listed = None;
-        self.series.insert(labels, (core, SystemTime::now()));
+        let made = SystemTime::now();
+        let place = post.as_ref().and_then(Fixed::place).or_else(|| core.place());
+        let published = self.published.as_ref().zip(place);
+        let record = published.and_then(|(published, place)| published.series(place, made, &labels));
+        self.series.insert(labels, Listed { core, made, record, post: post.map(Arc::new) });
         self.changes.count();
     }
 
     pub(super) fn remove(&mut self, values: &[Box<str>]) {
         self.listed = None;
-        if let Some((Core::Histogram(core), _)) = self.series.remove(values) {
-            self.clamped += core.clamped_in_all();
+        if let Some(Listed { core, record, .. }) = self.series.remove(values) {
+            // Before its cells can be given back, which is when `core` is dropped at the soonest.
+            if let Some((published, record)) = self.published.as_ref().zip(record) {
+                published.remove(record);
+            }
+            if let Core::Histogram(core) = &core {
+                self.clamped += core.clamped_in_all();
+            }
         }
         self.changes.count();
     }
 
+    /// Takes back what was told to other processes: the metric could not be made.
+    pub(super) fn withdraw(&mut self) {
+        if let Some(published) = &self.published {
+            published.show(false);
+            self.series.values().filter_map(|listed| listed.record).for_each(|record| published.remove(record));
+        }
+    }
+
     pub(super) fn switch(&mut self, enabled: bool) {
         self.enabled = enabled;
-        for (core, _) in self.series.values() {
-            core.switch(enabled || self.always);
+        for listed in self.series.values() {
+            listed.core.switch(enabled || self.always);
+        }
+        if let Some(published) = &self.published {
+            published.show(enabled);
         }
         self.changes.count();
     }
 }
 
 impl Entry {
-    pub(super) fn new(desc: Arc<Descriptor>, enabled: bool, always: bool, changes: Changes) -> Self {
-        Self { desc, roster: Mutex::new(Roster::new(enabled, always, changes)), handle: OnceCell::new() }
+    pub(super) fn new(
+        desc: Arc<Descriptor>,
+        enabled: bool,
+        always: bool,
+        changes: Changes,
+        published: Option<Published>,
+    ) -> Self {
+        Self { desc, roster: Mutex::new(Roster::new(enabled, always, changes, published)), handle: OnceCell::new() }
+    }
+
+    /// The callback of an observed metric, and the cell for what it gives; `None` when the metric is switched off, or
+    /// there is no cell.
+    pub(super) fn posted(&self) -> Option<(Core, Arc<Fixed>)> {
+        let roster = self.roster.lock();
+        let listed = roster.series.values().next().filter(|_| roster.enabled)?;
+        Some((listed.core.clone(), Arc::clone(listed.post.as_ref()?)))
     }
 
     /// The series to collect; `None` when the metric is switched off.
@@ -139,8 +194,8 @@ impl Entry {
             return None;
         }
         if roster.listed.is_none() {
-            let labels = LabelSets::new(roster.series.iter().map(|(set, (_, began))| (Arc::clone(set), *began)));
-            let cores: Arc<[Core]> = roster.series.values().map(|(core, _)| core.clone()).collect();
+            let labels = LabelSets::new(roster.series.iter().map(|(set, listed)| (Arc::clone(set), listed.made)));
+            let cores: Arc<[Core]> = roster.series.values().map(|listed| listed.core.clone()).collect();
             let offset = |core: &Core| if let Core::Scalar(core) = core { Some(core.place().front) } else { None };
             let offsets = cores.iter().filter_map(offset).collect();
             roster.listed = Some(Series {

@@ -5,13 +5,14 @@
     reason = "`sealed::Build` is public only so that `Metric` can require it; nobody outside can name it"
 )]
 
-use crate::describe::{Descriptor, Kind};
+use crate::describe::{Aggregate, Descriptor, Kind};
 use crate::record::counter::{Counter, FloatCounter, UpDownCounter};
 use crate::record::gauge::{Gauge, GaugeCore};
 use crate::record::hdr::Hdr;
 use crate::record::histogram::{Histogram, Nanos};
-use crate::record::scalar::Scalar;
-use crate::record::space::{NoPlace, Shape, Space};
+use crate::record::scalar::{Fixed, Scalar};
+use crate::record::space::{NoPlace, Place, Shape, Space};
+use crate::segment::Segment;
 use crate::sync::{AtomicU64, Ordering};
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +40,16 @@ impl fmt::Debug for Core {
 }
 
 impl Core {
+    /// Its cells, if it has some among the registry's.
+    pub(super) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Scalar(core) => Some(core.place()),
+            Self::Gauge(core) => core.cell().place(),
+            Self::Histogram(core) => Some(core.place()),
+            Self::ObservedGauge(_) | Self::ObservedCounter(_) | Self::ObservedFloatCounter(_) => None,
+        }
+    }
+
     pub(super) fn switch(&self, enabled: bool) {
         match self {
             Self::Scalar(core) => core.slot().switch(enabled),
@@ -55,13 +66,20 @@ pub(crate) struct Site {
     pub(crate) space: Arc<Space>,
     /// All threads share cells.
     pub(crate) sync: bool,
+    /// The file in which the cells lie, if they do.
+    pub(super) segment: Option<Arc<Segment>>,
     /// Look-ups of label sets that ended in an overflow series.
     overflowed: AtomicU64,
 }
 
 impl Site {
-    pub(super) fn new(space: Space, sync: bool) -> Self {
-        Self { space: Arc::new(space), sync, overflowed: AtomicU64::new(0) }
+    pub(super) fn new(space: Space, sync: bool, segment: Option<Arc<Segment>>) -> Self {
+        Self { space: Arc::new(space), sync, segment, overflowed: AtomicU64::new(0) }
+    }
+
+    /// A cell for a value that is set.
+    pub(super) fn cell(&self, optional: bool) -> Result<Fixed, NoPlace> {
+        if self.segment.is_some() { Fixed::placed(&self.space, optional) } else { Ok(Fixed::alone()) }
     }
 
     pub(super) fn count_overflow(&self) {
@@ -134,8 +152,9 @@ impl sealed::Build for UpDownCounter {
 impl sealed::Build for Gauge {
     const KIND: Kind = Kind::Gauge;
 
-    fn build(_: &Descriptor, _: &Site, enabled: bool, _: bool) -> Result<(Self, Core), NoPlace> {
-        let core = Arc::new(GaugeCore::new(enabled));
+    fn build(desc: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
+        let stamped = site.segment.is_some() && desc.aggregate == Aggregate::Last;
+        let core = Arc::new(GaugeCore::new(site.cell(optional)?, stamped, enabled));
         Ok((Self(Arc::clone(&core)), Core::Gauge(core)))
     }
 }

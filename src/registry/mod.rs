@@ -5,6 +5,7 @@
 //! set in a family.
 
 mod attached;
+mod beat;
 mod builder;
 mod config;
 mod entry;
@@ -13,6 +14,7 @@ mod key;
 mod lazy;
 mod metric;
 mod own;
+mod publish;
 mod table;
 mod typed;
 
@@ -25,7 +27,7 @@ pub use family::Family;
 pub use lazy::LazyCounter;
 pub(crate) use metric::Core;
 pub use metric::Metric;
-pub(crate) use own::{Met, Own};
+pub(crate) use own::{Figures, Met, Own};
 #[cfg(feature = "serve")]
 pub(crate) use table::VALUE_MAX;
 pub use typed::TypedFamily;
@@ -37,11 +39,13 @@ use crate::record::space::{NoPlace, Space};
 use crate::sync::Mutex;
 use crate::{Counter, FloatCounter, Gauge, Histogram, UpDownCounter};
 use metric::Site;
-use once_cell::sync::Lazy;
+use once_cell::sync::{Lazy, OnceCell};
+use publish::Published;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
 use std::time::SystemTime;
 
 static GLOBAL: Lazy<Registry> = Lazy::new(Registry::new);
@@ -92,6 +96,19 @@ struct Inner {
     own: Own,
     attached: Attached,
     made: SystemTime,
+    /// Why there is no segment, where there should be one.
+    without_segment: Option<String>,
+    /// Dropped to end the thread that beats.
+    beat: OnceCell<mpsc::Sender<()>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Before the cells are given back: what they hold stays in the file.
+        if let Some(segment) = &self.site.segment {
+            segment.close();
+        }
+    }
 }
 
 /// Every metric that is switched on, in the order of exposition, with its series.
@@ -136,8 +153,10 @@ impl Registry {
 
     fn from_builder(builder: RegistryBuilder) -> Self {
         // Where threads write no cells of their own, none are paid for.
-        let shards_max = if builder.recording == Recording::Sharded { builder.shards_max } else { 0 };
-        let space = Space::new(builder.memory_budget, shards_max, local::shards().cloned());
+        let sharded = matches!(builder.recording, Recording::Sharded | Recording::Process);
+        let shards_max = if sharded { builder.shards_max } else { 0 };
+        let (segment, without_segment) = builder.make_segment();
+        let space = Space::new(builder.memory_budget, shards_max, local::shards().cloned(), segment.clone());
         let config = Config {
             namespace: builder.namespace,
             const_labels: builder.const_labels.into(),
@@ -151,8 +170,8 @@ impl Registry {
             reserved: BTreeMap::new(),
         };
         let own = Own::new(&config.const_labels);
-        let site = Arc::new(Site::new(space, config.recording == Recording::Sync));
-        Self(Arc::new(Inner {
+        let site = Arc::new(Site::new(space, config.recording == Recording::Sync, segment.clone()));
+        let registry = Self(Arc::new(Inner {
             config,
             site,
             state: Mutex::new(state),
@@ -161,7 +180,13 @@ impl Registry {
             own,
             attached: Attached::default(),
             made: SystemTime::now(),
-        }))
+            without_segment,
+            beat: OnceCell::new(),
+        }));
+        if let Some(segment) = &segment {
+            let _ = registry.0.beat.set(beat::start(&registry, segment));
+        }
+        registry
     }
 
     /// Describes a [`Counter`]: a total of events.
@@ -233,6 +258,28 @@ impl Registry {
         self.0.state.lock().level
     }
 
+    /// Where other processes find what this registry records, with [`Recording::Process`], or why they do not: then it
+    /// records as with [`Recording::Sharded`]. `None` with any other [`Recording`].
+    ///
+    /// The file stays when the registry is dropped, and when the process ends, however it ends.
+    #[must_use]
+    pub fn segment(&self) -> Option<Result<&Path, &str>> {
+        match (&self.0.site.segment, &self.0.without_segment) {
+            (Some(segment), _) if segment.is_detached() => {
+                Some(Err("it is that of the process this one was forked from"))
+            }
+            (Some(segment), _) => Some(Ok(segment.path())),
+            (None, Some(why)) => Some(Err(why)),
+            (None, None) => None,
+        }
+    }
+
+    /// How often something found no room in the segment.
+    fn segment_fallbacks(&self) -> u64 {
+        let without = u64::from(self.0.without_segment.is_some());
+        self.0.site.segment.as_ref().map_or(without, |segment| segment.fallbacks())
+    }
+
     fn enabled(&self, desc: &Descriptor, level: Level) -> bool {
         self.0.config.recording != Recording::Noop && desc.level <= level.min(STATIC_MAX_LEVEL)
     }
@@ -253,11 +300,6 @@ impl Registry {
     /// The engine's own metrics.
     pub(crate) fn own(&self) -> &Own {
         &self.0.own
-    }
-
-    /// What collections add from elsewhere.
-    pub(crate) fn attached(&self) -> &Attached {
-        &self.0.attached
     }
 
     /// When this registry was made, by the system's clock.
@@ -312,7 +354,8 @@ impl Registry {
         self.claim_names(&mut state, &desc)?;
         let enabled = self.enabled(&desc, state.level);
         let always = desc.kind == Kind::UpDownCounter && self.enabled(&desc, Level::Detailed);
-        let entry = Arc::new(Entry::new(Arc::new(desc), enabled, always, self.0.changes.clone()));
+        let published = self.0.site.segment.as_ref().and_then(|segment| Published::new(segment, &desc, enabled));
+        let entry = Arc::new(Entry::new(Arc::new(desc), enabled, always, self.0.changes.clone(), published));
         let made = make(&entry, &self.0.site).map_err(|_| {
             let text = format!(
                 "{}: there is no room for its cells: the process's address space for metrics is used up or refused: drop \
@@ -330,6 +373,7 @@ impl Registry {
                 Ok(handle)
             }
             Err(error) => {
+                entry.roster.lock().withdraw();
                 let owner = &entry.desc.name;
                 state.exposed.retain(|_, of| of != owner);
                 Err(error)
@@ -362,8 +406,9 @@ impl Registry {
         let name = desc.name.clone();
         // A handle that is this call's own, so that a second one finds another than its own.
         let mine = Arc::new(());
-        let registered = self.register(desc, |entry, _| {
-            entry.roster.lock().insert(LabelValues::default(), core);
+        let registered = self.register(desc, |entry, site| {
+            let post = site.segment.is_some().then(|| site.cell(false)).transpose()?;
+            entry.roster.lock().insert_posted(LabelValues::default(), core, post);
             Ok(Arc::clone(&mine))
         })?;
         if Arc::ptr_eq(&registered, &mine) {

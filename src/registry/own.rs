@@ -1,6 +1,10 @@
 //! The metrics that the engine keeps of itself, one set per registry.
 
+use super::{Recording, Registry};
+use crate::describe::LabelValues;
 use crate::describe::{Aggregate, Descriptor, Kind, Level, Unit};
+use crate::record::local;
+use crate::record::shard::Regions;
 use crate::sync::{AtomicU64, Ordering};
 use std::sync::Arc;
 
@@ -18,16 +22,17 @@ pub(crate) struct Met {
 /// The descriptions of the engine's own metrics, and the totals that no other part keeps.
 #[derive(Debug)]
 pub(crate) struct Own {
-    pub(crate) overflow_recordings: Arc<Descriptor>,
-    pub(crate) overflow_series: Arc<Descriptor>,
-    pub(crate) clamped: Arc<Descriptor>,
-    pub(crate) retries: Arc<Descriptor>,
-    pub(crate) inexact: Arc<Descriptor>,
-    pub(crate) panics: Arc<Descriptor>,
-    pub(crate) shards: Arc<Descriptor>,
-    pub(crate) memory: Arc<Descriptor>,
-    pub(crate) series: Arc<Descriptor>,
+    overflow_recordings: Arc<Descriptor>,
+    overflow_series: Arc<Descriptor>,
+    clamped: Arc<Descriptor>,
+    retries: Arc<Descriptor>,
+    inexact: Arc<Descriptor>,
+    panics: Arc<Descriptor>,
+    shards: Arc<Descriptor>,
+    memory: Arc<Descriptor>,
+    series: Arc<Descriptor>,
     pub(crate) collect: Arc<Descriptor>,
+    segment_fallbacks: Arc<Descriptor>,
     totals: [AtomicU64; 3],
 }
 
@@ -96,6 +101,12 @@ impl Own {
             ),
             series: gauge("tach_series", Unit::None, &[], "Series in this exposition, without those of tach itself."),
             collect: gauge("tach_collect", Unit::Seconds, &[], "How long merging the shards took for this exposition."),
+            segment_fallbacks: counter(
+                "tach_segment_fallbacks",
+                &[],
+                "Cells or descriptions for which the segment had no room: they are in the memory of this process alone. \
+                 One where there is no segment at all.",
+            ),
             totals: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
         }
     }
@@ -109,5 +120,51 @@ impl Own {
         };
         let totals = &self.totals;
         Met { retries: add(&totals[0], retries), inexact: add(&totals[1], inexact), panics: add(&totals[2], panics) }
+    }
+}
+
+/// What an own metric says at one moment.
+#[derive(Debug)]
+pub(crate) enum Figures {
+    Totals(Vec<(LabelValues, u64)>),
+    Values(Vec<(LabelValues, f64)>),
+}
+
+impl Registry {
+    /// The engine's own metrics, but for how long the collection took. `clamped`: how many values were, by the base
+    /// names of the histograms; `series`: how many there are; `met`: to be added to what was met before.
+    pub(crate) fn own_figures(
+        &self,
+        clamped: Vec<(String, u64)>,
+        series: usize,
+        met: Met,
+        regions: &Regions,
+    ) -> Vec<(Arc<Descriptor>, Figures)> {
+        let own = self.own();
+        let met = own.count(met);
+        let space = self.space();
+        let (shards, idle) = local::shards().map_or((0, 0), |shards| shards.census());
+        let labels = |values: &[&str]| -> LabelValues { values.iter().map(|&value| value.into()).collect() };
+        let total = |desc: &Arc<Descriptor>, total| (Arc::clone(desc), Figures::Totals(vec![(labels(&[]), total)]));
+        let value = |desc: &Arc<Descriptor>, value| (Arc::clone(desc), Figures::Values(vec![(labels(&[]), value)]));
+        let states = vec![(labels(&["idle"]), idle as f64), (labels(&["in_use"]), (shards - idle) as f64)];
+        let mut figures = vec![
+            total(&own.overflow_recordings, space.overflowed()),
+            total(&own.overflow_series, self.overflowed_series()),
+            total(&own.retries, met.retries),
+            total(&own.inexact, met.inexact),
+            total(&own.panics, met.panics),
+            (Arc::clone(&own.shards), Figures::Values(states)),
+            value(&own.memory, space.bytes(regions) as f64),
+            value(&own.series, series as f64),
+        ];
+        if !clamped.is_empty() {
+            let clamped = clamped.iter().map(|(name, total)| (labels(&[name]), *total)).collect();
+            figures.push((Arc::clone(&own.clamped), Figures::Totals(clamped)));
+        }
+        if self.config().recording == Recording::Process {
+            figures.push(total(&own.segment_fallbacks, self.segment_fallbacks()));
+        }
+        figures
     }
 }

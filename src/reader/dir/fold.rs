@@ -8,7 +8,7 @@ use super::merge::{Merger, Purpose};
 use super::noted::Noted;
 use crate::Snapshot;
 use crate::collect::Data;
-use crate::reader::write::write;
+use crate::reader::write;
 use crate::reader::{Reading, Segment};
 use std::collections::HashSet;
 use std::fs;

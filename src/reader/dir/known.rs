@@ -126,7 +126,14 @@ impl Known {
                     noted.note(&self.path, fault);
                 }
                 self.is_final = !reading.info.life.is_alive();
-                self.reading = Some(reading);
+                if reading.folded.is_empty() {
+                    self.reading = Some(reading);
+                } else {
+                    let text =
+                        format!("has the totals of other segments, as a copy of {FOLDED} has: it is not counted");
+                    noted.note(&self.path, text);
+                    self.is_final = true;
+                }
             }
             Err(error) => {
                 noted.note(&self.path, error.to_string());

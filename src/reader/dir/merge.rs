@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// The label that a gauge of which there is one per process gets, and the one it gets if it has that already.
 const PROCESS: [&str; 2] = ["process", "tach_process"];
 
+/// The most values of a histogram, which a segment can hold.
+const COUNT_MAX: u64 = i64::MAX as u64;
+
 /// Merges readings, again and again: what was worked out for a family holds for as long as its series are the same.
 #[derive(Debug, Default)]
 pub(super) struct Merger {
@@ -301,19 +304,22 @@ impl Plan {
             }
         }
         let mut merge = |members: Vec<(&Part<'_>, &HistogramSnapshot)>| {
+            let grid = members.first()?.1.grid();
+            let mut merged: Option<HistogramSnapshot> = None;
             // One that is empty, which most of a fleet may be, adds nothing.
-            let mut filled = members.iter().filter(|(_, histogram)| histogram.count() > 0);
-            let mut merged = filled.next().or(members.first())?.1.clone();
-            for (part, histogram) in filled {
-                if merged.count().checked_add(histogram.count()).is_some() {
+            for (part, histogram) in members.iter().filter(|(_, histogram)| histogram.count() > 0) {
+                let before = merged.as_ref().map_or(0, HistogramSnapshot::count);
+                if before.checked_add(histogram.count()).is_none_or(|count| count > COUNT_MAX) {
+                    let base = &self.desc.base;
+                    let text = format!("a series of {base} is left out: with others it would hold 2^63 values or more");
+                    faults.push((part.reading.info.path.clone(), text));
+                } else if let Some(merged) = &mut merged {
                     merged.absorb(histogram, sums);
                 } else {
-                    let base = &self.desc.base;
-                    let fault =
-                        format!("a series of {base} is left out: its values would be more than 2^64 with the others");
-                    faults.push((part.reading.info.path.clone(), fault));
+                    merged = Some((*histogram).clone());
                 }
             }
+            let mut merged = merged.unwrap_or_else(|| HistogramSnapshot::empty(Arc::clone(grid)));
             merged.finish(sums);
             Some(merged)
         };

@@ -24,10 +24,11 @@ use crate::collect::{Data, Snapshot};
 use crate::error::{Error, ErrorKind};
 use crate::reader::{Info, Reading};
 use crate::registry::Registry;
+use crate::segment::system;
 use crate::sync::Mutex;
 use fold::Fold;
 use known::{File, Segments};
-use lock::{lock, user};
+use lock::lock;
 use merge::{Merger, Purpose};
 use noted::Noted;
 use own::Own;
@@ -109,7 +110,7 @@ impl Directory {
         }
         let state = State {
             options,
-            user: user(),
+            user: system::user(),
             lock: None,
             segments: Segments::default(),
             fold: Fold::new(&path),
@@ -155,8 +156,7 @@ impl Directory {
     }
 
     /// Has every snapshot of `registry` contain what this reads at that moment; and so an
-    /// [`Exporter`](https://docs.rs/tach/latest/tach/struct.Exporter.html) of it serve that, in all formats, windows and pushes
-    /// included.
+    /// [`Exporter`](crate::Exporter) of it serve that, in all formats, windows and pushes included.
     ///
     /// The registry's namespace and constant labels are not for these. Where both have a metric of one name the
     /// registry's own is shown; but of the engine's own metrics, `tach_*`, those of the directory.

@@ -1,0 +1,129 @@
+//! The thread of a registry whose cells lie in a segment: it shows that the process lives, and puts into cells what is
+//! otherwise known at a collection only: what callbacks give, and the engine's own metrics.
+
+use super::own::Figures;
+use super::publish::Published;
+use super::{Core, Inner, Met, Registry};
+use crate::describe::{Aggregate, Descriptor, Kind, LabelValues};
+use crate::record::local;
+use crate::record::scalar::Fixed;
+use crate::segment::{INTERVAL, Segment, now};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak, mpsc};
+use std::time::SystemTime;
+
+/// What the thread keeps from beat to beat.
+struct Beat {
+    segment: Arc<Segment>,
+    /// The engine's own metrics that are published, by their base names.
+    metrics: HashMap<String, Option<Published>>,
+    /// Their cells.
+    cells: HashMap<(String, LabelValues), Option<Fixed>>,
+    warned: bool,
+}
+
+/// Beats once, so that the segment is complete, and starts the thread; it ends when what is given is dropped.
+pub(super) fn start(registry: &Registry, segment: &Arc<Segment>) -> mpsc::Sender<()> {
+    let mut beat = Beat { segment: Arc::clone(segment), metrics: HashMap::new(), cells: HashMap::new(), warned: false };
+    beat.beat(registry);
+    let registry = Arc::downgrade(&registry.0);
+    let (sender, stop) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("tach-segment".to_owned());
+    let thread = thread.spawn(move || {
+        while stop.recv_timeout(INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let Some(registry) = Weak::<Inner>::upgrade(&registry).map(Registry) else { return };
+            beat.beat(&registry);
+        }
+    });
+    if let Err(error) = thread {
+        eprintln!(
+            "tach: cannot start the thread tach-segment: {error}. {} will look as if this process were stuck: raise \
+             the limit of threads (ulimit -u)",
+            segment.path().display()
+        );
+    }
+    sender
+}
+
+impl Beat {
+    fn beat(&mut self, registry: &Registry) {
+        let mut met = Met::default();
+        registry.post_observed(&mut met);
+        let listing = registry.listing();
+        let regions = local::shards().map(|shards| shards.regions()).unwrap_or_default();
+        let (mut clamped, mut series) = (Vec::new(), 0);
+        for (desc, listed) in listing.iter().filter(|(desc, _)| !desc.base.starts_with("tach_")) {
+            series += listed.labels.sets.len();
+            if desc.kind == Kind::Histogram {
+                let of = |core: &Core| match core {
+                    Core::Histogram(core) => core.clamped_in_all(),
+                    _ => 0,
+                };
+                clamped.push((desc.base.clone(), listed.clamped + listed.cores.iter().map(of).sum::<u64>()));
+            }
+        }
+        for (desc, figures) in registry.own_figures(clamped, series, met, &regions) {
+            let bits: Vec<_> = match figures {
+                Figures::Totals(totals) => totals,
+                Figures::Values(values) => {
+                    values.into_iter().map(|(labels, value)| (labels, value.to_bits())).collect()
+                }
+            };
+            for (labels, bits) in bits {
+                self.post(registry, &desc, labels, bits);
+            }
+        }
+        self.segment.beat();
+        if !self.warned && self.segment.fallbacks() > 0 {
+            self.warned = true;
+            eprintln!(
+                "tach: {} has no room for all metrics: some are recorded, but not to be seen by other processes. Make \
+                 its file system larger (in a container the size of /dev/shm), or raise the limit of file sizes \
+                 (ulimit -f)",
+                self.segment.path().display()
+            );
+        }
+    }
+
+    /// Puts the value of an own metric into its cell.
+    fn post(&mut self, registry: &Registry, desc: &Arc<Descriptor>, labels: LabelValues, bits: u64) {
+        let metric = self.metrics.entry(desc.base.clone()).or_insert_with(|| Published::new(&self.segment, desc, true));
+        let Some(metric) = metric else { return };
+        let cell = self.cells.entry((desc.base.clone(), labels)).or_insert_with_key(|(_, labels)| {
+            let cell = registry.0.site.cell(false).ok()?;
+            cell.get().put(bits);
+            metric.series(cell.place()?, SystemTime::now(), labels)?;
+            Some(cell)
+        });
+        if let Some(cell) = cell {
+            cell.get().put(bits);
+        }
+    }
+}
+
+impl Registry {
+    /// Calls every callback whose metric is switched on, and puts what it gives into its cell.
+    fn post_observed(&self, met: &mut Met) {
+        let entries: Vec<_> = self.0.state.lock().entries.values().cloned().collect();
+        for entry in entries.iter().filter(|entry| entry.desc.kind.is_observed()) {
+            let Some((core, cell)) = entry.posted() else { continue };
+            let call = || match &core {
+                Core::ObservedGauge(read) | Core::ObservedFloatCounter(read) => Some(read().to_bits()),
+                Core::ObservedCounter(read) => Some(read()),
+                _ => None,
+            };
+            // A callback is the user's; whatever state it leaves behind is its own.
+            match catch_unwind(AssertUnwindSafe(call)) {
+                Ok(Some(bits)) => {
+                    cell.get().put(bits);
+                    if entry.desc.aggregate == Aggregate::Last {
+                        cell.stamp(now());
+                    }
+                }
+                Ok(None) => {}
+                Err(_) => met.panics += 1,
+            }
+        }
+    }
+}
