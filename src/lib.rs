@@ -94,7 +94,7 @@ pub use segment::model as segment_model;
 pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]
 pub use {
-    collect::{Collector, HistogramSnapshot, Snapshot, Windows},
+    collect::{Collector, HistogramSnapshot, Series, Snapshot, Value, Windows},
     describe::{
         Aggregate, Closed, Domain, Escaping, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL,
         Unit,

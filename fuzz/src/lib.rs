@@ -13,5 +13,6 @@ pub mod model;
 pub mod negotiate;
 pub mod number;
 pub mod scenario;
+pub mod segment;
 pub mod text;
 pub mod webconfig;

@@ -41,3 +41,8 @@ fn http() {
 fn webconfig() {
     replay("webconfig", tach_fuzz::webconfig::run);
 }
+
+#[test]
+fn segment() {
+    replay("segment", tach_fuzz::segment::run);
+}

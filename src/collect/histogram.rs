@@ -195,6 +195,15 @@ impl HistogramSnapshot {
         })
     }
 
+    /// The buckets that hold values, ascending: the smallest and the largest value that falls into each, and how many
+    /// did. As fine as they were recorded, whatever bounds were declared.
+    pub fn recorded(&self) -> impl Iterator<Item = (f64, f64, u64)> + '_ {
+        self.cells.iter().map(|&(place, count)| {
+            let (low, high) = self.grid.values(place as usize);
+            (self.exposed(low), self.exposed(high), count)
+        })
+    }
+
     /// The same cells as exponential buckets.
     pub(crate) fn native(&self) -> NativeBuckets<impl Iterator<Item = (i32, u64)> + '_> {
         let native = self.ladder().native(&self.grid);

@@ -13,6 +13,8 @@ mod merge;
 pub mod model;
 pub(crate) mod read;
 #[cfg(not(tach_loom))]
+mod series;
+#[cfg(not(tach_loom))]
 mod snapshot;
 #[cfg(not(tach_loom))]
 #[cfg_attr(not(test), allow(dead_code, reason = "for name profiles"))]
@@ -32,4 +34,10 @@ pub(crate) use histogram::Sums;
 #[cfg(not(tach_loom))]
 pub(crate) use snapshot::{Data, FamilySnapshot, Values};
 #[cfg(not(tach_loom))]
-pub use {collector::Collector, histogram::HistogramSnapshot, snapshot::Snapshot, windows::Windows};
+pub use {
+    collector::Collector,
+    histogram::HistogramSnapshot,
+    series::{Series, Value},
+    snapshot::Snapshot,
+    windows::Windows,
+};

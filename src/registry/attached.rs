@@ -1,6 +1,7 @@
 //! What a collection is to add from elsewhere, for as long as the registry is there: kept here, and known to the
 //! collection only.
 
+use super::Registry;
 use crate::sync::Mutex;
 use std::any::Any;
 use std::fmt;
@@ -24,5 +25,12 @@ impl Attached {
     /// Those that are a `T`.
     pub(crate) fn all<T: Send + Sync + 'static>(&self) -> Vec<Arc<T>> {
         self.0.lock().iter().filter_map(|source| Arc::clone(source).downcast().ok()).collect()
+    }
+}
+
+impl Registry {
+    /// What collections add from elsewhere.
+    pub(crate) fn attached(&self) -> &Attached {
+        &self.0.attached
     }
 }

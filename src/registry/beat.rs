@@ -57,9 +57,7 @@ impl Beat {
             series += listed.labels.sets.len();
             if desc.kind == Kind::Histogram {
                 let of = |core: &Core| match core {
-                    Core::Histogram(core) => {
-                        core.place().extent.copies(&regions).map(|base| core.copy(base).clamped()).sum()
-                    }
+                    Core::Histogram(core) => core.clamped_in_all(),
                     _ => 0,
                 };
                 clamped.push((desc.base.clone(), listed.clamped + listed.cores.iter().map(of).sum::<u64>()));

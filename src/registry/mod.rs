@@ -305,11 +305,6 @@ impl Registry {
         &self.0.own
     }
 
-    /// What collections add from elsewhere.
-    pub(crate) fn attached(&self) -> &Attached {
-        &self.0.attached
-    }
-
     /// When this registry was made, by the system's clock.
     pub(crate) fn made(&self) -> SystemTime {
         self.0.made

@@ -257,7 +257,7 @@ pub(super) fn reserve(file: &File, at: u64, bytes: u64) -> io::Result<()> {
 }
 
 /// Locks the whole file for this descriptor, or unlocks it. Does not wait.
-pub(super) fn lock(file: &File, locked: bool) -> io::Result<()> {
+pub(crate) fn lock(file: &File, locked: bool) -> io::Result<()> {
     #[allow(unsafe_code)]
     // SAFETY: a structure of numbers, for which zeros are values: the whole file, from its start.
     let mut range: libc::flock = unsafe { std::mem::zeroed() };
@@ -284,7 +284,7 @@ pub(super) fn is_memory(file: &File) -> io::Result<bool> {
 }
 
 /// The user whose rights this process has.
-pub(super) fn user() -> u32 {
+pub(crate) fn user() -> u32 {
     #[allow(unsafe_code)]
     // SAFETY: always sound.
     unsafe {

@@ -1,8 +1,8 @@
-//! What the directory of segments needs of the system by calls that need `unsafe`.
+//! Who may move and remove the files of a directory.
 
+use crate::segment::system;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -11,26 +11,9 @@ pub(super) fn lock(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-    #[allow(unsafe_code)]
-    // SAFETY: a structure of numbers, for which zeros are values: the whole file, from its start.
-    let mut range: libc::flock = unsafe { std::mem::zeroed() };
-    range.l_type = libc::F_WRLCK as libc::c_short;
-    #[allow(unsafe_code)]
-    // SAFETY: the descriptor is open, and the structure is the caller's own.
-    let locked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const range) } == 0;
-    if locked {
-        return Ok(Some(file));
-    }
-    let error = io::Error::last_os_error();
-    let is_held = matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES));
-    if is_held { Ok(None) } else { Err(error) }
-}
-
-/// The user whose rights this process has.
-pub(super) fn user() -> u32 {
-    #[allow(unsafe_code)]
-    // SAFETY: always sound.
-    unsafe {
-        libc::geteuid()
+    match system::lock(&file, true) {
+        Ok(()) => Ok(Some(file)),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -24,10 +24,11 @@ use crate::collect::{Data, Snapshot};
 use crate::error::{Error, ErrorKind};
 use crate::reader::{Info, Reading};
 use crate::registry::Registry;
+use crate::segment::system;
 use crate::sync::Mutex;
 use fold::Fold;
 use known::{File, Segments};
-use lock::{lock, user};
+use lock::lock;
 use merge::{Merger, Purpose};
 use noted::Noted;
 use own::Own;
@@ -109,7 +110,7 @@ impl Directory {
         }
         let state = State {
             options,
-            user: user(),
+            user: system::user(),
             lock: None,
             segments: Segments::default(),
             fold: Fold::new(&path),

@@ -7,6 +7,7 @@ use crate::registry::{Family, Registry};
 use crate::{Counter, Gauge, Unit};
 use std::time::Duration;
 
+const NAMES: [&str; 4] = ["tach_segments", "tach_segment_faults", "tach_segments_folded", "tach_segment_read"];
 const STATES: [(Life, &str); 4] =
     [(Life::Running, "running"), (Life::Stuck, "stuck"), (Life::Closed, "closed"), (Life::Died, "died")];
 
@@ -54,7 +55,7 @@ impl Own {
         self.faults.add(faults - self.told);
         self.told = faults;
         self.read.set(took.as_secs_f64());
-        let snapshot = self.registry.snapshot().part(|family| family.desc.base.starts_with("tach_segment"));
+        let snapshot = self.registry.snapshot().part(|family| NAMES.contains(&&*family.desc.name));
         snapshot.families().to_vec()
     }
 }

@@ -4,6 +4,7 @@ mod cut;
 mod damaged;
 mod hostile;
 mod round_trip;
+mod seeds;
 
 use super::Reading;
 use crate::segment::layout::{HEADER_BYTES, HEADER_WORDS, MAGIC, MAJOR, block, check, header, state as segment};

@@ -201,3 +201,18 @@ fn a_fold_has_totals_only() {
     let names: Vec<_> = merged.families.iter().map(|family| &*family.desc.base).collect();
     assert_eq!(names, ["busy_seconds", "itl_seconds", "requests"]);
 }
+
+#[test]
+fn a_fold_is_not_below_what_it_is_of() {
+    let busy = |id: u64, life: Life, seconds: f64| {
+        let registry = Registry::new();
+        registry.float_counter("busy").build().unwrap().add(seconds);
+        reading("p", id, life, &registry)
+    };
+    let half = f64::EPSILON / 2.0;
+    let (one, small, alive) = (busy(1, Life::Died, 1.0), busy(2, Life::Died, half), busy(3, Life::Running, half));
+    let before = snapshot(&merge(&[&alive, &small, &one])).float_counter("busy", &[]).unwrap();
+    let fold = Merger::default().merge(&[&small, &one], Purpose::Fold);
+    let fold = busy(4, Life::Closed, snapshot(&fold).float_counter("busy", &[]).unwrap());
+    assert!(snapshot(&merge(&[&alive, &fold])).float_counter("busy", &[]).unwrap() >= before);
+}

@@ -1,0 +1,174 @@
+//! Processes killed at random moments while several threads record: what they had recorded is in their segments.
+//!
+//! The program is its own victim: run with `TACH_CRASH_VICTIM` it records until it is killed. Each thread has series of
+//! its own and records a sequence of values that only the thread's number decides, so how many values there are says
+//! what they must be. Beside that it writes down, every few recordings, how many it has completed.
+
+#![cfg(target_os = "linux")]
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use std::{env, thread};
+use tach::reader::{Life, Segment};
+use tach::{Counter, Family, Histogram, Recording, Registry, Unit};
+
+const THREADS: u64 = 3;
+/// Recordings between two notes of how many there were.
+const BATCH: u64 = 32;
+
+/// The `n`th value that a thread records, in nanoseconds: small and large ones, so that ranges widen now and then.
+fn value(thread: u64, n: u64) -> u64 {
+    let mixed = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ thread << 17;
+    (mixed >> 13) % 1_000_000 * (1 + n % 7)
+}
+
+fn registry(dir: &Path) -> Registry {
+    let builder = Registry::builder().recording(Recording::Process).process_name("victim");
+    builder.segment_dir(dir).build().expect("the registry is made")
+}
+
+struct Metrics {
+    tokens: Family<Counter, 1>,
+    itl: Family<Histogram, 1>,
+}
+
+fn metrics(registry: &Registry) -> Metrics {
+    Metrics {
+        tokens: registry.counter("tokens").labels(["thread"]).build().unwrap(),
+        itl: registry.histogram("itl").unit(Unit::Seconds).buckets([0.0001, 0.001]).labels(["thread"]).build().unwrap(),
+    }
+}
+
+/// Records until it is killed.
+fn victim(dir: &Path) -> ! {
+    let registry = registry(dir);
+    let metrics = metrics(&registry);
+    let notes = File::options().write(true).open(dir.join("notes")).expect("the notes are there");
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let (metrics, notes) = (&metrics, &notes);
+            scope.spawn(move || {
+                let label = number.to_string();
+                let (tokens, itl) = (metrics.tokens.with([&label]), metrics.itl.with([&label]));
+                for n in 0.. {
+                    itl.record(value(number, n));
+                    tokens.inc();
+                    if (n + 1) % BATCH == 0 {
+                        notes.write_all_at(&(n + 1).to_le_bytes(), number * 8).expect("a note is written");
+                    }
+                }
+            });
+        }
+    });
+    unreachable!("the threads record for ever")
+}
+
+/// A directory of this test's own on tmpfs, gone with the value.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(name: &str) -> Self {
+        let path = PathBuf::from(format!("/dev/shm/tach-test-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).expect("/dev/shm is writable");
+        Self(path)
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "tach")).collect()
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn start(dir: &Path) -> Child {
+    fs::write(dir.join("notes"), [0; 8 * THREADS as usize]).unwrap();
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.env("TACH_CRASH_VICTIM", dir).stdout(Stdio::null());
+    command.args(["the_victim", "--exact", "--nocapture"]).spawn().expect("the victim starts")
+}
+
+/// What a thread had noted.
+fn noted(dir: &Path, thread: usize) -> u64 {
+    let notes = fs::read(dir.join("notes")).unwrap();
+    u64::from_le_bytes(notes[thread * 8..thread * 8 + 8].try_into().unwrap())
+}
+
+/// Not a test of its own: what `start` runs.
+#[test]
+fn the_victim() {
+    if let Some(dir) = env::var_os("TACH_CRASH_VICTIM") {
+        victim(Path::new(&dir));
+    }
+}
+
+/// Kills at moments that differ from run to run.
+fn moments(kills: u64) -> impl Iterator<Item = Duration> {
+    let seed = u64::from(std::process::id()).wrapping_mul(0x2545_f491_4f6c_dd1d);
+    (0..kills).map(move |n| Duration::from_micros(5_000 + value(seed, n) % 25_000))
+}
+
+#[test]
+fn whatever_was_recorded_before_a_kill_is_in_the_segment() {
+    let (mut torn, mut read) = (0, 0);
+    for moment in moments(200) {
+        let dir = Dir::new("crash");
+        let mut child = start(&dir.0);
+        // From when it records on.
+        while noted(&dir.0, 0) == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(moment);
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let files = dir.segments();
+        assert_eq!(files.len(), 1);
+        let reading = Segment::open(&files[0]).unwrap().read().unwrap();
+        assert_eq!((reading.info.life, reading.info.fallbacks, &*reading.faults), (Life::Died, 0, &[] as &[String]));
+        assert!(reading.torn.iter().all(|torn| torn.ahead == 1 && torn.metric == "itl"), "{:?}", reading.torn);
+        // A plain account of the same values, in a registry that nobody killed.
+        let account = Registry::new();
+        let expected = metrics(&account);
+        for number in 0..THREADS {
+            let label = number.to_string();
+            let labels = [("thread", label.as_str())];
+            let Some(tokens) = reading.snapshot.counter("tokens", &labels) else {
+                assert_eq!(noted(&dir.0, number as usize), 0, "a thread that recorded has its series");
+                continue;
+            };
+            let Some(itl) = reading.snapshot.histogram("itl", &labels) else {
+                assert_eq!(tokens, 0, "the second series is made before anything is recorded");
+                continue;
+            };
+            let noted = noted(&dir.0, number as usize);
+            assert!(noted <= tokens && tokens <= noted + BATCH, "{noted} noted, {tokens} counted");
+            // The histogram is written before the counter.
+            assert!(itl.count() == tokens || itl.count() == tokens + 1, "{} and {tokens}", itl.count());
+            let is_torn = reading.torn.iter().any(|torn| torn.labels == [("thread".to_owned(), label.clone())]);
+            assert_eq!(itl.is_exact(), !is_torn);
+            for n in 0..itl.count() {
+                expected.itl.with([&label]).record(value(number, n));
+            }
+            let snapshot = account.snapshot();
+            let exact = snapshot.histogram("itl", &labels).unwrap();
+            assert_eq!(itl.buckets().collect::<Vec<_>>(), exact.buckets().collect::<Vec<_>>());
+            assert_eq!(itl.to_hdr(), exact.to_hdr());
+            if !is_torn {
+                assert_eq!((itl.sum(), itl.min(), itl.max()), (exact.sum(), exact.min(), exact.max()));
+            }
+            read += 1;
+        }
+        torn += reading.torn.len();
+    }
+    assert!(read > 400, "most threads recorded something before they were killed: {read}");
+    println!("{read} threads' series after 200 kills, {torn} torn");
+}
