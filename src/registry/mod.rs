@@ -13,6 +13,7 @@ mod family;
 mod key;
 mod lazy;
 mod metric;
+mod names;
 mod own;
 mod publish;
 mod table;
@@ -39,6 +40,7 @@ use crate::record::space::{NoPlace, Space};
 use crate::sync::Mutex;
 use crate::{Counter, FloatCounter, Gauge, Histogram, UpDownCounter};
 use metric::Site;
+use names::conflict;
 use once_cell::sync::{Lazy, OnceCell};
 use publish::Published;
 pub(crate) use publish::record as metric_record;
@@ -423,37 +425,4 @@ impl Registry {
         let text = format!("{name} is observed already: remove one of the two callbacks or name it differently");
         Err(Error::new(ErrorKind::Conflict, text))
     }
-
-    /// Makes sure that no two metrics have a sample name in common in any format.
-    fn claim_names(&self, state: &mut State, desc: &Descriptor) -> Result<(), Error> {
-        // Where every name is legal those of all escapings differ if these do.
-        let escapings = if self.0.config.utf8 { &Escaping::LOSSY[..] } else { &Escaping::LOSSY[..1] };
-        let all = |escaping: Escaping| desc.exposed_names(escaping).into_iter().map(move |name| (escaping, name));
-        let names: Vec<_> = escapings.iter().copied().flat_map(all).collect();
-        if desc.kind.is_counter() && (desc.base.ends_with("_total") || desc.base.trim_matches('_').is_empty()) {
-            let text = format!("{}: a counter's name gets the suffix _total once: leave it out", desc.name);
-            return Err(Error::new(ErrorKind::Name, text));
-        }
-        for key in &names {
-            let name = &key.1;
-            // These are all legal, as which only dots would change them.
-            if let Some(owner) = state.reserved.get(name).filter(|_| key.0 != Escaping::Dots) {
-                let text = format!("metric {:?} would be exposed as {name}, which is a name of {owner}", desc.name);
-                return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another name")));
-            }
-            if let Some(owner) = state.exposed.get(key) {
-                return Err(conflict(&desc.name, owner, &format!("both would be exposed as {name}")));
-            }
-        }
-        state.exposed.extend(names.into_iter().map(|name| (name, desc.name.clone())));
-        Ok(())
-    }
-}
-
-fn conflict(here: &str, there: &str, difference: &str) -> Error {
-    let text = format!(
-        "metric {here:?} conflicts with the registered metric {there:?}: {difference}. Describe both the same to get one \
-         metric, or choose another name"
-    );
-    Error::new(ErrorKind::Conflict, text)
 }
