@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! layout    which word of a segment means what
-//! record    the directory's records ⇄ words
+//! record    the directory's records ⇄ words, texts and lists of words
 //! publish   the protocol by which words become visible: every atomic access
 //! directory records, one after the other in chained blocks
 //! file      one segment being written: its life, its space
@@ -31,6 +31,8 @@ pub(crate) mod publish;
 pub(crate) mod record;
 #[cfg(all(target_os = "linux", not(tach_loom)))]
 pub(crate) mod system;
+#[cfg(not(tach_loom))]
+mod words;
 
 #[cfg(not(all(target_os = "linux", not(tach_loom))))]
 pub(crate) use absent::{At, INTERVAL, Segment, mind_forks};

@@ -3,8 +3,9 @@
 //! A record is published whole and never changed, but for its second word, the state. It is known by its number, the
 //! first one published being 0. Whoever reads copies it first and parses the copy.
 
+pub(crate) use super::words::Malformed;
+use super::words::{Rest, Words};
 use crate::bucket::{Bound, Grid, MAX_TICKS, Resolution, SCHEMA_MAX, Scale};
-use std::fmt;
 
 /// The kind of a record, in the upper half of its first word; in the lower its length in words, with this one.
 pub(crate) mod kind {
@@ -124,16 +125,6 @@ const UTF8: u64 = 256;
 /// What stands for schema 0 in the place of a number of digits.
 pub(crate) const SCHEMA: u64 = 256;
 
-/// What is wrong with a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(pub(crate) &'static str);
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
 impl GridRecord {
     /// The record of a grid.
     pub(crate) fn of(grid: &Grid) -> Self {
@@ -148,6 +139,16 @@ impl GridRecord {
             bounds: values(grid.ladder().bounds()),
             exact: values(grid.exact()),
         }
+    }
+
+    fn parse(rest: &mut Rest<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            resolution: rest.word()?,
+            limit: rest.word()?,
+            tick: f64::from_bits(rest.word()?),
+            bounds: rest.floats()?,
+            exact: rest.floats()?,
+        })
     }
 
     /// The grid of a record, which need not be one that [`GridRecord::of`] made.
@@ -255,7 +256,7 @@ impl Record {
                 let [name, base, dotted, help, unit] =
                     [rest.text()?, rest.text()?, rest.text()?, rest.text()?, rest.text()?];
                 let (labels, const_labels) = (rest.texts()?, rest.texts()?);
-                let grid = if rest.0.is_empty() { None } else { Some(rest.grid()?) };
+                let grid = if rest.0.is_empty() { None } else { Some(GridRecord::parse(&mut rest)?) };
                 Self::Metric(MetricRecord {
                     kind,
                     aggregate,
@@ -283,76 +284,6 @@ impl Record {
             kind::COPY => Self::Copy(CopyRecord { extent: rest.word()?, shard: rest.word()?, at: rest.word()? }),
             kind::FOLDED => Self::Folded([rest.word()?, rest.word()?]),
             _ => Self::Unknown,
-        })
-    }
-}
-
-/// A record being written.
-struct Words(Vec<u64>);
-
-impl Words {
-    /// Its length in bytes, and its bytes, eight to a word, the last ones followed by zeros.
-    fn text(&mut self, text: &str) {
-        self.0.push(text.len() as u64);
-        for chunk in text.as_bytes().chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0.push(u64::from_ne_bytes(word));
-        }
-    }
-
-    fn texts(&mut self, texts: &[String]) {
-        self.0.push(texts.len() as u64);
-        texts.iter().for_each(|text| self.text(text));
-    }
-
-    fn floats(&mut self, values: &[f64]) {
-        self.0.push(values.len() as u64);
-        self.0.extend(values.iter().map(|value| value.to_bits()));
-    }
-}
-
-/// What is left of a record being parsed.
-struct Rest<'a>(&'a [u64]);
-
-impl<'a> Rest<'a> {
-    fn words(&mut self, n: u64) -> Result<&'a [u64], Malformed> {
-        let n = usize::try_from(n).unwrap_or(usize::MAX);
-        let (taken, rest) = self.0.split_at_checked(n).ok_or(Malformed("a record that ends too soon"))?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn word(&mut self) -> Result<u64, Malformed> {
-        Ok(self.words(1)?[0])
-    }
-
-    fn text(&mut self) -> Result<String, Malformed> {
-        let len = self.word()?;
-        let words = self.words(len.div_ceil(8))?;
-        let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
-        bytes.truncate(len as usize);
-        String::from_utf8(bytes).map_err(|_| Malformed("a text that is not UTF-8"))
-    }
-
-    fn texts(&mut self) -> Result<Vec<String>, Malformed> {
-        // Each takes a word at least: so a wrong number fails before it costs memory.
-        let n = self.word()?;
-        (0..n).map(|_| self.text()).collect()
-    }
-
-    fn floats(&mut self) -> Result<Vec<f64>, Malformed> {
-        let n = self.word()?;
-        Ok(self.words(n)?.iter().map(|word| f64::from_bits(*word)).collect())
-    }
-
-    fn grid(&mut self) -> Result<GridRecord, Malformed> {
-        Ok(GridRecord {
-            resolution: self.word()?,
-            limit: self.word()?,
-            tick: f64::from_bits(self.word()?),
-            bounds: self.floats()?,
-            exact: self.floats()?,
         })
     }
 }
