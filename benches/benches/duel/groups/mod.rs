@@ -80,6 +80,7 @@ pub(crate) const ALL: [Entry; 14] = [
     ("histogram, two threads", histogram::two_threads),
     ("labels", labels::group),
     ("modes, counter", modes::counters),
+    ("modes, gauge", modes::gauges),
     ("modes, histogram", modes::histograms),
     ("serve", serve::group),
     ("render", render::group),
