@@ -31,7 +31,8 @@ mod write;
 pub use dir::{Directory, Options};
 pub use reading::{Info, Life, Reading, Torn};
 pub use segment::Segment;
-pub(crate) use write::write;
+#[doc(hidden)]
+pub use write::write;
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ const SHARED: u64 = 1;
 /// # Errors
 ///
 /// The file cannot be written; a histogram holds 2^63 values or more; a description is longer than a megabyte.
-pub(crate) fn write(path: &Path, name: &str, snapshot: &Snapshot, folded: &[[u64; 2]]) -> Result<Vec<String>, Error> {
+pub fn write(path: &Path, name: &str, snapshot: &Snapshot, folded: &[[u64; 2]]) -> Result<Vec<String>, Error> {
     let wrong = |text: &str| Error::new(ErrorKind::Segment, format!("{}: {text}", path.display()));
     let mut saturated = Vec::new();
     let (mut cells, cells_len) = lay_out(snapshot, &mut saturated).map_err(|text| wrong(&text))?;

@@ -104,12 +104,32 @@ impl Directory {
             _ => {}
         }
         fs::read_dir(&path).map_err(fail)?;
+        Self::new(path, options, false)
+    }
+
+    /// Opens a directory that is there to read it and nothing else: no file is locked, moved or removed, and so
+    /// [`Directory::is_keeper`] is false. What a segment counted that somebody removes without folding it is there for as
+    /// long as this is.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, is no directory, or cannot be listed.
+    pub fn watch(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref().to_owned();
+        let fail =
+            |error| Error::system(format!("{}: cannot be read as a directory of segments", path.display()), error);
+        fs::read_dir(&path).map_err(fail)?;
+        Self::new(path, Options::default(), true)
+    }
+
+    fn new(path: PathBuf, options: Options, only_reads: bool) -> Result<Self, Error> {
         if options.keep_for > Duration::from_secs(100 * 365 * 24 * 3600) {
             let text = "directory of segments: files cannot be kept for more than a hundred years: give a shorter time";
             return Err(Error::new(ErrorKind::Setting, text));
         }
         let state = State {
             options,
+            only_reads,
             user: system::user(),
             lock: None,
             segments: Segments::default(),
@@ -182,6 +202,8 @@ pub(super) enum Step {
 
 struct State {
     options: Options,
+    /// Never seeks the lock.
+    only_reads: bool,
     user: u32,
     /// Held for as long as this lives.
     lock: Option<fs::File>,
@@ -198,7 +220,9 @@ struct State {
 impl State {
     fn read(&mut self, dir: &Path) -> Snapshot {
         let (taken, time) = (Instant::now(), SystemTime::now());
-        self.seek_lock(dir);
+        if !self.only_reads {
+            self.seek_lock(dir);
+        }
         // The files before the fold: so what is not among them, as somebody folds it just now, is in the fold. And what is
         // in both is listed there.
         self.segments.scan(dir, self.user, &mut self.noted);

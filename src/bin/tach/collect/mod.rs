@@ -1,0 +1,95 @@
+//! `tach collect`: all segments of a directory, merged and served.
+
+mod news;
+mod place;
+
+use super::args::Collect;
+use super::outcome::{Done, Stop, say};
+use news::News;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use tach::reader::{Directory, Options};
+use tach::{Exporter, ExporterBuilder, Registry};
+
+/// As `--profile` names them.
+#[cfg(feature = "serve")]
+pub(crate) const PROFILES: [(&str, tach::serve::Profile); 5] = {
+    use tach::serve::Profile;
+    [
+        ("maxserve", Profile::MaxServe),
+        ("maxserve-gone", Profile::MaxServeGone),
+        ("vllm", Profile::Vllm),
+        ("sglang", Profile::Sglang),
+        ("genai", Profile::GenAi),
+    ]
+};
+
+pub(crate) fn run(options: &Collect) -> Result<Done, Stop> {
+    // From here on a signal ends this in order.
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let mut keep = Options::default();
+    keep.keep_for = options.keep_for.unwrap_or(keep.keep_for);
+    keep.keep_count = options.keep.unwrap_or(keep.keep_count);
+    let directory = Directory::open(&options.dir, keep)?;
+    place::check(&options.dir)?;
+    let registry = Registry::new();
+    directory.attach_to(&registry);
+    let exporter = exporter(options)?.start(&registry)?;
+    say(format_args!("serving {} at {}", options.dir.display(), address(&exporter)));
+
+    let (end, ended) = channel();
+    std::thread::spawn(move || signals.forever().next().map(|signal| end.send(signal)));
+    let mut news = News::default();
+    loop {
+        // Also where nobody scrapes: processes that are gone are folded in.
+        let _ = directory.read();
+        news.of(&directory.segments(), &directory.faults(), directory.is_keeper()).iter().for_each(say);
+        match ended.recv_timeout(options.interval) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(Stop::Failed("no signal can be received".to_owned())),
+            Ok(signal) => {
+                let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+                say(format_args!("{name}: the end"));
+                drop(exporter);
+                return Ok(Done::Fine);
+            }
+        }
+    }
+}
+
+fn address(exporter: &Exporter) -> String {
+    match exporter.socket_path() {
+        Some(path) => format!("the socket {}", path.display()),
+        None => {
+            let warning = if exporter.is_open_to_all() { ", to all who reach it" } else { "" };
+            format!("{}/metrics{warning}", exporter.local_addr())
+        }
+    }
+}
+
+fn exporter(options: &Collect) -> Result<ExporterBuilder, Stop> {
+    let builder = Exporter::builder().listen(options.listen.as_str());
+    #[cfg(feature = "tls")]
+    let builder = match &options.web_config {
+        Some(path) => builder.web_config(path),
+        None => builder,
+    };
+    #[cfg(feature = "serve")]
+    let builder = profiled(builder, options)?;
+    Ok(builder)
+}
+
+/// Under the names of the profiles, and with the labels that `TACH_MODEL_NAME` and `TACH_ENGINE` say.
+#[cfg(feature = "serve")]
+fn profiled(builder: ExporterBuilder, options: &Collect) -> Result<ExporterBuilder, Stop> {
+    use tach::serve::{Profile, Profiles, Settings};
+
+    let is_named = |(name, _): &&(&str, Profile)| options.profiles.iter().any(|given| given == name);
+    let list: Vec<Profile> = PROFILES.iter().filter(is_named).map(|(_, profile)| *profile).collect();
+    if list.is_empty() {
+        return Ok(builder);
+    }
+    let profiles = Profiles::new(&list, &Settings::from_env()?.identity)?;
+    Ok(builder.view(move |snapshot| profiles.apply(snapshot)))
+}

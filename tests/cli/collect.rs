@@ -1,0 +1,134 @@
+//! `tach collect`.
+
+use super::support::{Dir, recorded, tach};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+/// A collector under way.
+struct Collector {
+    child: Child,
+    said: BufReader<ChildStderr>,
+    address: String,
+}
+
+impl Collector {
+    fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tach"))
+            .arg("collect")
+            .args(args)
+            .args(["--listen", "127.0.0.1:0", "--interval", "100ms"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let line = line(&mut said);
+        let address = line.rsplit_once(" at ").and_then(|(_, url)| url.split_once('/'));
+        let address = address.unwrap_or_else(|| panic!("{line}")).0.to_owned();
+        Self { child, said, address }
+    }
+
+    fn page(&self) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).unwrap();
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+        page
+    }
+
+    /// Ends it by a signal: what it still said, and how it ended.
+    fn end(mut self, signal: &str) -> (String, Option<i32>) {
+        let killed = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).unwrap();
+        (rest, self.child.wait().unwrap().code())
+    }
+}
+
+fn line(said: &mut BufReader<ChildStderr>) -> String {
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+#[test]
+fn what_processes_recorded_is_served_and_outlives_their_files() {
+    let dir = Dir::in_memory("serve");
+    dir.write("a", &recorded());
+    let mut collector = Collector::start(&["--dir", &dir.path(""), "--keep", "1"]);
+    assert_eq!(line(&mut collector.said), format!("tach: a [{}]: closed", std::process::id()));
+    assert!(has_requests(&collector.page(), 41));
+    // Another one comes. One of them is kept, so the other's file goes, and its totals stay.
+    dir.write("b", &recorded());
+    let came = format!("tach: b [{}]: closed", std::process::id());
+    let went = format!("tach: a [{}]: its file is gone, its totals are kept", std::process::id());
+    assert_eq!([line(&mut collector.said), line(&mut collector.said)], [came, went]);
+    assert!(!std::path::Path::new(&dir.path("a.tach")).exists());
+    assert!(has_requests(&collector.page(), 82), "{}", collector.page());
+    assert_eq!(collector.end("-TERM"), ("tach: SIGTERM: the end\n".to_owned(), Some(0)));
+
+    let again = Collector::start(&["--dir", &dir.path("")]);
+    assert!(has_requests(&again.page(), 82), "another collector goes on from there: {}", again.page());
+    assert_eq!(again.end("-INT").1, Some(0));
+}
+
+fn has_requests(page: &str, count: u64) -> bool {
+    page.contains(&format!("ns_requests_total{{gpu=\"0\",path=\"/v1/chat\",code=\"200\"}} {count}\n"))
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_once() {
+    let dir = Dir::in_memory("wrong");
+    std::fs::write(dir.path("x.tach"), "no segment").unwrap();
+    let mut collector = Collector::start(&["--dir", &dir.path("")]);
+    let first = line(&mut collector.said);
+    assert!(first.contains("x.tach"), "{first}");
+    // Some looks later.
+    (0..5).for_each(|_| drop(collector.page()));
+    std::fs::write(dir.path("y.tach"), "nor this").unwrap();
+    let second = line(&mut collector.said);
+    assert!(second.contains("y.tach"), "{second}");
+    let (rest, _) = collector.end("-TERM");
+    assert_eq!(rest, "tach: SIGTERM: the end\n");
+}
+
+#[test]
+fn what_cannot_be_served_is_an_error() {
+    let dir = Dir::in_memory("refused");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let on_disk = "/proc";
+    let below_nothing = dir.path("no/such");
+    let file = dir.path("file");
+    std::fs::write(&file, "").unwrap();
+    for (args, expected) in [
+        (vec!["--dir", &dir.path(""), "--listen", &taken], taken.as_str()),
+        (vec!["--dir", &below_nothing, "--listen", "127.0.0.1:0"], "no/such"),
+        (vec!["--dir", &file, "--listen", "127.0.0.1:0"], "file"),
+        (vec!["--dir", on_disk, "--listen", "127.0.0.1:0"], "segments are on tmpfs only"),
+        (vec!["--dir", &dir.path(""), "--listen", "nowhere"], "nowhere"),
+        (vec!["--dir", &dir.path(""), "--keep-for", "200years"], "a shorter time"),
+    ] {
+        let output = tach(&[&["collect"][..], &args].concat());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains(expected), "{args:?}: {said}");
+    }
+}
+
+#[cfg(feature = "serve")]
+#[test]
+fn a_profile_gives_the_names_that_dashboards_ask_for() {
+    let dir = Dir::in_memory("profile");
+    let registry = tach::Registry::new();
+    registry.updown_counter("maxserve.num_requests_running").build().unwrap().add(7);
+    registry.counter("maxserve.num_output_tokens").build().unwrap().add(5);
+    dir.write("worker", &registry.snapshot());
+    let collector = Collector::start(&["--dir", &dir.path(""), "--profile", "vllm,maxserve"]);
+    let page = collector.page();
+    assert!(page.contains("\nvllm:generation_tokens_total{"), "{page}");
+    assert!(page.contains("\nmaxserve_num_output_tokens_total 5\n"), "{page}");
+    assert_eq!(collector.end("-TERM").1, Some(0));
+}
