@@ -69,14 +69,11 @@ fn what_this_build_cannot_do_is_refused() {
     let mut push = settings();
     push.otlp_endpoint = Some("ftp://localhost:4318".to_owned());
     let remedy = if cfg!(feature = "otlp") { "begin with http://" } else { "build it with the feature otlp" };
-    for (settings, parts) in
-        [(push, ["TACH_OTLP_ENDPOINT", "MAX_SERVE_OTLP_METRICS_ENDPOINT", "\"ftp://localhost:4318\"", remedy])]
-    {
-        let error = refuse(&settings);
-        assert_eq!(error.kind(), ErrorKind::Setting);
-        let text = error.to_string();
-        assert!(parts.iter().all(|part| text.contains(part)), "{text}");
-    }
+    let error = refuse(&push);
+    assert_eq!(error.kind(), ErrorKind::Setting);
+    let text = error.to_string();
+    let parts = ["TACH_OTLP_ENDPOINT", "MAX_SERVE_OTLP_METRICS_ENDPOINT", "\"ftp://localhost:4318\"", remedy];
+    assert!(parts.iter().all(|part| text.contains(part)), "{text}");
     drop(start());
 }
 
