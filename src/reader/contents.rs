@@ -34,6 +34,8 @@ enum Entry {
 #[derive(Debug)]
 pub(super) struct Extent {
     cells: u64,
+    /// One of the copies is the shared one.
+    has_shared: bool,
     pub(super) copies: Vec<Copy>,
 }
 
@@ -123,7 +125,7 @@ impl Contents {
             Record::Metric(record) => self.metric(at, record)?,
             Record::Series(record) => self.series(at, record)?,
             Record::Extent(record) => {
-                self.extents.push(Extent { cells: record.cells, copies: Vec::new() });
+                self.extents.push(Extent { cells: record.cells, has_shared: false, copies: Vec::new() });
                 Entry::Extent(self.extents.len() as u32 - 1)
             }
             Record::Copy(record) => self.copy(record, map, claims)?,
@@ -203,12 +205,13 @@ impl Contents {
         let Some(end) = end.filter(|_| record.at.is_multiple_of(8) && extent.cells > 0) else {
             return Err(format!("a copy of {} cells at {}, which the file does not have", extent.cells, record.at));
         };
-        if record.shard == 0 && extent.copies.iter().any(|copy| copy.shard == 0) {
+        if record.shard == 0 && extent.has_shared {
             return Err("a second shared copy of one extent".to_owned());
         }
         if !claims.claim(first, end) {
             return Err(format!("a copy of {} cells at {}, where something else is", extent.cells, record.at));
         }
+        extent.has_shared |= record.shard == 0;
         extent.copies.push(Copy { shard: record.shard, first });
         Ok(Entry::Other)
     }
@@ -248,12 +251,12 @@ impl Contents {
             let before = std::mem::take(&mut metric.shown);
             let mut last: Option<&Series> = None;
             for (place, series) in metric.series.iter().enumerate().filter(|(_, series)| series.is_live) {
-                let copies = &self.extents[series.extent as usize].copies;
+                let extent = &self.extents[series.extent as usize];
                 if last.is_some_and(|last| last.values == series.values) {
                     self.faults.add(format_args!("{name}: a series twice: {:?}", series.values));
                 } else if overlapping.contains(&series.number) {
                     self.faults.add(format_args!("{name}: a series in the cells of another: {:?}", series.values));
-                } else if copies.is_empty() || metric.desc.kind == Kind::Gauge && copies.iter().all(|c| c.shard > 0) {
+                } else if extent.copies.is_empty() || metric.desc.kind == Kind::Gauge && !extent.has_shared {
                     self.faults.add(format_args!("{name}: a series without cells: {:?}", series.values));
                 } else {
                     metric.shown.push(place);

@@ -88,11 +88,14 @@ fn page() -> usize {
     *PAGE.get_or_init(|| usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096))
 }
 
-/// Puts the handler there, once.
+/// Puts the handler there, once; nobody maps anything before it is.
 fn guard() -> io::Result<()> {
-    if BEFORE.get().is_some() {
-        return Ok(());
-    }
+    static INSTALLED: OnceLock<Result<(), Option<i32>>> = OnceLock::new();
+    let installed = INSTALLED.get_or_init(|| install().map_err(|error| error.raw_os_error()));
+    installed.map_err(|code| io::Error::from_raw_os_error(code.unwrap_or(libc::EINVAL)))
+}
+
+fn install() -> io::Result<()> {
     page();
     let mut before = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: asks only, and the structure is the caller's own.
@@ -101,10 +104,7 @@ fn guard() -> io::Result<()> {
     }
     // SAFETY: a structure of numbers, for which zeros are values, and the call has filled it.
     let before = unsafe { before.assume_init() };
-    if BEFORE.set(before).is_err() {
-        return Ok(());
-    }
-    let mut ours = before;
+    let mut ours = *BEFORE.get_or_init(|| before);
     ours.sa_sigaction = on_bus as *const () as usize;
     // On the stack for signals where a thread has one, and blocking what it blocked before.
     ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
@@ -124,13 +124,14 @@ extern "C" fn on_bus(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
     let address = unsafe { info_here.si_addr() } as usize;
     for range in &RANGES {
         let Some(end) = range.end_of(address) else { continue };
+        // Relaxed: the thread that reads it is this one, after it has returned from here. Before there are zeros, for
+        // others that look at the same mapping.
+        range.is_cut.store(true, Ordering::Relaxed);
         let from = address & !(page() - 1);
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
         // SAFETY: the rest of a mapping that is this module's own, whose words may be anything at any time.
         let mapped = unsafe { libc::mmap(from as *mut libc::c_void, end - from, libc::PROT_READ, flags, -1, 0) };
         if mapped as usize == from {
-            // Relaxed: who reads it is this thread, after it has returned from here.
-            range.is_cut.store(true, Ordering::Relaxed);
             return;
         }
     }

@@ -64,9 +64,11 @@ impl Segment {
     ///
     /// # Errors
     ///
-    /// The system does not tell.
+    /// The file was truncated since it was opened; the system does not tell whether it is locked.
     pub fn info(&self) -> Result<Info, Error> {
-        self.header.info(&self.map, &self.file, &self.path)
+        let info = self.header.info(&self.map, &self.file, &self.path)?;
+        let is_cut = self.map.is_cut() || info.bytes < 8 * self.map.len() as u64;
+        if is_cut { Err(truncated(&self.path)) } else { Ok(info) }
     }
 
     /// Reads all values, merged over the writer's threads.
