@@ -3,7 +3,6 @@
 use super::scalar::Fixed;
 use crate::segment;
 use crate::sync::{AtomicU32, Ordering};
-use crossbeam_utils::CachePadded;
 use std::sync::Arc;
 
 /// What a `set` does.
@@ -14,9 +13,11 @@ const ON: u32 = 1;
 const STAMPED: u32 = 2;
 
 /// One cell for all threads, since the last `set` wins whoever makes it: sharding would have to ask which was last.
+/// Aligned as [`super::scalar::Scalar`] is.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct GaugeCore {
-    now: CachePadded<AtomicU32>,
+    now: AtomicU32,
     cell: Fixed,
     /// What the gauge does while it is on.
     on: u32,
@@ -26,7 +27,7 @@ impl GaugeCore {
     /// `stamped`: whoever compares the values of several processes needs to know which was set last.
     pub(crate) fn new(cell: Fixed, stamped: bool, enabled: bool) -> Self {
         let on = if stamped { STAMPED } else { ON };
-        Self { now: CachePadded::new(AtomicU32::new(if enabled { on } else { OFF })), cell, on }
+        Self { now: AtomicU32::new(if enabled { on } else { OFF }), cell, on }
     }
 
     pub(crate) fn cell(&self) -> &Fixed {

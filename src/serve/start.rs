@@ -59,10 +59,10 @@ impl Drop for Claim {
 ///
 /// # Errors
 ///
-/// A setting that cannot be served: a recording method that is not built yet; an OTLP endpoint in a build without the
-/// feature `otlp`, or one by https without `tls`; a port that is taken or an address that is not the machine's; an
-/// attribute that is no label name, or that an instrument or a profile has for a label; a window that is too short. The
-/// text names the variable to change. What the system refuses besides: memory, threads.
+/// A setting that cannot be served: the recording method PROCESS on another system than Linux; an OTLP endpoint in a
+/// build without the feature `otlp`, or one by https without `tls`; a port that is taken or an address that is not the
+/// machine's; an attribute that is no label name, or that an instrument or a profile has for a label; a window that is
+/// too short. The text names the variable to change. What the system refuses besides: memory, threads.
 /// A start while the result of an earlier one lives, or while [`METRICS`] records elsewhere. After an error nothing has
 /// changed, and another start may work.
 pub fn start(settings: &Settings) -> Result<Serving, Error> {
@@ -105,9 +105,9 @@ fn place(error: &Error) -> &'static str {
 
 /// What can be written and not be served.
 fn check(settings: &Settings) -> Result<(), Error> {
-    if settings.recording == Recording::Process {
-        let text = "serve: TACH_RECORDING (or MAX_SERVE_METRIC_RECORDING_METHOD) is PROCESS, which is not built yet: use \
-                    SHARDED";
+    if settings.recording == Recording::Process && cfg!(not(target_os = "linux")) {
+        let text =
+            "serve: TACH_RECORDING (or MAX_SERVE_METRIC_RECORDING_METHOD) is PROCESS, which needs Linux: use SHARDED";
         return Err(Error::new(ErrorKind::Setting, text));
     }
     if let Some((name, value, owner)) = settings.taken_attribute() {

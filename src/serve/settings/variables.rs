@@ -49,8 +49,8 @@ pub(super) static VARIABLES: &[Variable] = &[
         other: Some("MAX_SERVE_METRIC_RECORDING_METHOD"),
         default: "SHARDED",
         allowed: "NOOP, SYNC, SHARDED, ASYNCIO (the same as SHARDED) or PROCESS",
-        meaning: "How recordings reach their cells. NOOP: not at all, and no port is opened. PROCESS is not built yet and \
-                  refused at the start.",
+        meaning: "How recordings reach their cells. NOOP: not at all, and no port is opened. PROCESS: in a file \
+                  on tmpfs that other processes read, in TACH_SEGMENT_DIR and under TACH_PROCESS_NAME; on Linux.",
         read: read::recording,
     },
     Variable {

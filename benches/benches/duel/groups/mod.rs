@@ -70,7 +70,7 @@ impl Group {
 pub(crate) type Entry = (&'static str, fn() -> Group);
 
 /// All timed groups, in the order of the table.
-pub(crate) const ALL: [Entry; 14] = [
+pub(crate) const ALL: [Entry; 15] = [
     ("clock", clock::group),
     ("counter", counter::group),
     ("counter, two threads", counter::two_threads),
@@ -80,6 +80,7 @@ pub(crate) const ALL: [Entry; 14] = [
     ("histogram, two threads", histogram::two_threads),
     ("labels", labels::group),
     ("modes, counter", modes::counters),
+    ("modes, gauge", modes::gauges),
     ("modes, histogram", modes::histograms),
     ("serve", serve::group),
     ("render", render::group),

@@ -7,6 +7,10 @@ pub(crate) fn counters() -> Group {
     Group::new("modes, counter", of::floor::plain_add(), of::tach::modes::counters())
 }
 
+pub(crate) fn gauges() -> Group {
+    Group::new("modes, gauge", of::floor::plain_add(), of::tach::modes::gauges())
+}
+
 pub(crate) fn histograms() -> Group {
     Group::new("modes, histogram", of::floor::plain_add(), of::tach::modes::histograms())
 }

@@ -1,12 +1,46 @@
 //! The recording modes and levels, each on the same two metrics.
 
+use std::path::PathBuf;
+
 use tach::{Level, Recording, Registry, Unit};
 
 use crate::contender::{Contender, nanos, repeat};
 use crate::values::LADDER;
 
 fn registry(recording: Recording) -> Registry {
-    Registry::builder().recording(recording).build().expect("valid settings")
+    // Of no effect but for PROCESS, whose file goes with the run.
+    let builder = Registry::builder().recording(recording).segment_dir(segments());
+    builder.build().expect("valid settings")
+}
+
+/// Where PROCESS has its files: under a name of this run.
+fn segments() -> PathBuf {
+    PathBuf::from(format!("/dev/shm/tach-duel-{}", std::process::id()))
+}
+
+/// Cells in a file on tmpfs.
+fn process() -> Registry {
+    let registry = registry(Recording::Process);
+    let path = registry.segment().expect("mode PROCESS").expect("a tmpfs at /dev/shm");
+    // The mapping stays, the names need not.
+    std::fs::remove_file(path).expect("the file just made");
+    std::fs::remove_dir(segments()).expect("an empty directory");
+    registry
+}
+
+fn gauge(name: &'static str, registry: Registry) -> Contender {
+    let load = registry.gauge("load").level(Level::Detailed).build().expect("valid name");
+    Contender::new(name, move |work| {
+        let _alive = &registry;
+        repeat(work, &load, |load| load.set(0.5))
+    })
+}
+
+pub(crate) fn gauges() -> Vec<Contender> {
+    vec![
+        gauge("tach Gauge, SHARDED", registry(Recording::Sharded)).reference(),
+        gauge("tach Gauge, PROCESS", process()),
+    ]
 }
 
 fn counter(name: &'static str, registry: Registry) -> Contender {
@@ -34,6 +68,7 @@ fn off() -> Registry {
 pub(crate) fn counters() -> Vec<Contender> {
     vec![
         counter("tach Counter, SHARDED", registry(Recording::Sharded)).reference(),
+        counter("tach Counter, PROCESS", process()),
         counter("tach Counter, SYNC", registry(Recording::Sync)),
         counter("tach Counter, NOOP", registry(Recording::Noop)),
         counter("tach Counter, above the level", off()),
@@ -43,6 +78,7 @@ pub(crate) fn counters() -> Vec<Contender> {
 pub(crate) fn histograms() -> Vec<Contender> {
     vec![
         histogram("tach Histogram, SHARDED", registry(Recording::Sharded)).reference(),
+        histogram("tach Histogram, PROCESS", process()),
         histogram("tach Histogram, SYNC", registry(Recording::Sync)),
         histogram("tach Histogram, NOOP", registry(Recording::Noop)),
         histogram("tach Histogram, above the level", off()),
