@@ -105,7 +105,8 @@ impl<'a> Reader<'a> {
             Kind::UpDownCounter => Value::UpDown(cells.fold(0, u64::wrapping_add)),
             // In the order of the copies, which never changes: so the total never falls.
             Kind::FloatCounter | Kind::ObservedFloatCounter => {
-                let total: f64 = cells.map(f64::from_bits).sum();
+                // Adding zero makes minus zero, which is no total's spelling, zero.
+                let total = cells.map(f64::from_bits).sum::<f64>() + 0.0;
                 if total.is_nan() || total < 0.0 {
                     let name = &metric.desc.name;
                     self.faults.add(format_args!("{name}: a total of {total}: {:?}", series.values));

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod child;
+mod fleet;
 mod fork;
 mod life;
 mod parse;
