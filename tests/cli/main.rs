@@ -4,6 +4,7 @@
 
 mod collect;
 mod dump;
+mod live;
 mod support;
 mod top;
 
