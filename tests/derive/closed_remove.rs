@@ -7,6 +7,6 @@ struct Labels {
 
 fn main() {
     let registry = tach::Registry::new();
-    let family = registry.updown_counter("a").label_set::<Labels>().build().unwrap();
+    let family = registry.counter("a").label_set::<Labels>().build().unwrap();
     family.remove(Labels { cached: true });
 }
