@@ -122,7 +122,7 @@ impl Contents {
     /// Takes the next record, which is at the word `at`. What it refuses is to be skipped.
     pub(super) fn take(&mut self, at: u64, record: Record, map: &Map, claims: &mut Claims) -> Result<(), String> {
         let entry = match record {
-            Record::Metric(record) => self.metric(at, record)?,
+            Record::Metric(record) => self.metric(at, *record)?,
             Record::Series(record) => self.series(at, record)?,
             Record::Extent(record) => {
                 self.extents.push(Extent { cells: record.cells, has_shared: false, copies: Vec::new() });

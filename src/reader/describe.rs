@@ -51,9 +51,10 @@ static UNITS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 /// The description in a record; `Err` says what no exposition could carry.
 pub(super) fn describe(record: MetricRecord) -> Result<Arc<Descriptor>, String> {
     // The words of the record as it was parsed, not those of the file: equal descriptions have equal ones.
-    let record = Record::Metric(record);
+    let record = Record::Metric(Box::new(record));
     let words = record.to_words(state::LIVE).map_err(text)?;
     let Record::Metric(record) = record else { unreachable!("made above") };
+    let record = *record;
     DESCRIPTORS.lock().get(&words, || make(record))
 }
 

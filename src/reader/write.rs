@@ -175,7 +175,7 @@ fn directory(snapshot: &Snapshot, cells: u64, folded: &[[u64; 2]]) -> Result<(Ve
     let mut next = 0;
     for family in snapshot.families() {
         let metric = records.len() as u64;
-        records.push(Record::Metric(metric_record(family)?));
+        records.push(Record::Metric(Box::new(metric_record(family)?)));
         for (index, (set, began)) in family.labels.sets.iter().zip(&family.labels.began).enumerate() {
             let (front, back) = shape(family, index);
             records.push(Record::Series(SeriesRecord {

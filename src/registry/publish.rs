@@ -17,7 +17,7 @@ pub(super) struct Published {
 impl Published {
     /// Publishes a metric, `shown` or not. `None` where the segment has no room for it.
     pub(super) fn new(segment: &Arc<Segment>, desc: &Descriptor, shown: bool) -> Option<Self> {
-        let metric = segment.publish(&Record::Metric(record(desc)), shown_state(shown))?;
+        let metric = segment.publish(&Record::Metric(Box::new(record(desc))), shown_state(shown))?;
         Some(Self { segment: Arc::clone(segment), metric })
     }
 

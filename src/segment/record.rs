@@ -35,7 +35,7 @@ pub(crate) const WORDS_MAX: usize = 1 << 17;
 /// A record as it is parsed, without its state.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Record {
-    Metric(MetricRecord),
+    Metric(Box<MetricRecord>),
     Series(SeriesRecord),
     Extent(ExtentRecord),
     Copy(CopyRecord),
@@ -257,7 +257,7 @@ impl Record {
                     [rest.text()?, rest.text()?, rest.text()?, rest.text()?, rest.text()?];
                 let (labels, const_labels) = (rest.texts()?, rest.texts()?);
                 let grid = if rest.0.is_empty() { None } else { Some(GridRecord::parse(&mut rest)?) };
-                Self::Metric(MetricRecord {
+                Self::Metric(Box::new(MetricRecord {
                     kind,
                     aggregate,
                     level: level & !UTF8,
@@ -270,7 +270,7 @@ impl Record {
                     labels,
                     const_labels,
                     grid,
-                })
+                }))
             }
             kind::SERIES => Self::Series(SeriesRecord {
                 metric: rest.word()?,
@@ -321,8 +321,8 @@ mod tests {
         let values = vec!["12345678".to_owned(), "123456789".to_owned(), String::new()];
         let series = SeriesRecord { metric: 1, extent: 2, front: 3, back: 4, began: 5, values };
         let records = [
-            Record::Metric(metric()),
-            Record::Metric(MetricRecord { grid: None, ..metric() }),
+            Record::Metric(Box::new(metric())),
+            Record::Metric(Box::new(MetricRecord { grid: None, ..metric() })),
             Record::Series(series),
             Record::Extent(ExtentRecord { cells: 2048 }),
             Record::Copy(CopyRecord { extent: 1, shard: 2, at: 4096 }),
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn lengths_that_lie_are_errors() {
-        let words = Record::Metric(metric()).to_words(state::LIVE).unwrap();
+        let words = Record::Metric(Box::new(metric())).to_words(state::LIVE).unwrap();
         for place in PREFIX + 3..words.len() {
             let mut wrong = words.clone();
             wrong[place] = u64::MAX;

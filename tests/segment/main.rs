@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod child;
+#[cfg(feature = "http")]
 mod fleet;
 mod fork;
 mod life;

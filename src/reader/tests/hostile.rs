@@ -264,7 +264,11 @@ fn text_far_larger_than_the_file_is_not_made() {
     let Record::Metric(record) = metric(1, "a") else { unreachable!() };
     let constant = vec!["zone".to_owned(), "x".repeat(7000)];
     let mut records = room(2000);
-    records.push(Record::Metric(MetricRecord { const_labels: constant, labels: vec!["l".to_owned()], ..record }));
+    records.push(Record::Metric(Box::new(MetricRecord {
+        const_labels: constant,
+        labels: vec!["l".to_owned()],
+        ..*record
+    })));
     let each =
         |index: u64| SeriesRecord { metric: 2, front: index, values: vec![index.to_string()], ..Default::default() };
     let words: Vec<_> = records

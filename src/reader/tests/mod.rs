@@ -109,7 +109,7 @@ fn metric(kind: u64, name: &str) -> Record {
     let grid = GridRecord { resolution: 1, limit: 100, tick: 1.0, bounds: vec![10.0], exact: vec![] };
     let [name, base, dotted] = [name; 3].map(str::to_owned);
     let grid = (kind == 5).then_some(grid);
-    Record::Metric(MetricRecord { kind, level: 1, name, base, dotted, grid, ..MetricRecord::default() })
+    Record::Metric(Box::new(MetricRecord { kind, level: 1, name, base, dotted, grid, ..MetricRecord::default() }))
 }
 
 fn extent(cells: u64) -> Record {
