@@ -180,7 +180,9 @@ impl Cells<'_> {
         scratch: &mut Scratch,
     ) -> HistogramSnapshot {
         let copies = || core.place().extent.copies(self.regions);
-        if let Some(Last { counts, merged: Some(merged) }) = last.as_deref()
+        // In a child the cells of a segment begin anew: what was merged before the fork is none of them.
+        if let Some(Last { counts, merged: Some(merged), process }) = last.as_deref()
+            && *process == std::process::id()
             && copies().map(|base| core.count(base)).eq(counts.iter().copied())
         {
             return merged.clone();
@@ -199,7 +201,8 @@ impl Cells<'_> {
         merged.finish(&mut scratch.sums);
         if let Some(last) = last {
             // What is not exact is better read again.
-            *last = Last { counts, merged: merged.is_exact().then(|| merged.clone()) };
+            let merged = merged.is_exact().then(|| merged.clone());
+            *last = Last { counts, merged, process: std::process::id() };
         }
         merged
     }
@@ -211,6 +214,8 @@ struct Last {
     /// By copy.
     counts: SmallVec<[u64; 2]>,
     merged: Option<HistogramSnapshot>,
+    /// Which process it was.
+    process: u32,
 }
 
 /// What reading and adding up histograms needs for a while.

@@ -212,8 +212,11 @@ mod cover {
             // them: it was reserved.
             let mapped = unsafe { libc::mmap(address, bytes, access, flags, segment.descriptor(), offset) };
             if mapped != address {
-                // It may have been taken away.
-                return self.uncover(cells).map(|()| false);
+                // It may have been taken away; where the process has too many mappings it has not.
+                let mut pages = vec![0_u8; bytes.div_ceil(4096)];
+                // SAFETY: the call only tells of the range, and `pages` has a byte for each page, of 4096 bytes or more.
+                let is_whole = unsafe { libc::mincore(address, bytes, pages.as_mut_ptr()) } == 0;
+                return if is_whole { Ok(false) } else { self.uncover(cells).map(|()| false) };
             }
             // SAFETY: whole pages of cells, which stay mapped, as a region that has some is never given back, until
             // `uncover` takes them from the list.

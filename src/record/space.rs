@@ -242,7 +242,9 @@ impl Space {
         let Some(segment) = &self.segment else { return };
         let now = segment.beats();
         while let Some((beat, place)) = rooms.cooling.pop_front() {
-            if now - beat < BEATS_TO_COOL || !segment.is_open() {
+            // After a fork nobody reads these cells from outside, and there are no beats.
+            let is_warm = now.saturating_sub(beat) < BEATS_TO_COOL || !segment.is_open();
+            if is_warm && !segment.is_detached() {
                 rooms.cooling.push_front((beat, place));
                 return;
             }

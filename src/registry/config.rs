@@ -102,7 +102,9 @@ impl RegistryBuilder {
 
     /// How many bytes the cells may come to occupy, in all shards together. 4 GiB unless told.
     ///
-    /// Resident memory is less: pages that no value has touched take none. The addresses that the process reserves for
+    /// Resident memory is less: pages that no value has touched take none; but with [`Recording::Process`] all of it is
+    /// taken from the tmpfs, so give a budget there that the machine or container has. The addresses that the
+    /// process reserves for
     /// its shards, up to 896 MiB each, are not counted: they cost nothing but where addresses are limited (`ulimit
     /// -v`), and there a shard reserves at most a 64th of the limit, or 64 MiB. The budget is spent when metrics are
     /// made: each gets cells for as many threads as the budget allows then, up to [`RegistryBuilder::shards_max`].
