@@ -6,7 +6,7 @@
 #[cfg(not(tach_loom))]
 mod imp {
     pub(crate) use parking_lot::{Condvar, Mutex};
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
     pub(crate) use std::sync::{Arc, MutexGuard as ForkGuard};
 
     /// A lock that may be held across `fork`: the child can let go of it although threads waited for it that the child

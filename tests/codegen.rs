@@ -213,8 +213,7 @@ fn fast_paths_have_no_locked_instruction_and_no_call() {
         ("probe_local_inc", 16),
         ("probe_dec", 16),
         ("probe_float", 36),
-        // Seven on the way that is taken.
-        ("probe_set", 12),
+        ("probe_set", 8),
         ("probe_record", 110),
         ("probe_record_n", 110),
         ("probe_local_record", 110),

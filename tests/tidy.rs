@@ -54,9 +54,10 @@ const ORDERINGS: [&str; 8] = [
     "registry/table.rs",
 ];
 /// Files that may contain `unsafe`.
-const UNSAFE: [&str; 7] = [
+const UNSAFE: [&str; 8] = [
     "reader/map.rs",
     "segment/system.rs",
+    "record/fixed.rs",
     "record/region.rs",
     "record/local.rs",
     "record/scalar.rs",

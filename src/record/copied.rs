@@ -16,11 +16,11 @@ pub(crate) const FLOOR: usize = 3;
 /// For the writer's range check: the smallest value.
 pub(super) const START: usize = 4;
 /// For the writer's range check: how many values from the smallest on are within what was recorded and have an index by
-/// `Layout::biased`. Zero before the first, and where digits are not two.
+/// `LogLinear::biased`. Zero before the first, and where the layout is not that of two digits.
 pub(super) const WIDTH: usize = 5;
 /// How many values were above the maximum.
 pub(crate) const CLAMPED: usize = 6;
-/// As [`WIDTH`], whatever the digits.
+/// As [`WIDTH`], whatever the layout.
 pub(super) const SPAN: usize = 7;
 /// How many cells a header has.
 pub(crate) const HEADER: usize = 8;

@@ -1,33 +1,26 @@
 //! A gauge: the last value that any thread set.
 
-use super::scalar::Fixed;
+use super::fixed::Fixed;
 use crate::segment;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicBool, Ordering};
 use std::sync::Arc;
 
-/// What a `set` does.
-const OFF: u32 = 0;
-/// Stores the value.
-const ON: u32 = 1;
-/// Stores the value, and when that was.
-const STAMPED: u32 = 2;
-
 /// One cell for all threads, since the last `set` wins whoever makes it: sharding would have to ask which was last.
-/// Aligned as [`super::scalar::Scalar`] is.
 #[derive(Debug)]
-#[repr(align(64))]
 pub(crate) struct GaugeCore {
-    now: AtomicU32,
+    /// Open where a `set` is one store. Where it is more, or nothing, it is for [`GaugeCore::set_cold`].
     cell: Fixed,
-    /// What the gauge does while it is on.
-    on: u32,
+    /// A `set` tells when it was.
+    stamped: bool,
+    enabled: AtomicBool,
 }
 
 impl GaugeCore {
     /// `stamped`: whoever compares the values of several processes needs to know which was set last.
     pub(crate) fn new(cell: Fixed, stamped: bool, enabled: bool) -> Self {
-        let on = if stamped { STAMPED } else { ON };
-        Self { now: AtomicU32::new(if enabled { on } else { OFF }), cell, on }
+        let core = Self { cell, stamped, enabled: AtomicBool::new(false) };
+        core.switch(enabled);
+        core
     }
 
     pub(crate) fn cell(&self) -> &Fixed {
@@ -36,18 +29,23 @@ impl GaugeCore {
 
     pub(crate) fn switch(&self, enabled: bool) {
         // Relaxed: publishes nothing; a `set` under way counts as before or after.
-        self.now.store(if enabled { self.on } else { OFF }, Ordering::Relaxed);
+        self.enabled.store(enabled, Ordering::Relaxed);
+        self.cell.switch(enabled && !self.stamped);
     }
 
     pub(crate) fn read(&self) -> f64 {
         f64::from_bits(self.cell.get().get())
     }
 
+    /// Sets the value where there is more to do than that, or it is switched off.
     #[cold]
     #[inline(never)]
     fn set_cold(&self, value: f64) {
-        self.cell.get().put(value.to_bits());
-        self.cell.stamp(segment::now());
+        // Relaxed: see `switch`.
+        if self.stamped && self.enabled.load(Ordering::Relaxed) {
+            self.cell.get().put(value.to_bits());
+            self.cell.stamp(segment::now());
+        }
     }
 }
 
@@ -64,12 +62,9 @@ impl Gauge {
     /// a reading of the clock and two.
     #[inline]
     pub fn set(&self, value: f64) {
-        // Relaxed: see `switch`.
-        let now = self.0.now.load(Ordering::Relaxed);
-        if now == ON {
-            self.0.cell.get().put(value.to_bits());
-        } else if now == STAMPED {
-            self.0.set_cold(value);
+        match self.0.cell.open() {
+            Some(cell) => cell.put(value.to_bits()),
+            None => self.0.set_cold(value),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The hot path: handles write this thread's cells with plain loads and stores.
 //!
 //! ```text
-//! Counter, Gauge, Histogram …   handles                      counter, gauge, histogram, here
+//! Counter, Gauge, Histogram …   handles                      counter, gauge (on fixed), histogram, here
 //!   └─ local                    this thread's shard          local, and cold for everything unusual
 //!        └─ shard               a region, and its limit      shard, and space which hands out offsets
 //!             └─ region         a flat run of cells          region
@@ -23,6 +23,8 @@ pub(crate) mod cold;
 pub(crate) mod copied;
 #[cfg(not(tach_loom))]
 pub(crate) mod counter;
+#[cfg(not(tach_loom))]
+pub(crate) mod fixed;
 #[cfg(not(tach_loom))]
 pub(crate) mod gauge;
 #[cfg(not(tach_loom))]

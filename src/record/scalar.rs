@@ -1,14 +1,11 @@
 //! The core of the metrics that are one cell: counters of three kinds.
 
-use super::cell::Cell;
 use super::region::Base;
 use super::shard::{OFF, Regions, SHARED};
-use super::space::{NoPlace, Place, Shape, Space};
+use super::space::{Place, Space};
 #[cfg(not(tach_loom))]
 use crate::sync::Mutex;
 use crate::sync::{Arc, AtomicU32, Ordering};
-use crossbeam_utils::CachePadded;
-use std::ptr::NonNull;
 
 /// The offset that a metric records to: its place's, or [`OFF`], or [`SHARED`].
 ///
@@ -162,80 +159,6 @@ impl Scalar {
     }
 }
 
-/// One cell of which there is one copy, for all threads: on its own, or in a place's shared region.
-#[derive(Debug)]
-pub(crate) struct Fixed {
-    cell: NonNull<Cell>,
-    kept: Kept,
-}
-
-/// What keeps a cell where it is.
-#[derive(Debug)]
-enum Kept {
-    Alone { _cell: Arc<CachePadded<Cell>> },
-    Placed { place: Option<Place>, space: Arc<Space> },
-}
-
-impl Fixed {
-    /// Cells in a place, with lines of their own: no writer of a neighbour slows this one's down.
-    const SHAPE: Shape = Shape { front: 16, back: 0 };
-
-    /// A cell on its own.
-    pub(crate) fn alone() -> Self {
-        let cell = Arc::new(CachePadded::new(Cell::new()));
-        Self { cell: NonNull::from(&**cell), kept: Kept::Alone { _cell: cell } }
-    }
-
-    /// A cell that has a place. `optional` as in [`Space::place`].
-    pub(crate) fn placed(space: &Arc<Space>, optional: bool) -> Result<Self, NoPlace> {
-        let place = space.place(Self::SHAPE, optional)?;
-        #[allow(unsafe_code)]
-        // SAFETY: every place lies within the shared region, which lives as long as the extent does.
-        let cell = NonNull::from(unsafe { place.shared().cell(place.front) });
-        Ok(Self { cell, kept: Kept::Placed { place: Some(place), space: Arc::clone(space) } })
-    }
-
-    #[inline(always)]
-    pub(crate) fn get(&self) -> &Cell {
-        #[allow(unsafe_code)]
-        // SAFETY: `kept` keeps it.
-        unsafe {
-            self.cell.as_ref()
-        }
-    }
-
-    /// `None` for a cell on its own.
-    pub(crate) fn place(&self) -> Option<&Place> {
-        if let Kept::Placed { place, .. } = &self.kept { place.as_ref() } else { None }
-    }
-
-    /// Stores a time in the next cell, if it has a place.
-    pub(crate) fn stamp(&self, time: u64) {
-        if let Some(place) = self.place() {
-            #[allow(unsafe_code)]
-            // SAFETY: as in `placed`; the place has sixteen cells.
-            unsafe { place.shared().cell_at(place.front, 1) }.put(time);
-        }
-    }
-}
-
-impl Drop for Fixed {
-    fn drop(&mut self) {
-        if let Kept::Placed { place, space } = &mut self.kept
-            && let Some(place) = place.take()
-        {
-            space.give_back(place);
-        }
-    }
-}
-
-#[allow(unsafe_code)]
-// SAFETY: the pointer is to an atomic that `kept` keeps, which is `Send`.
-unsafe impl Send for Fixed {}
-#[allow(unsafe_code)]
-// SAFETY: as for Send.
-unsafe impl Sync for Fixed {}
-
 impl Drop for Scalar {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
@@ -243,8 +166,6 @@ impl Drop for Scalar {
         }
     }
 }
-
-impl std::panic::RefUnwindSafe for Fixed {}
 
 // Plain atomics, and locks of the cold side that leave nothing half done.
 impl std::panic::RefUnwindSafe for Scalar {}

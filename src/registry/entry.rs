@@ -3,7 +3,7 @@
 use super::metric::Core;
 use super::publish::Published;
 use crate::describe::{Descriptor, LabelSets, LabelValues};
-use crate::record::scalar::Fixed;
+use crate::record::fixed::Fixed;
 use crate::segment::At;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use once_cell::sync::OnceCell;

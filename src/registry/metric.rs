@@ -7,10 +7,11 @@
 
 use crate::describe::{Aggregate, Descriptor, Kind};
 use crate::record::counter::{Counter, FloatCounter, UpDownCounter};
+use crate::record::fixed::Fixed;
 use crate::record::gauge::{Gauge, GaugeCore};
 use crate::record::hdr::Hdr;
 use crate::record::histogram::{Histogram, Nanos};
-use crate::record::scalar::{Fixed, Scalar};
+use crate::record::scalar::Scalar;
 use crate::record::space::{NoPlace, Place, Shape, Space};
 use crate::segment::Segment;
 use crate::sync::{AtomicU64, Ordering};
