@@ -2,8 +2,9 @@
 
 use super::contents::Contents;
 use super::faults::Faults;
-use super::map::{self, Map};
+use super::map::Map;
 use crate::segment::layout::{block, header};
+use crate::segment::publish;
 use crate::segment::record::{Record, kind};
 use std::collections::BTreeMap;
 
@@ -54,8 +55,8 @@ impl Directory {
     /// How many records are published now. The file must be mapped to its end after this.
     pub(super) fn published(map: &Map) -> u64 {
         let records = map.word(header::RECORDS as u64);
-        // What the number covers is read after it.
-        map::then();
+        // Edge SEGMENT-RECORD.
+        publish::after_number();
         records
     }
 

@@ -236,13 +236,6 @@ impl Map {
     }
 }
 
-/// To be called between the load of what says that other words may be read (a number of records, say) and the loads of
-/// these; and between loads and that of a state which says that they held good.
-pub(super) fn then() {
-    // Acquire: the other side is the writer's release of the number, or its release fence after a change of the state.
-    fence(Ordering::Acquire);
-}
-
 /// Whether somebody holds the exclusive lock on the whole file. Takes none.
 pub(super) fn is_locked(file: &File) -> io::Result<bool> {
     // SAFETY: a structure of numbers, for which zeros are values: the whole file, from its start.
@@ -265,20 +258,5 @@ impl Drop for Map {
         unsafe {
             libc::munmap(self.first.as_ptr().cast(), self.bytes);
         }
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use std::fs::File;
-    use std::os::fd::AsRawFd;
-
-    /// Locks a file as a writer does, for as long as it is open.
-    pub(in super::super) fn lock(file: &File) {
-        // SAFETY: a structure of numbers, for which zeros are values.
-        let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-        lock.l_type = libc::F_WRLCK as libc::c_short;
-        // SAFETY: the structure is the caller's own.
-        assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) }, 0);
     }
 }

@@ -2,12 +2,13 @@
 
 use super::contents::{Contents, Extent, Last, Metric, Series};
 use super::faults::Faults;
-use super::map::{self, Map};
+use super::map::Map;
 use super::reading::Torn;
 use crate::collect::read::{held, read};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Sums, Values};
 use crate::describe::{Aggregate, Kind, LabelSets};
 use crate::record::copied::{Copied, HEADER};
+use crate::segment::publish;
 use std::sync::Arc;
 
 /// Values a histogram holds at most: what an i64 counts.
@@ -64,8 +65,8 @@ impl<'a> Reader<'a> {
             let torn = self.torn.len();
             let mut last = None;
             let value = self.value(metric, series, contents.extent(series), &mut last);
-            // What was read is the series' only if it is still live.
-            map::then();
+            // Edge SEGMENT-TOMBSTONE: what was read is the series' only if it is still live.
+            publish::after_cells();
             let value = value.filter(|_| series.is_live(self.map));
             if let Some(last) = last {
                 metric.series[place].last = last;

@@ -4,15 +4,14 @@ use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values};
 use crate::describe::Aggregate;
 use crate::error::{Error, ErrorKind};
 use crate::record::copied::{CLAMPED, COUNT, FLOOR, HEADER, SUM, TOP};
-use crate::segment::layout::{HEADER_BYTES, HEADER_WORDS, MAGIC, MAJOR, MINOR, NAME_BYTES, PAGE_BYTES};
-use crate::segment::layout::{block, check, header, state as segment};
+use crate::segment::layout::{HEADER_BYTES, HEADER_WORDS, MAGIC, PAGE_BYTES};
+use crate::segment::layout::{block, header, identity, seal, state as segment};
 use crate::segment::record::{CopyRecord, ExtentRecord, GridRecord, MetricRecord, Record, SeriesRecord, state};
+use crate::segment::{new_id, unix_nanos};
 use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The numbers of the first two records.
 const EXTENT: u64 = 0;
@@ -31,7 +30,8 @@ pub fn write(path: &Path, name: &str, snapshot: &Snapshot, folded: &[[u64; 2]]) 
     let mut saturated = Vec::new();
     let (mut cells, cells_len) = lay_out(snapshot, &mut saturated).map_err(|text| wrong(&text))?;
     let (directory, records) = directory(snapshot, cells_len, folded).map_err(|text| wrong(&text))?;
-    let mut head = header(name, snapshot);
+    let id = new_id().map_err(|error| Error::system("/dev/urandom cannot be read", error))?;
+    let mut head = header(id, name, snapshot);
     head[header::RECORDS] = records;
     let file_name = path.file_name().ok_or_else(|| wrong("no name of a file"))?;
     let mut hidden = std::ffi::OsString::from(".");
@@ -77,32 +77,11 @@ fn put(file: &File, head: &[u64], directory: &[u64], cells: &mut dyn Iterator<It
     file.write_all_at(&bytes.to_ne_bytes(), 8 * header::RESERVED as u64)
 }
 
-fn nanos(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn header(name: &str, snapshot: &Snapshot) -> [u64; HEADER_WORDS] {
-    let mut words = [0; HEADER_WORDS];
-    // As much of the name as there is room for.
-    let len = (0..=NAME_BYTES.min(name.len())).rev().find(|len| name.is_char_boundary(*len)).unwrap_or(0);
-    words[header::VERSION] = u64::from(MAJOR) << 32 | u64::from(MINOR);
-    words[header::BYTES] = HEADER_BYTES;
-    for word in &mut words[header::ID..header::ID + 2] {
-        // A hasher's keys are by chance, and so what it makes of nothing.
-        *word = RandomState::new().build_hasher().finish();
-    }
-    words[header::PID] = std::process::id().into();
-    words[header::CREATED] = nanos(snapshot.began());
-    words[header::NAME_LEN] = len as u64;
-    for (word, bytes) in words[header::NAME..header::CHECK].iter_mut().zip(name.as_bytes()[..len].chunks(8)) {
-        let mut padded = [0; 8];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        *word = u64::from_ne_bytes(padded);
-    }
-    words[header::CHECK] = check(&words[header::VERSION..header::CHECK]);
+fn header(id: [u64; 2], name: &str, snapshot: &Snapshot) -> [u64; HEADER_WORDS] {
+    let mut words = identity(id, name, unix_nanos(snapshot.began()));
+    seal(&mut words);
     words[header::STATE] = segment::CLOSED;
-    words[header::BEAT] = nanos(snapshot.time());
+    words[header::BEAT] = unix_nanos(snapshot.time());
     words[header::BEATS] = 1;
     words
 }
@@ -183,7 +162,7 @@ fn directory(snapshot: &Snapshot, cells: u64, folded: &[[u64; 2]]) -> Result<(Ve
                 extent: EXTENT,
                 front: next,
                 back: if back > 0 { next + front } else { 0 },
-                began: nanos(*began),
+                began: unix_nanos(*began),
                 values: set.iter().map(|value| value.to_string()).collect(),
             }));
             next += front + back;

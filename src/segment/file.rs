@@ -1,7 +1,7 @@
 //! One segment being written.
 
 use super::directory::{At, BLOCK_BYTES, Directory};
-use super::layout::{HEADER_BYTES, HEADER_WORDS, MAGIC, MAJOR, MINOR, NAME_BYTES, check, header, state};
+use super::layout::{self, HEADER_WORDS, MAGIC, header, state};
 use super::record::{CopyRecord, ExtentRecord, Record, state as record_state};
 use super::system::Mapping;
 use super::{Settings, now, place, publish, system};
@@ -199,23 +199,11 @@ impl Drop for Segment {
 
 /// What of the header never changes, but for the magic.
 fn first_words(process: &str, id: [u64; 2]) -> [u64; HEADER_WORDS] {
-    let mut words = [0; HEADER_WORDS];
-    words[header::VERSION] = u64::from(MAJOR) << 32 | u64::from(MINOR);
-    words[header::BYTES] = HEADER_BYTES;
-    words[header::ID..][..2].copy_from_slice(&id);
-    words[header::PID] = u64::from(std::process::id());
+    let mut words = layout::identity(id, process, now());
     words[header::START] = place::started();
     words[header::BOOT..][..2].copy_from_slice(&place::boot());
     words[header::PID_NAMESPACE] = place::pid_namespace();
-    words[header::CREATED] = now();
     words[header::INTERVAL] = INTERVAL.as_nanos() as u64;
-    let len = (0..=NAME_BYTES.min(process.len())).rev().find(|len| process.is_char_boundary(*len)).unwrap_or(0);
-    words[header::NAME_LEN] = len as u64;
-    for (word, chunk) in words[header::NAME..header::CHECK].iter_mut().zip(process.as_bytes()[..len].chunks(8)) {
-        let mut bytes = [0; 8];
-        bytes[..chunk.len()].copy_from_slice(chunk);
-        *word = u64::from_ne_bytes(bytes);
-    }
-    words[header::CHECK] = check(&words[header::VERSION..header::CHECK]);
+    layout::seal(&mut words);
     words
 }

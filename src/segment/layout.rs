@@ -77,6 +77,30 @@ pub(crate) mod block {
     pub(crate) const WORDS: usize = 2;
 }
 
+/// A header that says which segment it is, but for the words that are nobody's yet: to be [`seal`]ed. Of a longer name
+/// as much as there is room for.
+pub(crate) fn identity(id: [u64; 2], name: &str, created: u64) -> [u64; HEADER_WORDS] {
+    let mut words = [0; HEADER_WORDS];
+    words[header::VERSION] = u64::from(MAJOR) << 32 | u64::from(MINOR);
+    words[header::BYTES] = HEADER_BYTES;
+    words[header::ID..][..2].copy_from_slice(&id);
+    words[header::PID] = u64::from(std::process::id());
+    words[header::CREATED] = created;
+    let len = (0..=NAME_BYTES.min(name.len())).rev().find(|len| name.is_char_boundary(*len)).unwrap_or(0);
+    words[header::NAME_LEN] = len as u64;
+    for (word, chunk) in words[header::NAME..header::CHECK].iter_mut().zip(name.as_bytes()[..len].chunks(8)) {
+        let mut bytes = [0; 8];
+        bytes[..chunk.len()].copy_from_slice(chunk);
+        *word = u64::from_ne_bytes(bytes);
+    }
+    words
+}
+
+/// Puts the check word behind what never changes.
+pub(crate) fn seal(words: &mut [u64; HEADER_WORDS]) {
+    words[header::CHECK] = check(&words[header::VERSION..header::CHECK]);
+}
+
 /// A check of words against chance, not against malice: FNV-1a over their bytes, the lowest first.
 pub(crate) fn check(words: &[u64]) -> u64 {
     let bytes = words.iter().flat_map(|word| word.to_le_bytes());

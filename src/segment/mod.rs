@@ -18,7 +18,6 @@ mod directory;
 #[cfg(all(target_os = "linux", not(tach_loom)))]
 mod file;
 #[cfg(all(target_os = "linux", not(tach_loom)))]
-#[allow(dead_code, reason = "some of it is for the reader")]
 pub(crate) mod layout;
 #[cfg(tach_loom)]
 pub mod model;
@@ -27,7 +26,7 @@ mod place;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nothing is published"))]
 pub(crate) mod publish;
 #[cfg(not(tach_loom))]
-#[allow(dead_code, reason = "some of it is for the reader")]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nothing is published"))]
 pub(crate) mod record;
 #[cfg(all(target_os = "linux", not(tach_loom)))]
 pub(crate) mod system;
@@ -40,6 +39,7 @@ pub(crate) use absent::{At, INTERVAL, Segment, mind_forks};
 pub(crate) use {
     directory::At,
     file::{INTERVAL, Segment},
+    place::id as new_id,
     system::watch as mind_forks,
 };
 

@@ -28,7 +28,8 @@ impl Words {
     /// Reads all records that are published.
     #[must_use]
     pub fn records(&self) -> Vec<[u64; 2]> {
-        let number = publish::published(&self.0[0]) as usize;
+        let number = publish::get(&self.0[0]) as usize;
+        publish::after_number();
         (0..number).map(|index| [1, 2].map(|word| publish::get(&self.0[2 * index + word]))).collect()
     }
 

@@ -60,7 +60,7 @@ pub(super) fn open(path: &Path, new: bool) -> std::io::Result<File> {
 }
 
 /// Two words of chance.
-pub(super) fn id() -> std::io::Result<[u64; 2]> {
+pub(crate) fn id() -> std::io::Result<[u64; 2]> {
     let mut words = [[0; 8]; 2];
     File::open("/dev/urandom")?.read_exact(words.as_flattened_mut())?;
     Ok(words.map(u64::from_ne_bytes))

@@ -163,7 +163,7 @@ fn a_lock_tells_life() {
         std::fs::write(&path, made.bytes()).unwrap();
         // By another open file of this process: what a lock of the same process by `fcntl` would not show.
         let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
-        let _lock = locked.then(|| crate::reader::map::tests::lock(&file));
+        let _lock = locked.then(|| crate::segment::system::lock(&file, true).unwrap());
         Segment::open(&path).unwrap().info().unwrap().life
     };
     assert_eq!(life(now, segment::OPEN, false), Life::Died);
