@@ -46,6 +46,9 @@
 //! expose    snapshot → a format → HTTP
 //! ```
 //!
+//! Beside them `serve`, the vocabulary of inference servers; `segment`, a registry's cells in a file, and `reader`,
+//! which reads such files from outside; and on all of it the program `tach`.
+//!
 //! `docs/ARCHITECTURE.md` tells it at length, `docs/ORDERINGS.md` argues every atomic access, `docs/DESIGN.md` says
 //! why.
 

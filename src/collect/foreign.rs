@@ -49,10 +49,10 @@ pub(super) fn add(families: &mut Vec<FamilySnapshot>, foreign: Vec<FamilySnapsho
     let (engine, foreign): (Vec<_>, Vec<_>) = foreign.into_iter().partition(is_engine);
     families.splice(0..0, engine);
     families.extend(foreign);
+    let escapings = Escaping::telling(families.iter().any(|family| family.desc.utf8));
     let mut taken = std::collections::BTreeSet::new();
     families.retain(|family| {
-        let all = |escaping| family.desc.exposed_names(escaping).into_iter().map(move |name| (escaping, name));
-        let names: Vec<_> = Escaping::LOSSY.into_iter().flat_map(all).collect();
+        let names = family.desc.names_in(escapings);
         let is_free = !names.iter().any(|name| taken.contains(name));
         if is_free {
             taken.extend(names);

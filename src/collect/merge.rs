@@ -13,10 +13,9 @@ use crate::record::hdr::Hdr;
 use crate::record::local;
 use crate::record::shard::Regions;
 use crate::record::space::Front;
-use crate::registry::{Core, Figures, Met, Registry, Series};
+use crate::registry::{Core, Figures, Met, Observed, Registry, Series};
 use crate::sync::Mutex;
 use smallvec::{SmallVec, smallvec};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -87,7 +86,11 @@ impl Registry {
         let listing = self.listing();
         let observed = listing.iter().filter(|(desc, _)| desc.kind.is_observed()).filter_map(|(desc, listed)| {
             // A callback that panics has no value to show.
-            let values = observe(listed.cores.first()?, met)?;
+            let values = match listed.cores.first()?.observe(met)? {
+                Observed::Gauge(value) => Values::Gauge(smallvec![value]),
+                Observed::Counter(total) => Values::Counter(smallvec![total]),
+                Observed::FloatCounter(total) => Values::FloatCounter(smallvec![total]),
+            };
             Some(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values })
         });
         observed.collect()
@@ -133,21 +136,6 @@ fn values(
     })
 }
 
-/// Calls a callback; `None` when it panics.
-fn observe(core: &Core, met: &mut Met) -> Option<Values> {
-    let call = || match core {
-        Core::ObservedGauge(read) => Some(Values::Gauge(smallvec![read()])),
-        Core::ObservedCounter(read) => Some(Values::Counter(smallvec![read()])),
-        Core::ObservedFloatCounter(read) => Some(Values::FloatCounter(smallvec![read()])),
-        _ => None,
-    };
-    // A callback is the user's; whatever state it leaves behind is its own.
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
-        met.panics += 1;
-        None
-    })
-}
-
 /// Where values are read from.
 struct Cells<'a> {
     fronts: Vec<Front>,
@@ -180,9 +168,8 @@ impl Cells<'_> {
         scratch: &mut Scratch,
     ) -> HistogramSnapshot {
         let copies = || core.place().extent.copies(self.regions);
-        // In a child the cells of a segment begin anew: what was merged before the fork is none of them.
-        if let Some(Last { counts, merged: Some(merged), process }) = last.as_deref()
-            && *process == std::process::id()
+        if let Some(Last { counts, merged: Some(merged), forks }) = last.as_deref()
+            && *forks == local::forks()
             && copies().map(|base| core.count(base)).eq(counts.iter().copied())
         {
             return merged.clone();
@@ -202,7 +189,7 @@ impl Cells<'_> {
         if let Some(last) = last {
             // What is not exact is better read again.
             let merged = merged.is_exact().then(|| merged.clone());
-            *last = Last { counts, merged, process: std::process::id() };
+            *last = Last { counts, merged, forks: local::forks() };
         }
         merged
     }
@@ -214,8 +201,8 @@ struct Last {
     /// By copy.
     counts: SmallVec<[u64; 2]>,
     merged: Option<HistogramSnapshot>,
-    /// Which process it was.
-    process: u32,
+    /// A child's cells begin anew where they were in its parent's segment: what was merged before is none of them.
+    forks: u32,
 }
 
 /// What reading and adding up histograms needs for a while.

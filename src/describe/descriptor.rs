@@ -160,6 +160,12 @@ impl Descriptor {
         suffixes.iter().map(|suffix| format!("{stem}{suffix}")).collect()
     }
 
+    /// As [`exposed_names`](Self::exposed_names), in each of these escapings.
+    pub(crate) fn names_in(&self, escapings: &[Escaping]) -> Vec<(Escaping, String)> {
+        let names = |&escaping| self.exposed_names(escaping).into_iter().map(move |name| (escaping, name));
+        escapings.iter().flat_map(names).collect()
+    }
+
     /// In what `other` differs, for an error; `None` when it describes the same metric.
     pub(crate) fn difference(&self, other: &Self) -> Option<String> {
         let values = |bounds: &[Bound]| bounds.iter().map(|bound| bound.value).collect();

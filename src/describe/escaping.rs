@@ -22,10 +22,14 @@ pub enum Escaping {
 }
 
 impl Escaping {
-    /// Those that can give two names as one.
-    pub(crate) const LOSSY: [Self; 3] = [Self::Underscores, Self::Dots, Self::Values];
-
     pub(crate) const ALL: [Self; 4] = [Self::Underscores, Self::Dots, Self::Values, Self::AllowUtf8];
+
+    /// Those by which names have to differ, where `utf8` says that some may need escaping. Without, those of all
+    /// escapings differ if these do; and by none that is left out do two names become one.
+    pub(crate) fn telling(utf8: bool) -> &'static [Self] {
+        let all = &[Self::Underscores, Self::Dots, Self::Values];
+        if utf8 { all } else { &all[..1] }
+    }
 
     /// A metric's name.
     pub(crate) fn metric(self, name: &str) -> Cow<'_, str> {

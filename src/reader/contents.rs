@@ -146,8 +146,8 @@ impl Contents {
 
     fn metric(&mut self, at: u64, record: MetricRecord) -> Result<Entry, String> {
         let desc = describe(record)?;
-        let all = |escaping| desc.exposed_names(escaping).into_iter().map(move |name| (escaping, name));
-        let names: Vec<_> = Escaping::LOSSY.into_iter().flat_map(all).collect();
+        // Whether names of others need escaping is not known yet.
+        let names = desc.names_in(Escaping::telling(true));
         if let Some((_, name)) = names.iter().find(|name| self.names.contains(*name)) {
             return Err(format!("{}: the name {name}, which another metric has", desc.name));
         }

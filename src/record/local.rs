@@ -100,12 +100,18 @@ thread_local! {
     static FORKING: Cell<Option<ManuallyDrop<Frozen<'static>>>> = const { Cell::new(None) };
 }
 
-/// Has every later `fork` find the shards whole, and the child leave its parent's segments alone.
-pub(crate) fn mind_forks() {
+/// Has every later `fork` find the shards whole, and the child leave its parent's segments alone. False where the system
+/// refuses.
+pub(crate) fn mind_forks() -> bool {
     segment::mind_forks(
         || FORKING.set(shards().map(|shards| ManuallyDrop::new(shards.freeze()))),
         || drop(FORKING.take().map(ManuallyDrop::into_inner)),
-    );
+    )
+}
+
+/// How often this process, and those it was forked from, came out of a fork that was minded as the child.
+pub(crate) fn forks() -> u32 {
+    segment::forks()
 }
 
 /// The shards of this process; `None` when the system refused the memory for the shared region.

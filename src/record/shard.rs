@@ -116,10 +116,12 @@ impl Backed {
         };
         if !region.cover(self.cells.clone(), &self.segment, at)? {
             self.segment.count_fallback();
+            self.segment.give_back(at, bytes);
             return Ok(false);
         }
         if !self.segment.copy(self.number, shard, at) {
             region.uncover(self.cells.clone())?;
+            self.segment.give_back(at, bytes);
             return Ok(false);
         }
         Ok(true)

@@ -3,13 +3,12 @@
 
 use super::own::Figures;
 use super::publish::Published;
-use super::{Core, Inner, Met, Registry};
+use super::{Core, Entry, Inner, Met, Observed, Registry};
 use crate::describe::{Aggregate, Descriptor, Kind, LabelValues};
 use crate::record::fixed::Fixed;
 use crate::record::local;
-use crate::segment::{INTERVAL, Segment, now};
+use crate::segment::{self, INTERVAL, Segment, now};
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak, mpsc};
 use std::time::SystemTime;
 
@@ -26,13 +25,12 @@ struct Beat {
 /// Beats once, so that the segment is complete, and starts the thread; it ends when what is given is dropped.
 pub(super) fn start(registry: &Registry, segment: &Arc<Segment>) -> mpsc::Sender<()> {
     let mut beat = Beat { segment: Arc::clone(segment), metrics: HashMap::new(), cells: HashMap::new(), warned: false };
-    beat.beat(registry);
     let registry = Arc::downgrade(&registry.0);
+    beat.beat(&registry);
     let (sender, stop) = mpsc::channel();
     let thread = std::thread::Builder::new().name("tach-segment".to_owned());
     let thread = thread.spawn(move || {
         while stop.recv_timeout(INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let Some(registry) = Weak::<Inner>::upgrade(&registry).map(Registry) else { return };
             beat.beat(&registry);
         }
     });
@@ -47,9 +45,30 @@ pub(super) fn start(registry: &Registry, segment: &Arc<Segment>) -> mpsc::Sender
 }
 
 impl Beat {
-    fn beat(&mut self, registry: &Registry) {
+    fn beat(&mut self, registry: &Weak<Inner>) {
         let mut met = Met::default();
-        registry.post_observed(&mut met);
+        let Some(posts) = calmly(registry, Registry::posts) else { return };
+        // With nothing locked, and without the registry, which may go meanwhile: callbacks are the user's.
+        for post in &posts {
+            post.fill(&mut met);
+        }
+        if calmly(registry, |registry| self.post_own(registry, met)).is_none() {
+            return;
+        }
+        self.segment.beat();
+        if !self.warned && self.segment.fallbacks() > 0 {
+            self.warned = true;
+            eprintln!(
+                "tach: {} has no room for all metrics: some are recorded, but not to be seen by other processes. Make \
+                 its file system larger (in a container the size of /dev/shm), or raise the limit of file sizes \
+                 (ulimit -f)",
+                self.segment.path().display()
+            );
+        }
+    }
+
+    /// Puts the engine's own metrics into their cells.
+    fn post_own(&mut self, registry: &Registry, met: Met) {
         let listing = registry.listing();
         let regions = local::shards().map(|shards| shards.regions()).unwrap_or_default();
         let (mut clamped, mut series) = (Vec::new(), 0);
@@ -74,16 +93,6 @@ impl Beat {
                 self.post(registry, &desc, labels, bits);
             }
         }
-        self.segment.beat();
-        if !self.warned && self.segment.fallbacks() > 0 {
-            self.warned = true;
-            eprintln!(
-                "tach: {} has no room for all metrics: some are recorded, but not to be seen by other processes. Make \
-                 its file system larger (in a container the size of /dev/shm), or raise the limit of file sizes \
-                 (ulimit -f)",
-                self.segment.path().display()
-            );
-        }
     }
 
     /// Puts the value of an own metric into its cell.
@@ -102,28 +111,47 @@ impl Beat {
     }
 }
 
-impl Registry {
-    /// Calls every callback whose metric is switched on, and puts what it gives into its cell.
-    fn post_observed(&self, met: &mut Met) {
-        let entries: Vec<_> = self.0.state.lock().entries.values().cloned().collect();
-        for entry in entries.iter().filter(|entry| entry.desc.kind.is_observed()) {
-            let Some((core, cell)) = entry.posted() else { continue };
-            let call = || match &core {
-                Core::ObservedGauge(read) | Core::ObservedFloatCounter(read) => Some(read().to_bits()),
-                Core::ObservedCounter(read) => Some(read()),
-                _ => None,
-            };
-            // A callback is the user's; whatever state it leaves behind is its own.
-            match catch_unwind(AssertUnwindSafe(call)) {
-                Ok(Some(bits)) => {
-                    cell.get().put(bits);
-                    if entry.desc.aggregate == Aggregate::Last {
-                        cell.stamp(now());
-                    }
-                }
-                Ok(None) => {}
-                Err(_) => met.panics += 1,
-            }
+/// Does something with a registry, if it is still there, while the process does not fork: a child would have the locks
+/// that this thread holds, and nobody to let go of them.
+fn calmly<T>(registry: &Weak<Inner>, act: impl FnOnce(&Registry) -> T) -> Option<T> {
+    let registry = Registry(registry.upgrade()?);
+    let calm = segment::calm();
+    let done = act(&registry);
+    // Before the registry may be: with it go callbacks.
+    drop(calm);
+    Some(done)
+}
+
+/// A callback, and the cell for what it gives.
+struct Post {
+    core: Core,
+    cell: Arc<Fixed>,
+    stamped: bool,
+}
+
+impl Post {
+    fn fill(&self, met: &mut Met) {
+        let bits = match self.core.observe(met) {
+            Some(Observed::Gauge(value) | Observed::FloatCounter(value)) => value.to_bits(),
+            Some(Observed::Counter(total)) => total,
+            None => return,
+        };
+        self.cell.get().put(bits);
+        if self.stamped {
+            self.cell.stamp(now());
         }
+    }
+}
+
+impl Registry {
+    /// The callbacks whose metrics are switched on.
+    fn posts(&self) -> Vec<Post> {
+        let entries: Vec<_> = self.0.state.lock().entries.values().cloned().collect();
+        let observed = entries.iter().filter(|entry| entry.desc.kind.is_observed());
+        let post = |entry: &Arc<Entry>| {
+            let (core, cell) = entry.posted()?;
+            Some(Post { core, cell, stamped: entry.desc.aggregate == Aggregate::Last })
+        };
+        observed.filter_map(post).collect()
     }
 }

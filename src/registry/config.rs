@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Recording {
-    /// Not at all: every recording is a predicted branch, and nothing is exposed.
+    /// Not at all: every recording is a predicted branch, a gauge's a call besides, and nothing is exposed.
     Noop,
     /// All threads add to shared cells with atomic read-modify-writes: the least memory, and contention.
     Sync,
@@ -23,9 +23,9 @@ pub enum Recording {
     /// one runs and after it has ended, however it ended. Linux only.
     ///
     /// The registry beats once a second on a thread of its own, named `tach-segment`, which also calls the callbacks of
-    /// observed metrics. Where the file cannot be made, or grow, cells are in this process's memory alone: nothing is
-    /// lost here, [`Registry::segment`] and `tach_segment_fallbacks_total` say so, and so does a line on standard error.
-    /// A child after `fork` records to memory of its own, from zero.
+    /// observed metrics: one that waits keeps it from beating. Where the file cannot be made, or grow, cells are in this
+    /// process's memory alone: nothing is lost here, [`Registry::segment`] and `tach_segment_fallbacks_total` say so, and
+    /// so does a line on standard error. A child after `fork` records to memory of its own, from zero.
     Process,
 }
 
@@ -103,11 +103,10 @@ impl RegistryBuilder {
     /// How many bytes the cells may come to occupy, in all shards together. 4 GiB unless told.
     ///
     /// Resident memory is less: pages that no value has touched take none; but with [`Recording::Process`] all of it is
-    /// taken from the tmpfs, so give a budget there that the machine or container has. The addresses that the
-    /// process reserves for
-    /// its shards, up to 896 MiB each, are not counted: they cost nothing but where addresses are limited (`ulimit
-    /// -v`), and there a shard reserves at most a 64th of the limit, or 64 MiB. The budget is spent when metrics are
-    /// made: each gets cells for as many threads as the budget allows then, up to [`RegistryBuilder::shards_max`].
+    /// taken from the tmpfs, so give a budget there that the machine or container has. The addresses that the process
+    /// reserves for its shards, up to 896 MiB each, are not counted: they cost nothing but where addresses are limited
+    /// (`ulimit -v`), and there a shard reserves at most a 64th of the limit, or 64 MiB. The budget is spent when metrics
+    /// are made: each gets cells for as many threads as the budget allows then, up to [`RegistryBuilder::shards_max`].
     /// Further threads record to cells they share, and where not even those are to be had a family gives new label sets
     /// its overflow series: slower, or coarser, but the totals stay right, and `tach_overflow_recordings_total` and
     /// `tach_overflow_series_total` say so. The shared cells of metrics that are declared one by one are always kept,
@@ -147,8 +146,11 @@ impl RegistryBuilder {
         if self.recording != Recording::Process {
             return (None, None);
         }
-        local::mind_forks();
-        match Segment::create(&self.segment) {
+        let made = match local::mind_forks() {
+            true => Segment::create(&self.segment),
+            false => Err("the system refuses to tell of forks (pthread_atfork)".to_owned()),
+        };
+        match made {
             Ok(segment) => (Some(segment), None),
             Err(why) => {
                 eprintln!(

@@ -5,6 +5,7 @@
     reason = "`sealed::Build` is public only so that `Metric` can require it; nobody outside can name it"
 )]
 
+use super::own::Met;
 use crate::describe::{Aggregate, Descriptor, Kind};
 use crate::record::counter::{Counter, FloatCounter, UpDownCounter};
 use crate::record::fixed::Fixed;
@@ -16,6 +17,7 @@ use crate::record::space::{NoPlace, Place, Shape, Space};
 use crate::segment::Segment;
 use crate::sync::{AtomicU64, Ordering};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What a collection reads of one series.
@@ -40,7 +42,30 @@ impl fmt::Debug for Core {
     }
 }
 
+/// What a callback gave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Observed {
+    Gauge(f64),
+    Counter(u64),
+    FloatCounter(f64),
+}
+
 impl Core {
+    /// Calls the callback. `None` where there is none, or where it panics, which is counted: it has no value then.
+    pub(crate) fn observe(&self, met: &mut Met) -> Option<Observed> {
+        let call = || match self {
+            Self::ObservedGauge(read) => Some(Observed::Gauge(read())),
+            Self::ObservedCounter(read) => Some(Observed::Counter(read())),
+            Self::ObservedFloatCounter(read) => Some(Observed::FloatCounter(read())),
+            Self::Scalar(_) | Self::Gauge(_) | Self::Histogram(_) => None,
+        };
+        // A callback is the user's; whatever state it leaves behind is its own.
+        catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+            met.panics += 1;
+            None
+        })
+    }
+
     /// Its cells, if it has some among the registry's.
     pub(super) fn place(&self) -> Option<&Place> {
         match self {

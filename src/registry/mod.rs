@@ -26,8 +26,8 @@ pub(crate) use entry::Series;
 use entry::{Changes, Entry};
 pub use family::Family;
 pub use lazy::LazyCounter;
-pub(crate) use metric::Core;
 pub use metric::Metric;
+pub(crate) use metric::{Core, Observed};
 pub(crate) use own::{Figures, Met, Own};
 #[cfg(feature = "serve")]
 pub(crate) use table::VALUE_MAX;

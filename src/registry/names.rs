@@ -7,10 +7,7 @@ use crate::error::{Error, ErrorKind};
 impl Registry {
     /// Makes sure that no two metrics have a sample name in common in any format.
     pub(super) fn claim_names(&self, state: &mut State, desc: &Descriptor) -> Result<(), Error> {
-        // Where every name is legal those of all escapings differ if these do.
-        let escapings = if self.0.config.utf8 { &Escaping::LOSSY[..] } else { &Escaping::LOSSY[..1] };
-        let all = |escaping: Escaping| desc.exposed_names(escaping).into_iter().map(move |name| (escaping, name));
-        let names: Vec<_> = escapings.iter().copied().flat_map(all).collect();
+        let names = desc.names_in(Escaping::telling(self.0.config.utf8));
         if desc.kind.is_counter() && (desc.base.ends_with("_total") || desc.base.trim_matches('_').is_empty()) {
             let text = format!("{}: a counter's name gets the suffix _total once: leave it out", desc.name);
             return Err(Error::new(ErrorKind::Name, text));

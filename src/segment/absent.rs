@@ -12,8 +12,18 @@ pub(crate) struct At {
 
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 
+/// Nothing here minds a fork.
+pub(crate) fn calm() {}
+
+/// None is minded.
+pub(crate) fn forks() -> u32 {
+    0
+}
+
 /// Nothing to mind.
-pub(crate) fn mind_forks(_: fn(), _: fn()) {}
+pub(crate) fn mind_forks(_: fn(), _: fn()) -> bool {
+    true
+}
 
 #[derive(Debug)]
 pub(crate) enum Segment {}
@@ -37,6 +47,10 @@ impl Segment {
     }
 
     pub(crate) fn reserve(&self, _: u64) -> Option<u64> {
+        match *self {}
+    }
+
+    pub(crate) fn give_back(&self, _: u64, _: u64) {
         match *self {}
     }
 

@@ -66,16 +66,17 @@ impl Segment {
         let start = Mapping::new(&file, 0, end).map_err(|error| format!("cannot map {shown}: {error}"))?;
         let start = Arc::new(start);
         let lock = place::open(temporary, false).map_err(|error| format!("cannot open {shown} again: {error}"))?;
-        system::lock(&lock, true).map_err(|error| format!("cannot lock {shown}: {error}"))?;
         let space = Mutex::new(Space { directory: Directory::new(Arc::clone(&start)), end });
         let segment = Self { path, file, lock, start, space, forks: system::forks() };
+        // Listed before it is locked, and so given up by a child of a fork that comes in between.
+        system::enlist(&segment.start, &segment.lock, &segment.file);
+        system::lock(&segment.lock, true).map_err(|error| format!("cannot lock {shown}: {error}"))?;
         publish::write(segment.header(), &first_words(process, id));
         segment.put(header::STATE, state::OPEN);
         segment.put(header::RESERVED, end);
         // The last word: from here on it is a segment, and the name says so.
         publish::publish(&segment.header()[header::MAGIC], MAGIC);
         fs::rename(temporary, &segment.path).map_err(|error| format!("cannot rename {shown}: {error}"))?;
-        system::enlist(&segment.start, &segment.lock, &segment.file);
         Ok(segment)
     }
 
@@ -115,6 +116,18 @@ impl Segment {
         self.reserve_in(&mut self.space.lock().end, bytes)
     }
 
+    /// Takes back what was reserved in vain, to be reserved again: where nothing was reserved since.
+    pub(crate) fn give_back(&self, at: u64, bytes: u64) {
+        self.give_back_in(&mut self.space.lock().end, at, bytes);
+    }
+
+    fn give_back_in(&self, end: &mut u64, at: u64, bytes: u64) {
+        if *end == at + bytes.next_multiple_of(system::page()) && self.is_open() {
+            *end = at;
+            self.put(header::RESERVED, at);
+        }
+    }
+
     fn reserve_in(&self, end: &mut u64, bytes: u64) -> Option<u64> {
         let at = *end;
         let bytes = bytes.next_multiple_of(system::page());
@@ -133,7 +146,11 @@ impl Segment {
         let published = record.to_words(state).ok().and_then(|words| {
             space.directory.append(&words, &self.header()[header::RECORDS], |bytes| {
                 let at = self.reserve_in(&mut space.end, bytes)?;
-                Some((Mapping::new(&self.file, at, bytes).ok()?, at))
+                let mapping = Mapping::new(&self.file, at, bytes);
+                if mapping.is_err() {
+                    self.give_back_in(&mut space.end, at, bytes);
+                }
+                Some((mapping.ok()?, at))
             })
         });
         if published.is_none() {

@@ -34,13 +34,13 @@ pub(crate) mod system;
 mod words;
 
 #[cfg(not(all(target_os = "linux", not(tach_loom))))]
-pub(crate) use absent::{At, INTERVAL, Segment, mind_forks};
+pub(crate) use absent::{At, INTERVAL, Segment, calm, forks, mind_forks};
 #[cfg(all(target_os = "linux", not(tach_loom)))]
 pub(crate) use {
     directory::At,
     file::{INTERVAL, Segment},
     place::id as new_id,
-    system::watch as mind_forks,
+    system::{calm, forks, watch as mind_forks},
 };
 
 use std::path::PathBuf;

@@ -14,7 +14,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::{NonNull, null_mut};
-use std::sync::{Once, OnceLock};
+use std::sync::OnceLock;
 
 /// What of this process belongs to segments.
 #[derive(Debug)]
@@ -27,47 +27,58 @@ struct Held {
     locks: Vec<(RawFd, RawFd)>,
 }
 
+/// Held by a thread of the engine's own while it has locks that nobody may have when the process forks.
+static CALM: ForkMutex<()> = ForkMutex::new(());
 static HELD: ForkMutex<Held> = ForkMutex::new(Held { runs: Vec::new(), headers: Vec::new(), locks: Vec::new() });
 /// How often this process, and those it was forked from, came out of a fork as the child.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 /// What else is to be locked before a fork, and unlocked after it.
 static HOOKS: OnceLock<[fn(); 2]> = OnceLock::new();
 
+/// The locks here.
+type Locks = (ForkGuard<'static, Held>, ForkGuard<'static, ()>);
+
 thread_local! {
-    /// The lists' lock, while this thread forks. Without a destructor.
-    static FORKING: Cell<Option<ManuallyDrop<ForkGuard<'static, Held>>>> = const { Cell::new(None) };
+    /// They, while this thread forks. Without a destructor.
+    static FORKING: Cell<Option<ManuallyDrop<Locks>>> = const { Cell::new(None) };
+}
+
+/// The process does not fork while this is held. To be taken with nothing else locked, and not across what is not the
+/// engine's, which may fork.
+pub(crate) fn calm() -> ForkGuard<'static, ()> {
+    CALM.lock()
 }
 
 /// Tells the forks apart: what was made under another number is the parent's.
-pub(super) fn forks() -> u32 {
+pub(crate) fn forks() -> u32 {
     // Relaxed: changed only where there is one thread.
     FORKS.load(Ordering::Relaxed)
 }
 
 /// Has forks, and the end of the process, mind the segments from now on. `before` and `after` are called around a fork,
-/// in the parent and, after it, in the child too.
-pub(crate) fn watch(before: fn(), after: fn()) {
-    static WATCHED: Once = Once::new();
-    WATCHED.call_once(|| {
+/// in the parent and, after it, in the child too. False where the system refuses: a child would write its parent's file.
+pub(crate) fn watch(before: fn(), after: fn()) -> bool {
+    static WATCHED: OnceLock<bool> = OnceLock::new();
+    *WATCHED.get_or_init(|| {
         let _ = HOOKS.set([before, after]);
         #[allow(unsafe_code)]
         // SAFETY: the three are functions of this program, and as the call wants them.
-        unsafe {
-            libc::pthread_atfork(Some(forking), Some(forked_parent), Some(forked_child));
-        }
+        let watched = unsafe { libc::pthread_atfork(Some(forking), Some(forked_parent), Some(forked_child)) } == 0;
         #[allow(unsafe_code)]
-        // SAFETY: likewise.
+        // SAFETY: likewise. Where it is refused, segments look as if their process had died.
         unsafe {
             libc::atexit(ending);
         }
-    });
+        watched
+    })
 }
 
 extern "C" fn forking() {
+    let calm = CALM.lock();
     if let Some([before, _]) = HOOKS.get() {
         before();
     }
-    FORKING.set(Some(ManuallyDrop::new(HELD.lock())));
+    FORKING.set(Some(ManuallyDrop::new((HELD.lock(), calm))));
 }
 
 extern "C" fn forked_parent() {
@@ -80,15 +91,19 @@ extern "C" fn forked_parent() {
 extern "C" fn forked_child() {
     let mut held = FORKING.take();
     if let Some(held) = &mut held {
+        let held = &mut held.0;
         for &(address, bytes) in &held.runs {
             #[allow(unsafe_code)]
             // SAFETY: the list has what is mapped, of cells and words, for which zeros are values, and this is the
             // child's only thread.
             let done = unsafe { map_anonymous_over(address as *mut libc::c_void, bytes) };
+            #[allow(unsafe_code)]
+            // SAFETY: likewise. Where the system refuses memory the child must not have its parent's: if it records, and
+            // does not just call `exec`, it is ended by a signal.
+            let done = done || unsafe { libc::munmap(address as *mut libc::c_void, bytes) } == 0;
             if !done {
                 #[allow(unsafe_code)]
-                // SAFETY: always sound. A child that would write its parent's cells must not go on; this cannot be, as
-                // the mapping takes the place of one as large.
+                // SAFETY: always sound. A child that would write its parent's cells must not go on.
                 unsafe {
                     libc::abort();
                 }

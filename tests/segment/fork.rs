@@ -172,3 +172,74 @@ fn threads_that_record_while_the_process_forks_lose_nothing() {
     let test = "fork::threads_that_record_while_the_process_forks_lose_nothing";
     child::run(child::command(test, dir.0.to_str().unwrap(), &[]));
 }
+
+/// Waits until the registry has beaten so often.
+fn beaten(registry: &Registry, beats: u64) {
+    while Segment::read(&path(registry)).words[66] < beats {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_child_has_neither_its_parents_resting_cells_nor_what_it_read() {
+    if let Some(dir) = child::part() {
+        let registry = Registry::builder().recording(Recording::Process).segment_dir(dir).build().unwrap();
+        let family = registry.counter("requests").labels(["n"]).build().unwrap();
+        let itl = registry.histogram("itl").build().unwrap();
+        itl.record(7);
+        beaten(&registry, 2);
+        // So many that the map lets go of most of them.
+        for n in 0..1000 {
+            family.with([&n.to_string()]).add(5);
+            family.remove([&n.to_string()]);
+        }
+        // Nor does the list of the last collection keep any.
+        assert_eq!(registry.snapshot().histogram("itl", &[]).unwrap().max(), 7.0);
+        let pid = fork(|| {
+            itl.record(9);
+            (0..1000).for_each(|n| family.with([&n.to_string()]).inc());
+            let snapshot = registry.snapshot();
+            assert!((0..1000).all(|n| snapshot.counter("requests", &[("n", &n.to_string())]) == Some(1)));
+            let itl = snapshot.histogram("itl", &[]).unwrap();
+            (itl.count(), itl.max()) == (1, 9.0)
+        });
+        assert_eq!(exit_code(pid), 0);
+        return;
+    }
+    let dir = Dir::new("fork-rest");
+    let test = "fork::a_child_has_neither_its_parents_resting_cells_nor_what_it_read";
+    child::run(child::command(test, dir.0.to_str().unwrap(), &[]));
+}
+
+#[test]
+fn a_beat_leaves_no_lock_to_a_child() {
+    if let Some(dir) = child::part() {
+        let registry = Registry::builder().recording(Recording::Process).segment_dir(dir).build().unwrap();
+        let family = registry.counter("requests").labels(["n"]).limit(30_000).build().unwrap();
+        // So many that a beat, which makes a list of them after each change, takes its time.
+        for n in 0..10_000 {
+            let _ = family.with([&n.to_string()]);
+        }
+        beaten(&registry, 2);
+        let (mut n, until) = (0, Segment::read(&path(&registry)).words[66] + 4);
+        while Segment::read(&path(&registry)).words[66] < until {
+            n += 1;
+            let _ = family.with([&format!("new {n}")]);
+            let pid = fork(|| {
+                #[allow(unsafe_code)]
+                // SAFETY: always sound. A child that waits for ever is ended by a signal.
+                unsafe {
+                    libc::alarm(20)
+                };
+                family.with([&format!("child {n}")]).inc();
+                registry.counter("another").build().unwrap().inc();
+                registry.snapshot().counter("another", &[]) == Some(1)
+            });
+            assert_eq!(exit_code(pid), 0);
+        }
+        assert!(n > 10, "{n}");
+        return;
+    }
+    let dir = Dir::new("fork-beat");
+    child::run(child::command("fork::a_beat_leaves_no_lock_to_a_child", dir.0.to_str().unwrap(), &[]));
+}

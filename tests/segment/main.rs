@@ -1,8 +1,10 @@
-//! Mode PROCESS: what is recorded is found in the file, by a reader that knows the page on its layout and nothing else.
+//! Mode PROCESS: what is recorded is found in the file, by a reader that knows the page on its layout
+//! and nothing else; and by the crate's own, in `crash` and `fleet`.
 
 #![cfg(target_os = "linux")]
 
 mod child;
+mod crash;
 #[cfg(feature = "http")]
 mod fleet;
 mod fork;

@@ -110,3 +110,42 @@ fn in_a_read_only_directory_there_is_no_segment() {
     let text = mounted("room::in_a_read_only_directory_there_is_no_segment", dir.0.to_str().unwrap(), mount);
     assert!(text.contains("> fine"), "{text}");
 }
+
+#[test]
+fn without_mappings_cells_are_in_memory_and_the_file_stays_as_large() {
+    const TEST: &str = "room::without_mappings_cells_are_in_memory_and_the_file_stays_as_large";
+    if let Some(dir) = child::part() {
+        const SERIES: usize = 300;
+        let registry = process(&dir);
+        let family = registry.histogram("itl").labels(["n"]).build().unwrap();
+        family.with(["0"]).record(0);
+        let file = registry.segment().unwrap().unwrap().to_owned();
+        let size = || std::fs::metadata(&file).unwrap().len();
+        let before = size();
+        // As many as the system lets a process have: two that follow each other differ, so that none become one.
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
+        let map = |access| {
+            #[allow(unsafe_code)]
+            // SAFETY: new mappings at addresses of the kernel's choice, which nobody uses.
+            let address = unsafe { libc::mmap(std::ptr::null_mut(), 4096, access, flags, -1, 0) };
+            address != libc::MAP_FAILED
+        };
+        while map(libc::PROT_NONE) && map(libc::PROT_READ) {}
+        for n in 0..SERIES {
+            family.with([&n.to_string()]).record(1 + n as u64);
+        }
+        let snapshot = registry.snapshot();
+        for n in 1..SERIES {
+            assert_eq!(snapshot.histogram("itl", &[("n", &n.to_string())]).unwrap().count(), 1, "{n}");
+        }
+        assert_eq!(snapshot.counter("tach_overflow_series", &[]), Some(0));
+        assert!(snapshot.counter("tach_segment_fallbacks", &[]).unwrap() > 0);
+        // What is reserved in vain is reserved again: the largest extent is a megabyte.
+        assert!(size() - before <= 1 << 20, "{before} {}", size());
+        println!("> fine");
+        return;
+    }
+    let dir = crate::Dir::new("mappings");
+    let text = child::run(child::command(TEST, dir.0.to_str().unwrap(), &[]));
+    assert!(text.contains("> fine"), "{text}");
+}

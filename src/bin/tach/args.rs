@@ -141,7 +141,7 @@ fn collect_command() -> clap::Command {
             .long("profile")
             .value_name("NAME,…")
             .value_delimiter(',')
-            .value_parser(PossibleValuesParser::new(super::collect::PROFILES.map(|(name, _)| name)))
+            .value_parser(PossibleValuesParser::new(tach::serve::Profile::ALL.iter().map(|profile| profile.name())))
             .help("Whose names to serve the metrics of tach::serve under"),
     );
     command

@@ -156,11 +156,18 @@ impl Directory {
     /// totals have moved.
     #[must_use]
     pub fn segments(&self) -> Vec<Info> {
+        self.readings().into_iter().map(|reading| reading.info).collect()
+    }
+
+    /// What each of the [`Directory::segments`] held at the last [`Directory::read`], in the same order. Costs cloning what
+    /// was found wrong with each.
+    #[must_use]
+    pub fn readings(&self) -> Vec<Reading> {
         let state = self.0.state.lock();
         let counted = state.segments.all.iter().filter(|known| !state.fold.lists(&known.id));
-        let mut infos: Vec<Info> = counted.filter_map(|known| known.info().cloned()).collect();
-        infos.sort_by(|a, b| a.path.cmp(&b.path));
-        infos
+        let mut readings: Vec<Reading> = counted.filter_map(|known| known.reading.clone()).collect();
+        readings.sort_by(|a, b| a.info.path.cmp(&b.info.path));
+        readings
     }
 
     /// What was found wrong with files so far, each thing once: the last 256, oldest first.

@@ -34,10 +34,12 @@ pub enum Profile {
 }
 
 impl Profile {
-    pub(super) const ALL: [Self; 5] = [Self::MaxServe, Self::MaxServeGone, Self::Vllm, Self::Sglang, Self::GenAi];
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::MaxServe, Self::MaxServeGone, Self::Vllm, Self::Sglang, Self::GenAi];
 
     /// As settings name it.
-    pub(super) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::MaxServe => "maxserve",
             Self::MaxServeGone => "maxserve-gone",

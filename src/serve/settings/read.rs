@@ -101,7 +101,7 @@ pub(super) fn web_config(settings: &mut Settings, text: &str) -> Read {
 
 pub(super) fn profiles(settings: &mut Settings, text: &str) -> Read {
     let profile = |name: &str| {
-        let found = Profile::ALL.into_iter().find(|profile| profile.name().eq_ignore_ascii_case(name));
+        let found = Profile::ALL.iter().copied().find(|profile| profile.name().eq_ignore_ascii_case(name));
         found.ok_or_else(|| format!("where {name:?} is no profile"))
     };
     settings.profiles = text.split(',').map(str::trim).map(profile).collect::<Result<_, _>>()?;

@@ -12,19 +12,6 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use tach::reader::{Directory, Options};
 use tach::{Exporter, ExporterBuilder, Registry};
 
-/// As `--profile` names them.
-#[cfg(feature = "serve")]
-pub(crate) const PROFILES: [(&str, tach::serve::Profile); 5] = {
-    use tach::serve::Profile;
-    [
-        ("maxserve", Profile::MaxServe),
-        ("maxserve-gone", Profile::MaxServeGone),
-        ("vllm", Profile::Vllm),
-        ("sglang", Profile::Sglang),
-        ("genai", Profile::GenAi),
-    ]
-};
-
 pub(crate) fn run(options: &Collect) -> Result<Done, Stop> {
     // From here on a signal ends this in order.
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
@@ -85,8 +72,8 @@ fn exporter(options: &Collect) -> Result<ExporterBuilder, Stop> {
 fn profiled(builder: ExporterBuilder, options: &Collect) -> Result<ExporterBuilder, Stop> {
     use tach::serve::{Profile, Profiles, Settings};
 
-    let is_named = |(name, _): &&(&str, Profile)| options.profiles.iter().any(|given| given == name);
-    let list: Vec<Profile> = PROFILES.iter().filter(is_named).map(|(_, profile)| *profile).collect();
+    let is_named = |profile: &Profile| options.profiles.iter().any(|given| given == profile.name());
+    let list: Vec<Profile> = Profile::ALL.iter().copied().filter(is_named).collect();
     if list.is_empty() {
         return Ok(builder);
     }

@@ -40,6 +40,7 @@ pub(crate) fn gauges() -> Vec<Contender> {
     vec![
         gauge("tach Gauge, SHARDED", registry(Recording::Sharded)).reference(),
         gauge("tach Gauge, PROCESS", process()),
+        gauge("tach Gauge, NOOP", registry(Recording::Noop)),
     ]
 }
 

@@ -1,17 +1,16 @@
 //! Processes killed at random moments while several threads record: what they had recorded is in their segments.
 //!
-//! The program is its own victim: run with `TACH_CRASH_VICTIM` it records until it is killed. Each thread has series of
-//! its own and records a sequence of values that only the thread's number decides, so how many values there are says
-//! what they must be. Beside that it writes down, every few recordings, how many it has completed.
+//! Each thread of the victim has series of its own and records a sequence of values that only the thread's number
+//! decides, so how many values there are says what they must be. Beside that it writes down, every few recordings, how
+//! many it has completed.
 
-#![cfg(target_os = "linux")]
-
+use crate::Dir;
+use crate::child::{self, Part};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
-use std::{env, thread};
 use tach::reader::{Life, Segment};
 use tach::{Counter, Family, Histogram, Recording, Registry, Unit};
 
@@ -66,48 +65,22 @@ fn victim(dir: &Path) -> ! {
     unreachable!("the threads record for ever")
 }
 
-/// A directory of this test's own on tmpfs, gone with the value.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn new(name: &str) -> Self {
-        let path = PathBuf::from(format!("/dev/shm/tach-test-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).expect("/dev/shm is writable");
-        Self(path)
-    }
-
-    fn segments(&self) -> Vec<PathBuf> {
-        let files = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|path| path.extension().is_some_and(|extension| extension == "tach")).collect()
-    }
+/// The segments in a directory.
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "tach")).collect()
 }
 
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn start(dir: &Path) -> Child {
+fn start(dir: &Path) -> Part {
+    fs::create_dir(dir).unwrap();
     fs::write(dir.join("notes"), [0; 8 * THREADS as usize]).unwrap();
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.env("TACH_CRASH_VICTIM", dir).stdout(Stdio::null());
-    command.args(["the_victim", "--exact", "--nocapture"]).spawn().expect("the victim starts")
+    Part::start("crash::whatever_was_recorded_before_a_kill_is_in_the_segment", dir.to_str().unwrap())
 }
 
 /// What a thread had noted.
 fn noted(dir: &Path, thread: usize) -> u64 {
     let notes = fs::read(dir.join("notes")).unwrap();
     u64::from_le_bytes(notes[thread * 8..thread * 8 + 8].try_into().unwrap())
-}
-
-/// Not a test of its own: what `start` runs.
-#[test]
-fn the_victim() {
-    if let Some(dir) = env::var_os("TACH_CRASH_VICTIM") {
-        victim(Path::new(&dir));
-    }
 }
 
 /// Kills at moments that differ from run to run.
@@ -118,19 +91,22 @@ fn moments(kills: u64) -> impl Iterator<Item = Duration> {
 
 #[test]
 fn whatever_was_recorded_before_a_kill_is_in_the_segment() {
+    if let Some(dir) = child::part() {
+        victim(Path::new(&dir));
+    }
     let (mut torn, mut read) = (0, 0);
     for moment in moments(200) {
         let dir = Dir::new("crash");
-        let mut child = start(&dir.0);
+        let mut victim = start(&dir.0);
         // From when it records on.
         while noted(&dir.0, 0) == 0 {
             thread::sleep(Duration::from_millis(1));
         }
         thread::sleep(moment);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        victim.child.kill().unwrap();
+        victim.child.wait().unwrap();
 
-        let files = dir.segments();
+        let files = segments(&dir.0);
         assert_eq!(files.len(), 1);
         let reading = Segment::open(&files[0]).unwrap().read().unwrap();
         assert_eq!((reading.info.life, reading.info.fallbacks, &*reading.faults), (Life::Died, 0, &[] as &[String]));
