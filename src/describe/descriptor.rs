@@ -114,6 +114,11 @@ impl Descriptor {
         base
     }
 
+    /// Whether a counter's base name ends as its samples' do, or says nothing: formats take the suffix away and put it back.
+    pub(crate) fn has_total_in_base(&self) -> bool {
+        self.kind.is_counter() && (self.base.ends_with("_total") || self.base.trim_matches('_').is_empty())
+    }
+
     /// The name for OTLP of a metric of this kind.
     pub(crate) fn dotted(namespace: Option<&str>, name: &str, kind: Kind) -> String {
         let name = if kind.is_counter() { name.strip_suffix("_total").unwrap_or(name) } else { name };

@@ -146,6 +146,9 @@ impl Contents {
 
     fn metric(&mut self, at: u64, record: MetricRecord) -> Result<Entry, String> {
         let desc = describe(record)?;
+        if desc.has_total_in_base() {
+            return Err(format!("{}: a counter's base name {} has its suffix already", desc.name, desc.base));
+        }
         // Whether names of others need escaping is not known yet.
         let names = desc.names_in(Escaping::telling(true));
         if let Some((_, name)) = names.iter().find(|name| self.names.contains(*name)) {

@@ -4,7 +4,7 @@
 //! can be added and what a rendering keeps is kept once.
 
 use crate::bucket::Grid;
-use crate::describe::{Aggregate, Descriptor, Kind, Level, Unit, check_exposed, check_label, check_metric};
+use crate::describe::{Aggregate, Descriptor, Escaping, Kind, Level, Unit, check_exposed, check_label, check_metric};
 use crate::segment::record::{GridRecord, MetricRecord, Record, state};
 use crate::sync::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,7 +91,9 @@ fn make(record: MetricRecord) -> Result<Descriptor, String> {
     let mut names = BTreeSet::new();
     for label in record.labels.iter().chain(pairs.iter().map(|[name, _]| name)) {
         check_label(&record.name, label, kind == Kind::Histogram, record.utf8).map_err(text)?;
-        if !names.insert(label.as_str()) {
+        // As scrapers see them: two may be one to some.
+        let mut escaped = Escaping::telling(record.utf8).iter().map(|&escaping| (escaping, escaping.label(label)));
+        if !escaped.all(|name| names.insert(name)) {
             return Err(format!("{}: the label {label} twice", record.name));
         }
     }

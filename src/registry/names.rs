@@ -8,7 +8,7 @@ impl Registry {
     /// Makes sure that no two metrics have a sample name in common in any format.
     pub(super) fn claim_names(&self, state: &mut State, desc: &Descriptor) -> Result<(), Error> {
         let names = desc.names_in(Escaping::telling(self.0.config.utf8));
-        if desc.kind.is_counter() && (desc.base.ends_with("_total") || desc.base.trim_matches('_').is_empty()) {
+        if desc.has_total_in_base() {
             let text = format!("{}: a counter's name gets the suffix _total once: leave it out", desc.name);
             return Err(Error::new(ErrorKind::Name, text));
         }

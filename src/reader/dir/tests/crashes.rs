@@ -85,11 +85,13 @@ proptest! {
                     alive.swap_remove(index).die();
                 }
                 Event::Remove(index) if index < alive.len() => {
-                    // By somebody else; and gone before the collector is: what it alone knows is gone with it.
-                    let _ = directory.read();
+                    // By somebody else; and gone before the collector is: what it alone knows is gone with it. Of what
+                    // the one that folds has never seen nothing is left, and that may be the other one.
+                    let keeper = if other.is_keeper() { &other } else { &directory };
+                    let _ = keeper.read();
                     fs::remove_file(&alive[index].path).unwrap();
                     alive.swap_remove(index).die();
-                    let _ = directory.read();
+                    let _ = keeper.read();
                 }
                 Event::Reopen => {
                     drop(directory);
