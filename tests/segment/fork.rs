@@ -101,13 +101,14 @@ fn the_lock_ends_with_the_parent() {
     if let Some(dir) = child::part() {
         let registry = Registry::builder().recording(Recording::Process).segment_dir(dir).build().unwrap();
         registry.counter("tokens").build().unwrap().inc();
-        let child = fork(|| {
+        println!("> {}", path(&registry).display());
+        // The child says who it is, and not its parent, for whom it exists before it has given up the lock.
+        fork(|| {
+            println!("> {}", std::process::id());
             // Until the test ends, whose end of this is closed then.
             let _ = std::io::stdin().read_to_end(&mut Vec::new());
             true
         });
-        println!("> {child}");
-        println!("> {}", path(&registry).display());
         loop {
             std::thread::park();
         }
@@ -115,8 +116,8 @@ fn the_lock_ends_with_the_parent() {
     let dir = Dir::new("fork-lock");
     let (reader, writer) = std::io::pipe().unwrap();
     let mut part = Part::start_with("fork::the_lock_ends_with_the_parent", dir.0.to_str().unwrap(), reader.into());
-    let child: u32 = part.said().parse().unwrap();
     let path = std::path::PathBuf::from(part.said());
+    let child: u32 = part.said().parse().unwrap();
     assert!(is_locked(&path));
     part.child.kill().unwrap();
     part.child.wait().unwrap();
