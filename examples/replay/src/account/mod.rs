@@ -67,10 +67,15 @@ impl Account {
         }
     }
 
-    /// All series, ordered by name and labels.
+    /// All series, ordered by name and labels, and the values of each distribution in ascending order.
     pub(crate) fn into_sorted(self) -> Vec<(&'static str, Labels, Entry)> {
         let mut series: Vec<_> = self.series.into_iter().map(|((name, labels), entry)| (name, labels, entry)).collect();
         series.sort_by_key(|(name, labels, _)| (*name, *labels));
+        for (.., entry) in &mut series {
+            if let Entry::Values(values) = entry {
+                values.sort_unstable();
+            }
+        }
         series
     }
 }

@@ -9,15 +9,14 @@ const PRECISION: u64 = 100;
 
 const QUANTILES: [f64; 6] = [0.01, 0.5, 0.9, 0.99, 0.999, 1.0];
 
-/// `values` in ticks.
+/// `values` in ticks, ascending.
 pub(super) fn compare(
     comparison: &mut Comparison,
     what: &str,
     ladder: &Ladder,
     histogram: &HistogramSnapshot,
-    mut values: Vec<u64>,
+    values: &[u64],
 ) {
-    values.sort_unstable();
     // What is exposed is the ticks times the size of one, as a float: this way back is exact up to 2^51 ticks.
     let ticks = |exposed: f64| (exposed / ladder.tick).round() as u64;
     let count = values.len() as u64;

@@ -7,6 +7,7 @@ mod times;
 
 pub(crate) use deal::{Start, run};
 pub(crate) use observer::{Batch, End, Observer, StepFacts};
+pub(crate) use replica::Tally;
 pub(crate) use times::{mix, tokenizing};
 
 /// What the engine is like.
