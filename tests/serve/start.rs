@@ -101,7 +101,7 @@ fn a_web_configuration_guards_what_is_served() {
     assert!(serving.is_open_to_all());
     drop(serving);
     // The hash of "secret", at the least cost.
-    let hash = "$2y$04$abcdefghijklmnopqrstuuHDZzUQ3HfIKk5O1cJWWQp4kTvdNJqWu";
+    let hash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
     std::fs::write(&file, format!("basic_auth_users:\n  prometheus: {hash}\n")).unwrap();
     settings.web_config = Some(file.clone());
     let serving = tach::serve::start(&settings).unwrap();
