@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use tach::serve::{Kind, catalogue};
+use tach::serve::{Instrument, Origin, catalogue};
 
 use crate::ledger::{Expected, Ledger};
 
@@ -40,8 +40,8 @@ impl Account {
         add(&mut self.most, &other.most);
     }
 
-    /// Writes a line for each sample that is exposed by the catalogue's own names, but for levels: the series, the least
-    /// and the most.
+    /// Writes a line for each sample that the profile `maxserve` exposes, but for levels: the series, the least and the
+    /// most.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         std::fs::write(path, self.samples()).with_context(|| format!("cannot write {}", path.display()))
     }
@@ -49,8 +49,11 @@ impl Account {
     fn samples(&self) -> String {
         let mut text = String::new();
         for ((row, by, least), (_, _, most)) in self.least.expected().into_iter().zip(self.most.expected()) {
+            let Some(known) = catalogue().find(|known| known.name == row && known.origin != Origin::Needed) else {
+                continue;
+            };
             let (name, labels) =
-                (exposed(row), by.map_or_else(String::new, |(name, value)| format!("{{{name}=\"{value}\"}}")));
+                (exposed(known), by.map_or_else(String::new, |(name, value)| format!("{{{name}=\"{value}\"}}")));
             let mut line = |suffix: &str, least: f64, most: f64| {
                 let _ = writeln!(text, "{name}{suffix}{labels}\t{least}\t{most}");
             };
@@ -72,10 +75,8 @@ impl Account {
 }
 
 /// The name of a row in the text format, without what its samples have behind it.
-fn exposed(row: &str) -> String {
-    let base = format!("maxserve_{}", row.replace('.', "_"));
-    let unit =
-        catalogue().find(|known| known.name == row && known.kind != Kind::Real).map_or("", |known| known.unit.suffix());
+fn exposed(row: &Instrument) -> String {
+    let (base, unit) = (format!("maxserve_{}", row.name.replace('.', "_")), row.unit.suffix());
     if unit.is_empty() || base.ends_with(&format!("_{unit}")) { base } else { format!("{base}_{unit}") }
 }
 
