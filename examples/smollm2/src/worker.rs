@@ -191,3 +191,131 @@ fn tell(out: &mut impl Write, report: &Report) -> Result<()> {
     // In one piece: what is killed in the middle has told nothing.
     out.write_all(format!("{report}\n").as_bytes()).and_then(|()| out.flush()).context("the API is gone")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::Account;
+    use crate::check::compare;
+    use crate::mock::{self, Pace};
+    use anyhow::bail;
+    use tach::serve::Settings;
+
+    const AT_ONCE: Pace = Pace { prompt_token: std::time::Duration::ZERO, token: std::time::Duration::ZERO };
+
+    /// What a worker tells when these are its orders, and how it ended.
+    fn reports(engine: Engine, recording: &Recording, orders: &[Order]) -> (Vec<Report>, Result<()>) {
+        let (give, take) = channel();
+        orders.iter().for_each(|order| give.send(Ok(order.to_string().parse().unwrap())).unwrap());
+        let mut told = Vec::new();
+        // Ends after `stop`, and where there is none, with what it generates.
+        let worker = Worker::new(engine, recording.metrics, 42);
+        let ended = if orders.contains(&Order::Stop) {
+            drop(give);
+            worker.serve(&take, &mut told)
+        } else {
+            let mut out = Until { told: &mut told, give: Some(give) };
+            worker.serve(&take, &mut out)
+        };
+        let lines = String::from_utf8(told).unwrap();
+        (lines.lines().map(|line| line.parse().unwrap()).collect(), ended)
+    }
+
+    /// Takes reports until two requests have ended, and then has the worker stopped.
+    struct Until<'a> {
+        told: &'a mut Vec<u8>,
+        give: Option<std::sync::mpsc::Sender<Result<Order>>>,
+    }
+
+    impl Write for Until<'_> {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.told.extend(bytes);
+            let text = String::from_utf8_lossy(self.told);
+            if text.matches(":stop").count() + text.matches(":length").count() == 2
+                && let Some(give) = self.give.take()
+            {
+                give.send(Ok(Order::Stop)).unwrap();
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn request(id: u64, limit: usize) -> Order {
+        Order::Run { id, limit, prompt: vec![1, 2, 3] }
+    }
+
+    #[test]
+    fn each_token_is_told_and_the_last_account_is_what_was_recorded() {
+        let recording = Recording::unserved(&Settings::default()).unwrap();
+        let (reports, ended) = reports(mock::engine(2, AT_ONCE), &recording, &[request(0, 5), request(1, 1)]);
+        ended.unwrap();
+        assert!(matches!(reports[0], Report::Ready { context: 4096 }));
+        let mut tokens = [0, 0];
+        let mut last = [None, None];
+        for report in &reports[1..reports.len() - 1] {
+            let Report::Step { tokens: step, .. } = report else { panic!("{report:?}") };
+            for token in step {
+                assert_eq!(last[token.id as usize], None, "a token after the last one");
+                tokens[token.id as usize] += 1;
+                last[token.id as usize] = token.reason;
+            }
+        }
+        assert!(tokens[0] <= 5 && tokens[1] == 1 && last.iter().all(Option::is_some), "{tokens:?} {last:?}");
+        let Some(Report::Done(account)) = reports.last() else { panic!("{reports:?}") };
+        assert_eq!((account.prefilled.count, account.prefilled.sum, account.kv_tokens), (2, 6, 0));
+        assert_eq!(account.iteration.sum, 6 + tokens[0] + tokens[1]);
+        let comparison = compare(&Account::exact(account.clone()), &recording.read(), None);
+        assert_eq!(comparison.differences, Vec::<String>::new());
+        // What the API records is not recorded here.
+        let reading = recording.read();
+        assert_eq!(reading.counter("num_output_tokens", None), Some(0));
+        let speed = Some(("batch_type", "TG"));
+        let steps = account.step[0].count;
+        assert_eq!(reading.histogram("batch_generation_throughput", speed).unwrap().count(), steps);
+    }
+
+    #[test]
+    fn more_requests_than_streams_are_refused() {
+        let recording = Recording::unserved(&Settings::default()).unwrap();
+        let orders = [request(0, 5), request(1, 5), Order::Stop];
+        let error = reports(mock::engine(1, AT_ONCE), &recording, &orders).1.unwrap_err();
+        assert_eq!(error.to_string(), "request 1 came when all streams were taken");
+    }
+
+    struct Broken;
+
+    impl Stream for Broken {
+        fn prefill(&mut self, _prompt: &[u32], _seed: u64) -> Result<u32> {
+            bail!("out of luck")
+        }
+
+        fn decode(&mut self, _last: u32) -> Result<u32> {
+            Ok(1)
+        }
+
+        fn cached_tokens(&self) -> usize {
+            0
+        }
+
+        fn clear(&mut self) {}
+    }
+
+    #[test]
+    fn a_model_that_fails_is_told_with_its_reason_and_nothing_is_recorded_of_the_step() {
+        let recording = Recording::unserved(&Settings::default()).unwrap();
+        let engine = Engine { streams: vec![Box::new(Broken)], ..mock::engine(1, AT_ONCE) };
+        let (reports, ended) = reports(engine, &recording, &[request(7, 5)]);
+        assert!(ended.is_err());
+        let Some(Report::Failed(why)) = reports.last() else { panic!("{reports:?}") };
+        assert_eq!(why, "request 7 failed: out of luck");
+        assert_eq!(reading_steps(&recording), 0);
+    }
+
+    fn reading_steps(recording: &Recording) -> u64 {
+        recording.read().histogram("batch_size", Some(("batch_type", "CE"))).unwrap().count()
+    }
+}
