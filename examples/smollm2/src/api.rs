@@ -23,7 +23,7 @@ use crate::progress::Progress;
 use crate::request::Request;
 use crate::scheduler::{Answer, Ending};
 use crate::server::show;
-use crate::wire::{Order, Report, Token};
+use crate::wire::{Order, Token};
 
 /// How often a signal is looked for while nothing happens.
 const LOOK: Duration = Duration::from_millis(50);
@@ -51,17 +51,25 @@ impl Api<'_> {
         interrupted: &AtomicBool,
         progress: &Mutex<Progress>,
     ) -> Result<(Ending, Duration)> {
+        // Relaxed: it orders nothing else.
+        let interrupted = || interrupted.load(Ordering::Relaxed);
+        // Clients come when the doors open: to load the models is no part of their waiting.
+        while !interrupted() && !(0..children.count()).all(|worker| children.is_ready(worker)) {
+            if let Some(event) = children.next(LOOK)? {
+                self.take(event, children, self.now())?;
+            }
+        }
         let start = self.now();
         let mut newest = start;
         for _ in 0..self.clients {
             self.intake.arrive(&mut self.ledger, start)?;
         }
+        self.dispatch(children);
         let ending = loop {
             if self.left() == 0 {
                 break Ending::Tokens;
             }
-            // Relaxed: it orders nothing else.
-            if interrupted.load(Ordering::Relaxed) {
+            if interrupted() {
                 break Ending::Interrupted;
             }
             if let Some(event) = children.next(LOOK)? {
@@ -98,11 +106,9 @@ impl Api<'_> {
                 self.console.note(&format!("worker-{worker}: process {pid}, ready after {:.1} s", took.as_secs_f64()));
                 Ok(())
             }
-            Event::Told { worker, report } => match report {
-                Report::Step { tokens, .. } => self.step(worker, &tokens, now),
-                Report::Failed(why) => bail!("worker-{worker}: {why}"),
-                Report::Ready { .. } | Report::Done(_) => Ok(()),
-            },
+            Event::Step { worker, tokens } => self.step(worker, &tokens, now),
+            Event::Failed { worker, why } => bail!("worker-{worker}: {why}"),
+            Event::Done => Ok(()),
             Event::Gone { worker, how } => self.gone(worker, &how, now),
         }
     }

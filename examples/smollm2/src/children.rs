@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::account::Account;
-use crate::wire::{Order, Report};
+use crate::wire::{Order, Report, Token};
 
 /// How long workers have for the end: for the step under way, or for the model that one is still loading.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,8 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum Event {
     /// It can be given requests; starting it took so long.
     Ready { worker: usize, context: usize, took: Duration },
-    /// It told something else.
-    Told { worker: usize, report: Report },
+    /// It has computed a step.
+    Step { worker: usize, tokens: Vec<Token> },
+    /// Its model has failed, and so it ends.
+    Failed { worker: usize, why: String },
+    /// It has stopped, as it was told.
+    Done,
     /// It is gone: how, in words.
     Gone { worker: usize, how: String },
 }
@@ -133,19 +137,22 @@ impl Children {
         let report = report.with_context(|| format!("worker-{worker} says what it should not"))?;
         let seat = &mut self.seats[worker];
         let running = seat.running.as_mut().context("a worker that is gone tells something")?;
-        match &report {
+        Ok(Some(match report {
             Report::Ready { context } => {
                 running.is_ready = true;
-                return Ok(Some(Event::Ready { worker, context: *context, took: running.began.elapsed() }));
+                Event::Ready { worker, context, took: running.began.elapsed() }
             }
-            Report::Step { account, .. } => seat.account.advance(account.clone()),
+            Report::Step { tokens, account } => {
+                seat.account.advance(account);
+                Event::Step { worker, tokens }
+            }
+            Report::Failed(why) => Event::Failed { worker, why },
             Report::Done(account) => {
                 running.is_done = true;
-                seat.account = Account::exact(account.clone());
+                seat.account = Account::exact(account);
+                Event::Done
             }
-            Report::Failed(_) => {}
-        }
-        Ok(Some(Event::Told { worker, report }))
+        }))
     }
 
     /// Takes a worker that is gone off its seat.
