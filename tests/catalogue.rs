@@ -71,8 +71,8 @@ fn page() -> String {
          `tach::serve::METRICS`: the\nvalue comes first, then the labels. Made from the catalogue \
          (`src/serve/catalogue/`) by `TACH_WRITE_DOCS=1 cargo test --features\nserve --test catalogue`.\n\nWhat a method \
          takes: *event*: nothing, adds one; *count*: a whole number to add; *delta*: one that may be negative;\n*value*: \
-         what the gauge is set to; *amount*: the same, and a collector adds it up over processes; *time*: a `Duration`; *size*: a whole number; *real*: a number in the exposed \
-         unit.\n",
+         what the gauge is set to; *amount*: the same, and a collector adds it up over processes;\n*time*: a \
+         `Duration`; *size*: a whole number; *real*: a number in the exposed unit.\n",
     );
     for (origin, title) in [
         (Origin::MaxServe, "Those of MAX serve"),
