@@ -3,8 +3,10 @@
 
 mod created;
 mod model;
+mod om2_reader;
 mod om_reader;
 mod openmetrics;
+mod openmetrics_2;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(feature = "otlp")]

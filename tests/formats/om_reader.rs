@@ -110,7 +110,7 @@ fn sample(line: &str) -> Result<Sample, &'static str> {
 }
 
 /// A name, which is in quotes if it must be, and what follows.
-fn name<'a>(text: &'a str, extra: &str) -> Result<(String, &'a str), &'static str> {
+pub(crate) fn name<'a>(text: &'a str, extra: &str) -> Result<(String, &'a str), &'static str> {
     if let Some(quoted) = text.strip_prefix('"') {
         let end = closing_quote(quoted).ok_or("a name without an end")?;
         let name = unescape(&quoted[..end])?;
@@ -126,7 +126,7 @@ fn name<'a>(text: &'a str, extra: &str) -> Result<(String, &'a str), &'static st
 }
 
 /// Where the quote is that no backslash escapes.
-fn closing_quote(text: &str) -> Option<usize> {
+pub(crate) fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.bytes().position(|byte| {
         let closes = byte == b'"' && !escaped;
@@ -135,7 +135,7 @@ fn closing_quote(text: &str) -> Option<usize> {
     })
 }
 
-fn unescape(text: &str) -> Result<String, &'static str> {
+pub(crate) fn unescape(text: &str) -> Result<String, &'static str> {
     let mut out = String::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -169,7 +169,7 @@ pub(crate) fn number(text: &str) -> Option<f64> {
     (all_digits(whole) && all_digits(fraction) && plain && signed).then(|| text.parse().ok())?
 }
 
-fn check_name(name: &str, extra: &str) -> Result<(), &'static str> {
+pub(crate) fn check_name(name: &str, extra: &str) -> Result<(), &'static str> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || extra.contains(c);
     let first = name.chars().next().is_some_and(|c| !c.is_ascii_digit());
     if first && name.chars().all(legal) { Ok(()) } else { Err("an illegal name") }
