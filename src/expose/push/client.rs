@@ -1,4 +1,5 @@
-//! One request, on a connection of its own, and its response: all that pushing needs of HTTP.
+//! One request, on a connection of its own, and its response: all that pushing needs of HTTP/1.1, and what gRPC has in
+//! common with it.
 
 use super::target::Target;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -13,6 +14,9 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
+/// Who pushes.
+pub(super) const AGENT: &str = concat!("tach/", env!("CARGO_PKG_VERSION"));
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -49,34 +53,36 @@ pub(super) async fn send(to: &Target, message: Message, limit: usize, timeout: D
     exchanged.unwrap_or(Err(Fault::Timeout(timeout)))
 }
 
-async fn exchange(to: &Target, message: Message, limit: usize) -> Result<Reply, Fault> {
+/// A connection, with TLS or without.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Connects, and shakes hands where there is TLS.
+pub(super) async fn connect(to: &Target) -> Result<Box<dyn Stream>, Fault> {
     let address = (&*to.endpoint.host, to.endpoint.port);
     let stream = TcpStream::connect(address).await.map_err(|error| failed(to, "cannot connect to", &error))?;
     let _ = stream.set_nodelay(true);
     #[cfg(feature = "tls")]
     if let Some((connector, name)) = &to.tls {
         let stream = connector.connect(name.clone(), stream).await;
-        return talk(to, stream.map_err(|error| failed(to, "no TLS with", &error))?, message, limit).await;
+        return Ok(Box::new(stream.map_err(|error| failed(to, "no TLS with", &error))?));
     }
-    talk(to, stream, message, limit).await
+    Ok(Box::new(stream))
 }
 
-fn failed(to: &Target, what: &str, error: &dyn std::error::Error) -> Fault {
+pub(super) fn failed(to: &Target, what: &str, error: &dyn std::error::Error) -> Fault {
     Fault::Connection(describe(to, what, error))
 }
 
-fn describe(to: &Target, what: &str, error: &dyn std::error::Error) -> String {
+pub(super) fn describe(to: &Target, what: &str, error: &dyn std::error::Error) -> String {
     // Of hyper's errors the cause says more than they do.
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{what} {}: {error}{cause}", to.endpoint.authority)
 }
 
-async fn talk(
-    to: &Target,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    message: Message,
-    limit: usize,
-) -> Result<Reply, Fault> {
+async fn exchange(to: &Target, message: Message, limit: usize) -> Result<Reply, Fault> {
+    let stream = connect(to).await?;
     let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| failed(to, "cannot talk to", &error))?;
     let request = request(to, message);
@@ -94,7 +100,7 @@ fn request(to: &Target, message: Message) -> Request<Full<Bytes>> {
     // What was part of a URL is one.
     *request.uri_mut() = to.endpoint.path.parse().unwrap_or_default();
     let headers = request.headers_mut();
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tach/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.extend(message.headers);
     if let Ok(host) = HeaderValue::from_str(&to.endpoint.authority) {
         headers.insert(HOST, host);
@@ -115,7 +121,7 @@ async fn read(response: Response<Incoming>, limit: usize) -> Reply {
 }
 
 /// Gives what `main` gives, for which `side` has to run.
-async fn beside<T>(side: impl Future, main: impl Future<Output = T>) -> T {
+pub(super) async fn beside<T>(side: impl Future, main: impl Future<Output = T>) -> T {
     let (mut side, mut main) = (pin!(side), pin!(main));
     let mut is_done = false;
     poll_fn(|context| {
