@@ -120,14 +120,12 @@ async fn read(response: Response<Incoming>, limit: usize) -> Reply {
     Reply { status: head.status.as_u16(), headers: head.headers, body }
 }
 
-/// Gives what `main` gives, for which `side` has to run.
+/// Gives what `main` gives, for which `side` has to run. It is dropped when it is over, as by that a connection of h2 that
+/// failed in writing tells those who wait for an answer.
 pub(super) async fn beside<T>(side: impl Future, main: impl Future<Output = T>) -> T {
-    let (mut side, mut main) = (pin!(side), pin!(main));
-    let mut is_done = false;
+    let (mut side, mut main) = (Some(Box::pin(side)), pin!(main));
     poll_fn(|context| {
-        if !is_done && side.as_mut().poll(context).is_ready() {
-            is_done = true;
-        }
+        side.take_if(|side| side.as_mut().poll(context).is_ready());
         match main.as_mut().poll(context) {
             Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => Poll::Pending,
@@ -146,4 +144,43 @@ pub(super) fn excerpt(body: &[u8]) -> String {
         words.push('…');
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beside;
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    /// Over at once, and tells when it is dropped.
+    struct Side<'a>(&'a Cell<bool>);
+
+    impl Future for Side<'_> {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
+    }
+
+    impl Drop for Side<'_> {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_dropped_and_not_kept_for_what_waits_for_that() {
+        let dropped = Cell::new(false);
+        let main = poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if dropped.get() { Poll::Ready(5) } else { Poll::Pending }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let limit = std::time::Duration::from_secs(60);
+        let timed = async { tokio::time::timeout(limit, beside(Side(&dropped), main)).await };
+        assert_eq!(runtime.block_on(timed), Ok(5));
+    }
 }
