@@ -3,8 +3,8 @@
 //! A scheduler is plain data. The workers hand it from one to the other (see `server`), so nothing here runs at the
 //! same time as anything else here, and nothing here waits.
 //!
-//! All measuring is here, and in `intake`: the lines with `timer`, `steps`, `step` and `metrics`. Those with `ledger` and `times` keep
-//! the plain account that the self-check needs.
+//! All measuring is here, and in `intake`: the lines with `timer`, `steps`, `step` and `metrics`. Those with `ledger` and
+//! `times` keep the plain account that the self-check needs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
