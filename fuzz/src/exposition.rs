@@ -181,7 +181,12 @@ fn unescape(text: &str, quote: bool) -> Result<String, String> {
 }
 
 /// `name{label="value",…} number`
-fn sample(line: &str) -> Result<Sample, String> {
+/// Reads the line of a sample, or says which rule it breaks.
+///
+/// # Errors
+///
+/// It breaks one.
+pub fn sample(line: &str) -> Result<Sample, String> {
     let end = line.find(['{', ' ']).ok_or("no value")?;
     let (name, mut rest) = line.split_at(end);
     check_metric_name(name)?;

@@ -12,6 +12,7 @@ pub mod http;
 pub mod model;
 pub mod negotiate;
 pub mod number;
+pub mod openmetrics_2;
 pub mod scenario;
 pub mod segment;
 pub mod text;

@@ -1,4 +1,5 @@
-//! Target `text`: what is rendered of an arbitrary registry reads back as what was recorded.
+//! Target `text`: what is rendered of an arbitrary registry reads back as what was recorded, as text and as
+//! OpenMetrics 2.0.
 
 use crate::exposition::{Family, Labels, Sample, Type, all_series, parse};
 use crate::model::{Metric, Model, Value, Verdict, in_powers};
@@ -93,6 +94,7 @@ fn play(scenario: &Scenario) {
     check(scenario, &model, &snapshot, &families);
     assert_eq!(tach::text::render(&snapshot), text, "a snapshot renders the same twice");
     escape(&snapshot, &text, &families);
+    crate::openmetrics_2::check(&snapshot, &families);
 }
 
 /// All names are legal here: only dots change them, and that can be undone.

@@ -27,7 +27,7 @@ fn every_kind_is_one_line_of_openmetrics_2() {
     // Zero, two neighbours, one bucket further, and far away.
     [0, 5_000_000, 5_000_001, 8_000_000, 40_000_000, 3_000_000_000].iter().for_each(|value| itl.record(*value));
     let plain = registry.histogram("plain").labels(["code", "path"]).digits(1).build().unwrap();
-    plain.with(["200", ""]);
+    let _ = plain.with(["200", ""]);
     plain.with(["500", "/\"a\"\\\n}é"]).record(3);
     registry.counter("unused").labels(["l"]).build().unwrap();
     let native = "schema:0,zero_threshold:2.938735877055719e-39,zero_count:1,positive_spans:[-7:4,5:1]";

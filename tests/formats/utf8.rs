@@ -1,12 +1,12 @@
 //! Names of any characters, and what each scraper sees of them.
 
 use crate::om_reader::read;
-use crate::pb_reader;
+use crate::{om2_reader, pb_reader};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use tach::openmetrics::{self, Options};
-use tach::{Escaping, Registry, Snapshot, Unit, protobuf, text};
+use tach::{Escaping, Registry, Snapshot, Unit, openmetrics_2, protobuf, text};
 
 const ESCAPINGS: [Escaping; 4] = [Escaping::Underscores, Escaping::Dots, Escaping::Values, Escaping::AllowUtf8];
 
@@ -191,11 +191,18 @@ proptest! {
             prop_assert_eq!(own.len(), names.len());
             let binary = pb_reader::read(&protobuf::render_with(&snapshot, escaping)).unwrap();
             let binary: BTreeSet<_> = binary.into_iter().map(|family| family.name).collect();
+            // Where names need no suffix they are those of protobuf.
+            let page = openmetrics_2::render_with(&snapshot, escaping);
+            let read_2 = om2_reader::read(&page).unwrap_or_else(|rule| panic!("{rule}\n{page}"));
+            let names_2: BTreeSet<_> = read_2.iter().map(|family| family.name.clone()).collect();
+            prop_assert_eq!(&names_2, &binary);
             for family in own {
                 let suffix = if family.kind == "counter" { "_total" } else { "" };
                 let shown = format!("{}{suffix}", family.name);
                 prop_assert!(binary.contains(&shown), "{shown} is not in {binary:?}");
                 let label = family.samples[0].labels.keys().find(|label| *label != "le").unwrap();
+                let same = read_2.iter().find(|family| family.name == shown).unwrap();
+                prop_assert!(same.kind == family.kind && same.series[0].labels.keys().eq([label]), "{same:?}");
                 // A name that needs no escaping may look as if it had been escaped.
                 let there = |all: &BTreeSet<String>, shown: &str, suffix: &str| {
                     let undone = undo(shown).filter(|_| escaping == Escaping::Values);

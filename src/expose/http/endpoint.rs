@@ -84,7 +84,8 @@ impl Endpoint {
         Self { offer: self.offer.created(created), ..self }
     }
 
-    /// Whether OpenMetrics 2.0 is to be had, as for [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2).
+    /// Whether OpenMetrics 2.0 is to be had, as for
+    /// [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2).
     #[must_use]
     pub fn openmetrics_2(self, openmetrics_2: bool) -> Self {
         Self { offer: self.offer.openmetrics_2(openmetrics_2), ..self }
