@@ -27,14 +27,20 @@ pub(super) struct TlsConfig {
     pub(super) cert: Pem,
     pub(super) key: Pem,
     pub(super) clients: Clients,
-    /// Whether TLS 1.2 and 1.3 are spoken.
+    pub(super) spoken: Spoken,
+    /// The names of which a client's certificate has to have one, if any.
+    pub(super) sans: Vec<String>,
+}
+
+/// What is spoken in TLS.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Spoken {
+    /// Whether TLS 1.2 and 1.3 are.
     pub(super) versions: (bool, bool),
     /// The suites of TLS 1.2; `None`: all.
     pub(super) suites: Option<Vec<CipherSuite>>,
     /// `None`: all.
     pub(super) groups: Option<Vec<NamedGroup>>,
-    /// The names of which a client's certificate has to have one, if any.
-    pub(super) sans: Vec<String>,
 }
 
 /// What clients have to show.
@@ -119,9 +125,11 @@ fn tls(mut section: Section, directory: &Path) -> Result<Option<TlsConfig>, Stri
             return Err(section.wrong("client_auth_type", &text));
         }
     };
-    let versions = versions(&mut section)?;
-    let suites = chosen::suites(&mut section)?;
-    let groups = chosen::groups(&mut section)?;
+    let spoken = Spoken {
+        versions: versions(&mut section)?,
+        suites: chosen::suites(&mut section)?,
+        groups: chosen::groups(&mut section)?,
+    };
     let sans = chosen::sans(&mut section, matches!(clients, Clients::Certified(_)))?;
     match section.text("prefer_server_cipher_suites")?.as_deref() {
         // What holds anyway.
@@ -137,7 +145,7 @@ fn tls(mut section: Section, directory: &Path) -> Result<Option<TlsConfig>, Stri
         (None, _) => return Err(section.wrong("cert_file", "is missing: give it, or cert with the PEM text itself")),
         (_, None) => return Err(section.wrong("key_file", "is missing: give it, or key with the PEM text itself")),
     };
-    Ok(Some(TlsConfig { cert, key, clients, versions, suites, groups, sans }))
+    Ok(Some(TlsConfig { cert, key, clients, spoken, sans }))
 }
 
 /// The value of `name` or of `name_file`.

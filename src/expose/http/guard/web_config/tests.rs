@@ -22,7 +22,7 @@ fn a_whole_configuration_is_read() {
     assert!(matches!(tls.cert, Pem::File(path) if path == Path::new("/etc/tach/server.crt")));
     assert!(matches!(tls.key, Pem::File(path) if path == Path::new("/keys/server.key")));
     assert!(matches!(tls.clients, Clients::Certified(Pem::Inline(pem)) if pem == "first\nsecond\n"));
-    assert_eq!(tls.versions, (false, true));
+    assert_eq!(tls.spoken.versions, (false, true));
     let headers: Vec<_> = config.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     assert_eq!(headers, [("x-frame-options", "deny"), ("strict-transport-security", "max-age=31536000")]);
     assert_eq!(config.users, [("alice", HASH), ("bob", HASH)].map(|(name, hash)| (name.to_owned(), hash.to_owned())));
@@ -156,10 +156,10 @@ fn suites_groups_and_names_are_chosen_by_what_go_calls_them() {
                 curve_preferences: [CurveP384, X25519]\n  prefer_server_cipher_suites: true\n  client_allowed_sans:\n    \
                 - prometheus\n    - 10.0.0.1\n    - spiffe://a@b/c\n";
     let tls = parse(text).unwrap().tls.unwrap();
-    assert_eq!(tls.suites, Some(vec![CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]));
-    assert_eq!(tls.groups, Some(vec![NamedGroup::secp384r1, NamedGroup::X25519]));
+    assert_eq!(tls.spoken.suites, Some(vec![CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]));
+    assert_eq!(tls.spoken.groups, Some(vec![NamedGroup::secp384r1, NamedGroup::X25519]));
     assert_eq!(tls.sans, ["prometheus", "10.0.0.1", "spiffe://a@b/c"]);
     let tls =
         parse("tls_server_config: {cert: a, key: b, cipher_suites: [], curve_preferences: []}").unwrap().tls.unwrap();
-    assert_eq!((tls.suites, tls.groups, tls.sans), (None, None, Vec::new()));
+    assert_eq!((tls.spoken.suites, tls.spoken.groups, tls.sans), (None, None, Vec::new()));
 }
