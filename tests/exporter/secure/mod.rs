@@ -1,11 +1,12 @@
 //! TLS, passwords and tokens, with certificates that are made here.
 
+mod chosen;
 mod credentials;
 mod reload;
 mod tls;
 
 use crate::client::*;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use std::io::BufReader;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -36,9 +37,20 @@ impl Authority {
 
     /// A certificate and its key.
     pub(crate) fn issue(&self) -> (String, String) {
+        self.issue_for(vec![SanType::DnsName("localhost".try_into().unwrap())])
+    }
+
+    pub(crate) fn issue_for(&self, names: Vec<SanType>) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = names;
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+
+    pub(crate) fn roots(&self) -> rustls::RootCertStore {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
+        roots
     }
 
     /// What a client who trusts this authority does.
@@ -47,11 +59,9 @@ impl Authority {
         versions: &[&'static rustls::SupportedProtocolVersion],
         certificate: Option<&(String, String)>,
     ) -> rustls::ClientConfig {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = rustls::ClientConfig::builder_with_provider(provider);
-        let builder = builder.with_protocol_versions(versions).unwrap().with_root_certificates(roots);
+        let builder = builder.with_protocol_versions(versions).unwrap().with_root_certificates(self.roots());
         match certificate {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {

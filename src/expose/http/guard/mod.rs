@@ -3,6 +3,7 @@
 
 mod credentials;
 mod files;
+mod sans;
 mod settings;
 mod tls;
 mod web_config;

@@ -1,7 +1,8 @@
 //! From certificates to a TLS server.
 
 use super::files::Files;
-use super::web_config::{Clients, Pem, TlsConfig};
+use super::sans::Named;
+use super::web_config::{Clients, Pem, Spoken, TlsConfig};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
@@ -9,21 +10,23 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{NamedGroup, RootCertStore, ServerConfig};
 
 /// What answers handshakes, and how.
 pub(super) struct Tls {
     pub(super) acceptor: TlsAcceptor,
     /// What clients have to show.
     pub(super) clients: Shown,
-    /// The certificates that clients are shown, as PEM, and whether TLS 1.2 and 1.3 are spoken.
-    server: (String, (bool, bool)),
+    /// The certificates that clients are shown, as PEM, and what is spoken.
+    server: (String, Spoken),
 }
 
 /// What clients have to show: a certificate of these authorities, as PEM.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Shown {
     authorities: Option<String>,
+    /// With one of these names, if there are some.
+    sans: Vec<String>,
     /// Without one nobody gets through.
     pub(super) required: bool,
 }
@@ -38,8 +41,18 @@ impl Tls {
 /// Makes what answers handshakes. The error names the file.
 pub(super) fn read(config: &TlsConfig, files: &mut Files) -> Result<Tls, String> {
     // Named here, so that the process's other TLS may use what it likes.
-    let provider = Arc::new(ring::default_provider());
-    let versions: &[_] = match config.versions {
+    let mut provider = ring::default_provider();
+    if let Some(suites) = &config.spoken.suites {
+        // Those of TLS 1.3 are all good, and none can be left out.
+        provider.cipher_suites.retain(|suite| suite.tls13().is_some() || suites.contains(&suite.suite()));
+    }
+    if let Some(groups) = &config.spoken.groups {
+        let place = |group: NamedGroup| groups.iter().position(|chosen| *chosen == group);
+        provider.kx_groups.retain(|group| place(group.name()).is_some());
+        provider.kx_groups.sort_by_key(|group| place(group.name()));
+    }
+    let provider = Arc::new(provider);
+    let versions: &[_] = match config.spoken.versions {
         (true, true) => &[&TLS13, &TLS12],
         (true, false) => &[&TLS12],
         (false, _) => &[&TLS13],
@@ -55,7 +68,12 @@ pub(super) fn read(config: &TlsConfig, files: &mut Files) -> Result<Tls, String>
             let verifier = WebPkiClientVerifier::builder_with_provider(roots(text, ca)?.into(), provider);
             let verifier = if clients.required { verifier } else { verifier.allow_unauthenticated() };
             let verifier = verifier.build().map_err(|error| format!("{}: {error}", place(ca, "client_ca")))?;
-            builder.with_client_cert_verifier(verifier)
+            clients.sans.clone_from(&config.sans);
+            builder.with_client_cert_verifier(if config.sans.is_empty() {
+                verifier
+            } else {
+                Arc::new(Named { inner: verifier, names: config.sans.clone() })
+            })
         }
     };
     let cert = text(&config.cert, files)?;
@@ -68,7 +86,7 @@ pub(super) fn read(config: &TlsConfig, files: &mut Files) -> Result<Tls, String>
         format!("{cert} and {key} do not go together: {error}")
     })?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Tls { acceptor: Arc::new(server).into(), clients, server: (cert, config.versions) })
+    Ok(Tls { acceptor: Arc::new(server).into(), clients, server: (cert, config.spoken.clone()) })
 }
 
 fn roots(text: &str, ca: &Pem) -> Result<RootCertStore, String> {

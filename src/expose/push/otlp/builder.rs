@@ -281,8 +281,8 @@ impl OtlpBuilder {
     /// # Errors
     ///
     /// The endpoint is no URL, or one by https in a build without the feature `tls` or with certificates that cannot be
-    /// read; the protocol is gRPC in a build without the feature `otlp-grpc`; a header is none, or one that the exporter sets itself; a time is zero. The system
-    /// refuses a thread.
+    /// read; the protocol is gRPC in a build without the feature `otlp-grpc`; a header is none, or one that the exporter
+    /// sets itself; a time is zero. The system refuses a thread.
     pub fn start(self, registry: &Registry) -> Result<OtlpExporter, Error> {
         let plan = self.plan()?;
         if self.disabled {

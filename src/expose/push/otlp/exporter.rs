@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc as commands, watch};
 
-/// Pushes a registry's metrics by OTLP over HTTP (protobuf), at an interval and once more when dropped.
+/// Pushes a registry's metrics by OTLP over HTTP or gRPC, at an interval and once more when dropped.
 ///
 /// One request is under way at a time. Where the receiver does not take it for now, it is sent again after a pause, until
 /// the next one is due, which takes its place; cumulative totals lose nothing by that, and with

@@ -237,6 +237,22 @@ mod tests {
     }
 
     #[test]
+    fn the_protocol_tells_what_an_endpoint_is() {
+        let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        if cfg!(not(feature = "otlp-grpc")) {
+            assert!(refuse(&[grpc]).contains("build it with the feature otlp-grpc"));
+            return;
+        }
+        assert_eq!(read(&[grpc]).url(), "http://localhost:4317");
+        assert_eq!(read(&[grpc, (BASE, "http://c:1/")]).url(), "http://c:1/");
+        let insecure = ("OTEL_EXPORTER_OTLP_METRICS_INSECURE", "True");
+        assert!(!read(&[grpc, insecure, (BASE, "c")]).place("it").unwrap().secure);
+        assert!(refuse(&[grpc, (BASE, "http://c/v1/metrics")]).contains("path"));
+        // HTTP does with none.
+        assert!(refuse(&[insecure, (BASE, "c:4318")]).contains("c:4318"));
+    }
+
+    #[test]
     fn each_variable_is_followed() {
         let builder = read(&[
             ("OTEL_SDK_DISABLED", "TRUE"),

@@ -1,6 +1,7 @@
 //! The web configuration of Prometheus's exporters (the format of its exporter-toolkit), read into what it says. Pure:
 //! no file is opened here.
 
+mod chosen;
 mod section;
 mod yaml;
 
@@ -8,6 +9,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use section::Section;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio_rustls::rustls::{CipherSuite, NamedGroup};
 
 /// What a web configuration says.
 #[derive(Debug, Default)]
@@ -25,8 +27,20 @@ pub(super) struct TlsConfig {
     pub(super) cert: Pem,
     pub(super) key: Pem,
     pub(super) clients: Clients,
-    /// Whether TLS 1.2 and 1.3 are spoken.
+    pub(super) spoken: Spoken,
+    /// The names of which a client's certificate has to have one, if any.
+    pub(super) sans: Vec<String>,
+}
+
+/// What is spoken in TLS.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Spoken {
+    /// Whether TLS 1.2 and 1.3 are.
     pub(super) versions: (bool, bool),
+    /// The suites of TLS 1.2; `None`: all.
+    pub(super) suites: Option<Vec<CipherSuite>>,
+    /// `None`: all.
+    pub(super) groups: Option<Vec<NamedGroup>>,
 }
 
 /// What clients have to show.
@@ -111,14 +125,19 @@ fn tls(mut section: Section, directory: &Path) -> Result<Option<TlsConfig>, Stri
             return Err(section.wrong("client_auth_type", &text));
         }
     };
-    let versions = versions(&mut section)?;
-    for (name, reason) in [
-        ("client_allowed_sans", "names in certificates are not looked at: give the scraper an authority of its own"),
-        ("cipher_suites", "the suites are fixed, all of them with forward secrecy and authenticated encryption"),
-        ("curve_preferences", "the groups are fixed: X25519, P-256, P-384"),
-        ("prefer_server_cipher_suites", "the server's order counts"),
-    ] {
-        section.unserved(name, reason)?;
+    let spoken = Spoken {
+        versions: versions(&mut section)?,
+        suites: chosen::suites(&mut section)?,
+        groups: chosen::groups(&mut section)?,
+    };
+    let sans = chosen::sans(&mut section, matches!(clients, Clients::Certified(_)))?;
+    match section.text("prefer_server_cipher_suites")?.as_deref() {
+        // What holds anyway.
+        None | Some("true" | "yes" | "on") => {}
+        Some(_) => {
+            let text = "the server's order of suites counts: leave the key out, or write true";
+            return Err(section.wrong("prefer_server_cipher_suites", text));
+        }
     }
     section.finish()?;
     let (cert, key) = match (cert, key) {
@@ -126,7 +145,7 @@ fn tls(mut section: Section, directory: &Path) -> Result<Option<TlsConfig>, Stri
         (None, _) => return Err(section.wrong("cert_file", "is missing: give it, or cert with the PEM text itself")),
         (_, None) => return Err(section.wrong("key_file", "is missing: give it, or key with the PEM text itself")),
     };
-    Ok(Some(TlsConfig { cert, key, clients, versions }))
+    Ok(Some(TlsConfig { cert, key, clients, spoken, sans }))
 }
 
 /// The value of `name` or of `name_file`.

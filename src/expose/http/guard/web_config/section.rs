@@ -60,16 +60,18 @@ impl Section {
         }
     }
 
-    /// Refuses `name`, which other exporters have, with the reason.
-    pub(super) fn unserved(&mut self, name: &str, reason: &str) -> Result<(), String> {
-        let node = self.take(name);
-        self.known.pop();
-        match node {
-            None | Some(Node { value: Value::Null, .. }) => Ok(()),
-            // As good as absent.
-            Some(Node { value: Value::List(nodes), .. }) if nodes.is_empty() => Ok(()),
-            Some(_) => Err(self.wrong(name, &format!("is not served: {reason}; leave it out"))),
-        }
+    /// The list of scalars `name`.
+    pub(super) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, String> {
+        let nodes = match self.take(name) {
+            None | Some(Node { value: Value::Null, .. }) => return Ok(None),
+            Some(Node { value: Value::List(nodes), .. }) => nodes,
+            Some(_) => return Err(self.wrong(name, "is to be a list")),
+        };
+        let text = |node: Node| match node.value {
+            Value::Scalar(text) => Ok(text),
+            _ => Err(self.wrong(name, "is to be a list of single values")),
+        };
+        nodes.into_iter().map(text).collect::<Result<_, _>>().map(Some)
     }
 
     /// What is wrong with `name`, to be told to the user.

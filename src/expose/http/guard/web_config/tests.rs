@@ -22,7 +22,7 @@ fn a_whole_configuration_is_read() {
     assert!(matches!(tls.cert, Pem::File(path) if path == Path::new("/etc/tach/server.crt")));
     assert!(matches!(tls.key, Pem::File(path) if path == Path::new("/keys/server.key")));
     assert!(matches!(tls.clients, Clients::Certified(Pem::Inline(pem)) if pem == "first\nsecond\n"));
-    assert_eq!(tls.versions, (false, true));
+    assert_eq!(tls.spoken.versions, (false, true));
     let headers: Vec<_> = config.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     assert_eq!(headers, [("x-frame-options", "deny"), ("strict-transport-security", "max-age=31536000")]);
     assert_eq!(config.users, [("alice", HASH), ("bob", HASH)].map(|(name, hash)| (name.to_owned(), hash.to_owned())));
@@ -54,10 +54,28 @@ fn mistakes_are_told_with_line_key_and_remedy() {
         (&*tls("min_version: TLS11"), "line 4: tls_server_config.min_version is older than TLS12"),
         (&*tls("max_version: SSL"), "is \"SSL\": allowed are TLS12 and TLS13"),
         (&*tls("min_version: TLS13\n  max_version: TLS12"), "line 4: tls_server_config.min_version is above"),
-        (&*tls("cipher_suites: [TLS_AES_128_GCM_SHA256]"), "line 4: tls_server_config.cipher_suites is not served"),
-        (&*tls("curve_preferences: [X25519]"), "is not served"),
-        (&*tls("client_allowed_sans: [a]"), "is not served: names in certificates"),
-        (&*tls("prefer_server_cipher_suites: true"), "is not served"),
+        (
+            &*tls("cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]"),
+            "line 4: tls_server_config.cipher_suites has an unknown cipher: TLS_R",
+        ),
+        (&*tls("cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA]"), "allowed are TLS_AES_128_GCM_SHA256, "),
+        (&*tls("cipher_suites: TLS_AES_128_GCM_SHA256"), "is to be a list"),
+        (&*tls("cipher_suites: [[a]]"), "is to be a list of single values"),
+        (&*tls("curve_preferences: [CurveP521]"), "has an unknown curve: CurveP521: allowed are X25519, CurveP256"),
+        (&*tls("client_allowed_sans: [a]"), "needs client_auth_type: RequireAndVerifyClientCert"),
+        (
+            &*tls("client_allowed_sans: [a]\n  client_auth_type: VerifyClientCertIfGiven\n  client_ca: a"),
+            "needs client_auth_type: RequireAndVerifyClientCert",
+        ),
+        (
+            &*tls("client_allowed_sans: []\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca: a"),
+            "line 4: tls_server_config.client_allowed_sans allows nobody",
+        ),
+        (
+            &*tls("client_allowed_sans: [a@b]\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca: a"),
+            "addresses of mail are not looked at",
+        ),
+        (&*tls("prefer_server_cipher_suites: false"), "the server's order of suites counts"),
         ("tls_server_config:\n  cert_file: a", "tls_server_config.key_file is missing"),
         ("tls_server_config:\n  key_file: a", "tls_server_config.cert_file is missing"),
         ("tls_server_config: true", "line 1: tls_server_config is to have keys"),
@@ -128,4 +146,20 @@ fn times_are_read_as_go_writes_them() {
     ] {
         assert_eq!(duration(text).map(|time| time.as_nanos()), nanos, "{text:?}");
     }
+}
+
+#[test]
+fn suites_groups_and_names_are_chosen_by_what_go_calls_them() {
+    use tokio_rustls::rustls::{CipherSuite, NamedGroup};
+    let text = "tls_server_config:\n  cert_file: a\n  key_file: b\n  client_auth_type: RequireAndVerifyClientCert\n  \
+                client_ca_file: c\n  cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]\n  \
+                curve_preferences: [CurveP384, X25519]\n  prefer_server_cipher_suites: true\n  client_allowed_sans:\n    \
+                - prometheus\n    - 10.0.0.1\n    - spiffe://a@b/c\n";
+    let tls = parse(text).unwrap().tls.unwrap();
+    assert_eq!(tls.spoken.suites, Some(vec![CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]));
+    assert_eq!(tls.spoken.groups, Some(vec![NamedGroup::secp384r1, NamedGroup::X25519]));
+    assert_eq!(tls.sans, ["prometheus", "10.0.0.1", "spiffe://a@b/c"]);
+    let tls =
+        parse("tls_server_config: {cert: a, key: b, cipher_suites: [], curve_preferences: []}").unwrap().tls.unwrap();
+    assert_eq!((tls.spoken.suites, tls.spoken.groups, tls.sans), (None, None, Vec::new()));
 }
