@@ -95,7 +95,8 @@ impl<'a> Reader<'a> {
             let kept = all.filter(|(index, _)| left_out.binary_search(index).is_err());
             Arc::new(LabelSets::new(kept.map(|(_, (set, began))| (Arc::clone(set), *began))))
         };
-        (FamilySnapshot { desc: Arc::clone(&metric.desc), labels, values }, set.into())
+        let noted = Default::default();
+        (FamilySnapshot { desc: Arc::clone(&metric.desc), labels, values, noted }, set.into())
     }
 
     /// A value; `None` where it can be none.
