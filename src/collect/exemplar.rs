@@ -51,14 +51,12 @@ pub(super) fn column(desc: &Descriptor, listed: &Series, values: &Values, region
         Values::FloatCounter(_) if desc.exemplars => false,
         _ => return Column::default(),
     };
-    let mut scratch = Vec::new();
-    let noted = listed.cores.iter().enumerate().filter_map(|(index, core)| {
-        let Core::Scalar(core) = core else { return None };
-        for base in core.place().extent.copies(regions) {
-            gather(core.noted(base), &mut scratch);
+    let noted = listed.cores.iter().enumerate().flat_map(|(index, core)| {
+        let mut noted = Vec::new();
+        if let Core::Scalar(core) = core {
+            core.place().extent.copies(regions).for_each(|base| gather(core.noted(base), &mut noted));
         }
-        let noted = settle(&mut scratch).pop()?;
-        Some((index, if is_whole { floated(noted) } else { noted }))
+        noted.into_iter().map(move |noted| (index, if is_whole { floated(noted) } else { noted }))
     });
     combine(listed.cores.len(), noted)
 }
@@ -82,23 +80,18 @@ pub(crate) fn combine(len: usize, noted: impl Iterator<Item = (usize, Noted)>) -
     column.into()
 }
 
-/// Adds what the slots of a copy hold, each with the number of its slot.
-pub(crate) fn gather(cells: &[Cell], to: &mut Vec<(usize, Noted)>) {
-    to.extend(read_all(cells).enumerate().filter_map(|(slot, noted)| Some((slot, noted?))));
+/// Adds what the slots of a copy hold.
+pub(crate) fn gather(cells: &[Cell], to: &mut Vec<Noted>) {
+    to.extend(read_all(cells).flatten());
 }
 
-/// One exemplar for each slot of which some were gathered, in the order of the slots.
-pub(crate) fn settle(gathered: &mut Vec<(usize, Noted)>) -> Vec<Noted> {
-    gathered.sort_by_key(|(slot, _)| *slot);
-    let slots = gathered.chunk_by(|a, b| a.0 == b.0);
-    let settled = slots.filter_map(|slot| pick(slot.iter().map(|(_, noted)| noted))).collect();
+/// Exemplars of a histogram, or of several of one sort, as one for each slot: in the order of their values.
+pub(super) fn thin(gathered: &mut Vec<Noted>, slots: &Slots) -> Vec<Noted> {
+    gathered.sort_by_key(|noted| noted.value);
+    let groups = gathered.chunk_by(|a, b| slots.index(a.value) == slots.index(b.value));
+    let thinned = groups.filter_map(|group| pick(group.iter())).collect();
     gathered.clear();
-    settled
-}
-
-/// Exemplars of several histograms of one sort: one for each slot.
-pub(super) fn thin(noted: &mut Vec<Noted>, slots: &Slots) -> Vec<Noted> {
-    settle(&mut noted.drain(..).map(|noted| (slots.index(noted.value), noted)).collect())
+    thinned
 }
 
 impl FamilySnapshot {

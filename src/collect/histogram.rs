@@ -1,6 +1,6 @@
 //! A histogram as a snapshot holds it: plain data to ask questions of.
 
-use super::exemplar::{Exemplar, settle, thin};
+use super::exemplar::{Exemplar, thin};
 use super::read::Part;
 use crate::bucket::{Grid, Ladder, Resolution};
 use crate::record::exemplar::{Noted, pick};
@@ -61,9 +61,9 @@ impl HistogramSnapshot {
     }
 
     /// Takes the exemplars that were gathered from all shards.
-    pub(crate) fn note(&mut self, gathered: &mut Vec<(usize, Noted)>) {
+    pub(crate) fn note(&mut self, gathered: &mut Vec<Noted>) {
         if !gathered.is_empty() {
-            self.noted = settle(gathered).into();
+            self.noted = thin(gathered, self.ladder().slots()).into();
         }
     }
 

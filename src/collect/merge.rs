@@ -218,7 +218,7 @@ struct Last {
 struct Scratch {
     cells: Vec<(u32, u64)>,
     sums: Sums,
-    noted: Vec<(usize, Noted)>,
+    noted: Vec<Noted>,
 }
 
 /// Adds the engine's own metrics.

@@ -8,6 +8,7 @@
 use super::own::Met;
 use crate::describe::{Aggregate, Descriptor, Kind};
 use crate::record::counter::{Counter, FloatCounter, UpDownCounter};
+use crate::record::exemplar::WORDS;
 use crate::record::fixed::Fixed;
 use crate::record::gauge::{Gauge, GaugeCore};
 use crate::record::hdr::Hdr;
@@ -15,6 +16,7 @@ use crate::record::histogram::{Histogram, Nanos};
 use crate::record::scalar::Scalar;
 use crate::record::space::{NoPlace, Place, Space};
 use crate::segment::Segment;
+use crate::segment::record::SlotsRecord;
 use crate::sync::{AtomicU64, Ordering};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -74,6 +76,17 @@ impl Core {
             Self::Histogram(core) => Some(core.place()),
             Self::ObservedGauge(_) | Self::ObservedCounter(_) | Self::ObservedFloatCounter(_) => None,
         }
+    }
+
+    /// Where its slots for exemplars are, if it has some.
+    pub(super) fn slots(&self) -> Option<SlotsRecord> {
+        let (place, cells) = match self {
+            Self::Scalar(core) => (core.place(), 0),
+            Self::Histogram(core) => (core.place(), core.grid().len() as u32),
+            _ => return None,
+        };
+        let slots = u64::from(place.back_len() - cells) / WORDS as u64;
+        (slots > 0).then(|| SlotsRecord { at: u64::from(place.back_in_extent() + cells), slots })
     }
 
     pub(super) fn switch(&self, enabled: bool) {

@@ -1,7 +1,7 @@
 //! Exemplars in every format that has them, and in the one that has not: each of what was recorded, each in its bucket.
 
-use crate::om_reader::{self, Exemplar};
-use crate::pb_reader;
+use crate::om_reader;
+use crate::pb_reader::{self, Exemplar};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use tach::{Registry, SpanContext, openmetrics, protobuf, text};

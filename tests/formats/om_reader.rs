@@ -4,6 +4,7 @@
 //! timestamp but of an exemplar, one spelling of each number.
 
 use crate::model::Labels;
+use crate::pb_reader::Exemplar;
 use std::collections::BTreeSet;
 
 #[derive(Debug, Default, PartialEq)]
@@ -22,14 +23,6 @@ pub(crate) struct Sample {
     /// As it is spelt.
     pub(crate) value: String,
     pub(crate) exemplar: Option<Exemplar>,
-}
-
-#[derive(Debug, PartialEq)]
-pub(crate) struct Exemplar {
-    pub(crate) labels: Labels,
-    pub(crate) value: f64,
-    /// In nanoseconds since 1970.
-    pub(crate) time: u64,
 }
 
 /// Reads a page, or says which line breaks which rule.

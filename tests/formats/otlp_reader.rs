@@ -1,8 +1,7 @@
 //! A reader of OTLP's requests that knows the fields of metrics, and refuses what else there is.
 
 use crate::model::Labels;
-use crate::om_reader::Exemplar;
-use crate::pb_reader::{Field, fields, signed, text, unknown, varint};
+use crate::pb_reader::{Exemplar, Field, fields, signed, text, unknown, varint};
 
 #[derive(Debug, Default)]
 pub(crate) struct Request {

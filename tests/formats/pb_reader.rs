@@ -1,7 +1,6 @@
 //! A reader of Prometheus' protobuf messages that knows their fields, and refuses what else there is.
 
 use crate::model::Labels;
-use crate::om_reader::Exemplar;
 
 /// A field: its number, and what it holds.
 #[derive(Debug, PartialEq)]
@@ -96,6 +95,14 @@ pub(crate) struct Histogram {
     pub(crate) zero_count: u64,
     pub(crate) spans: Vec<(i64, u64)>,
     pub(crate) deltas: Vec<i64>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Exemplar {
+    pub(crate) labels: Labels,
+    pub(crate) value: f64,
+    /// In nanoseconds since 1970.
+    pub(crate) time: u64,
 }
 
 /// Reads a whole body.
