@@ -122,8 +122,20 @@ impl Pushed {
         let snapshot = self.registry.snapshot();
         let count = |name: &str| snapshot.counter(&format!("tach_otlp_{name}"), &[]);
         let reasons = ["400", "429", "502", "503", "504", "connection", "timeout", "response", "size"];
+        let of_grpc = [
+            "CANCELLED",
+            "INVALID_ARGUMENT",
+            "DEADLINE_EXCEEDED",
+            "RESOURCE_EXHAUSTED",
+            "ABORTED",
+            "OUT_OF_RANGE",
+            "INTERNAL",
+            "UNAVAILABLE",
+            "DATA_LOSS",
+        ];
         let failures: serde_json::Map<String, Value> = reasons
             .iter()
+            .chain(&of_grpc)
             .filter_map(|reason| {
                 let count = snapshot.counter("tach_otlp_failures", &[("reason", reason)])?;
                 Some(((*reason).to_owned(), json!(count)))

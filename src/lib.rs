@@ -103,7 +103,7 @@ pub use {
         Unit,
     },
     error::{Error, ErrorKind},
-    expose::{openmetrics, protobuf, text},
+    expose::{openmetrics, openmetrics_2, protobuf, text},
     record::{
         counter::{Counter, FloatCounter, UpDownCounter},
         gauge::Gauge,

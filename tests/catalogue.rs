@@ -14,7 +14,7 @@ fn all_114_instruments_are_there() {
     let count = |kinds: &[Kind]| of(Origin::MaxServe).filter(|row| kinds.contains(&row.kind)).count();
     assert_eq!(count(&[Kind::Event, Kind::Count]), 47);
     assert_eq!(count(&[Kind::Delta]), 2);
-    assert_eq!(count(&[Kind::Value]), 9);
+    assert_eq!(count(&[Kind::Value, Kind::Amount]), 9);
     assert_eq!(count(&[Kind::Time, Kind::Size, Kind::Real]), 56);
 }
 
@@ -71,8 +71,8 @@ fn page() -> String {
          `tach::serve::METRICS`: the\nvalue comes first, then the labels. Made from the catalogue \
          (`src/serve/catalogue/`) by `TACH_WRITE_DOCS=1 cargo test --features\nserve --test catalogue`.\n\nWhat a method \
          takes: *event*: nothing, adds one; *count*: a whole number to add; *delta*: one that may be negative;\n*value*: \
-         what the gauge is set to; *time*: a `Duration`; *size*: a whole number; *real*: a number in the exposed \
-         unit.\n",
+         what the gauge is set to; *amount*: the same, and a collector adds it up over processes;\n*time*: a \
+         `Duration`; *size*: a whole number; *real*: a number in the exposed unit.\n",
     );
     for (origin, title) in [
         (Origin::MaxServe, "Those of MAX serve"),
@@ -150,7 +150,7 @@ fn what_is_exposed_is_what_the_page_says() {
     for row in catalogue() {
         let kind = match row.kind {
             Kind::Event | Kind::Count => "counter",
-            Kind::Delta | Kind::Value => "gauge",
+            Kind::Delta | Kind::Value | Kind::Amount => "gauge",
             _ => "histogram",
         };
         let line = format!("{} {kind}", exposed(row));
@@ -162,6 +162,43 @@ fn what_is_exposed_is_what_the_page_says() {
     for line in text.lines().filter(|line| line.starts_with("maxserve_") && !line.contains("\"awake\"")) {
         assert!(line.ends_with(" 0") || line.ends_with(" 0.0"), "{line}");
     }
+}
+
+/// A worker's part of a fleet: amounts are added up, shares stay apart, and what its requests got is not told twice.
+#[cfg(target_os = "linux")]
+#[test]
+fn gauges_of_processes_are_added_up_where_they_are_amounts() {
+    use tach::serve::{BatchType, StepStats, StepTimer};
+
+    let dir = format!("/dev/shm/tach-test-{}-amounts", std::process::id());
+    let profiles = Profiles::new(&[Profile::MaxServe, Profile::Vllm], &Identity::default()).unwrap();
+    let _workers = [("worker-0", 25), ("worker-1", 75)].map(|(name, used)| {
+        let registry = Registry::builder().recording(tach::Recording::Process).segment_dir(&dir).process_name(name);
+        let registry = registry.memory_budget(1 << 26).build().unwrap();
+        let metrics = Metrics::new();
+        let (clock, time) = Clock::manual();
+        metrics.attach(&registry, &profiles, Objectives::default(), clock).unwrap();
+        let mut steps = StepTimer::new(&metrics);
+        time.advance(std::time::Duration::from_millis(500));
+        let stats = StepStats::new(BatchType::Decode, 4);
+        steps.step().end(&StepStats { output_tokens: Some(4), kv_blocks: Some((used, 100)), ..stats });
+        (registry, metrics)
+    });
+    let read = tach::reader::Directory::watch(&dir).unwrap().read();
+    std::fs::remove_dir_all(&dir).unwrap();
+    let gauge = |row: &str, labels: &[_]| read.gauge(&format!("maxserve.{row}"), labels);
+    for (row, sum) in
+        [("cache.num_used_blocks", 100.0), ("cache.num_total_blocks", 200.0), ("generation_throughput", 16.0)]
+    {
+        assert_eq!((gauge(row, &[]), gauge(row, &[("process", "worker-0")])), (Some(sum), None), "{row}");
+    }
+    assert_eq!((gauge("kv_usage", &[]), gauge("kv_usage", &[("process", "worker-0")])), (None, Some(0.25)));
+    assert_eq!(read.histogram("maxserve.iteration_tokens", &[]).map(|h| (h.count(), h.sum())), Some((2, 8.0)));
+    assert_eq!(read.counter("maxserve.num_output_tokens", &[]), Some(0));
+    // Under another server's name a share is a share, too, and not the sum of two.
+    let view = profiles.apply(&read);
+    let usage = |process| view.gauge("vllm:kv_cache_usage_perc", &[("process", process)]);
+    assert_eq!([usage("worker-0"), usage("worker-1")], [Some(0.25), Some(0.75)]);
 }
 
 #[test]

@@ -51,6 +51,30 @@ fn a_float_counter_ignores_what_would_break_its_total() {
     assert_eq!(registry.snapshot().float_counter("energy", ONE), Some(3.0));
 }
 
+/// Infinity no format shows, and a difference of two is no number.
+#[test]
+fn a_float_counter_beyond_the_largest_float_stays_there_and_is_shown() {
+    let registry = Registry::new();
+    let joules = registry.float_counter("energy").build().unwrap();
+    let snapshots = [f64::MAX, f64::MAX, 1.0].map(|amount| {
+        joules.add(amount);
+        // Each of the threads has a cell of its own.
+        std::thread::spawn({
+            let joules = joules.clone();
+            move || joules.add(amount)
+        })
+        .join()
+        .unwrap();
+        registry.snapshot()
+    });
+    for snapshot in &snapshots {
+        assert_eq!(snapshot.float_counter("energy", ONE), Some(f64::MAX));
+        let text = tach::text::render(snapshot);
+        assert!(text.contains("\nenergy_total 1.7976931348623157e+308\n"), "{text}");
+    }
+    assert_eq!(snapshots[2].since(&snapshots[0]).float_counter("energy", ONE), Some(0.0));
+}
+
 #[test]
 fn a_gauge_keeps_the_last_value_set_by_any_thread() {
     let registry = Registry::new();

@@ -127,7 +127,7 @@ impl Description {
             Unit::Joules => 1e6,
             _ => (1_u64 << 32) as f64,
         };
-        let max = in_powers(self.max.unwrap_or(default), power).max(1);
+        let max = in_powers(self.max.unwrap_or(default), power).clamp(1, TICKS_END - 1);
         max.max(self.last_ticks(power).unwrap_or(0))
     }
 
@@ -342,7 +342,10 @@ impl Value {
     fn record(&mut self, amount: Amount) {
         match self {
             Self::Counter(total) => *total = total.wrapping_add(amount.whole),
-            Self::Float(total) if amount.float >= 0.0 && amount.float.is_finite() => *total += amount.float,
+            Self::Float(total) if amount.float >= 0.0 && amount.float.is_finite() => {
+                // Beyond the largest float the total is that one.
+                *total = (*total + amount.float).min(f64::MAX);
+            }
             Self::Float(_) => {}
             Self::UpDown(total) => *total = total.wrapping_add(amount.whole.cast_signed()),
             Self::Gauge(value) => *value = amount.float,

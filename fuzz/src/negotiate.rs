@@ -1,24 +1,24 @@
 //! Target `negotiate`: whatever a client says it accepts, it gets one of the formats that there are, and one that it
 //! named where it named any.
 
-use tach::http::negotiate;
-use tach::openmetrics::Options;
+use tach::http::{Offer, negotiate};
 
 /// What clients that name nothing get.
 const TEXT: &str = tach::text::CONTENT_TYPE;
 /// What any other answer begins with, and what the client must have named for it.
-const OTHERS: [(&str, &str); 3] = [
+const OTHERS: [(&str, &str); 4] = [
     ("text/plain; version=1.0.0; charset=utf-8; escaping=", "text/plain"),
     ("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=", "application/openmetrics-text"),
     (
         "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=",
         "application/vnd.google.protobuf",
     ),
+    ("application/openmetrics-text; version=2.0.0; charset=utf-8; escaping=", "application/openmetrics-text"),
 ];
 const ESCAPINGS: [&str; 4] = ["underscores", "dots", "values", "allow-utf-8"];
 
 fn answer(accept: &str) -> String {
-    negotiate(accept, Options::new()).content_type()
+    negotiate(accept, Offer::new().openmetrics_2(true)).content_type()
 }
 
 /// Negotiates with a client that sends `data` as its `Accept`.
@@ -39,6 +39,11 @@ pub fn run(data: &[u8]) {
         assert!(ESCAPINGS.contains(&escaping), "{accept:?} gets {found}");
         assert!(escaping == "underscores" || accept.contains(escaping), "{accept:?} gets {found}");
     }
+    // Who is not offered version 2 is answered as by those who do not know of it, and who is has to have named it.
+    let found_2 = found.contains("version=2.0.0");
+    assert!(!found_2 || accept.contains("2.0.0"), "{accept:?} gets {found}");
+    let old = negotiate(&accept, Offer::new()).content_type();
+    assert!(if found_2 { !old.contains("version=2.0.0") } else { old == found }, "{accept:?} gets {found} and {old}");
     // It is what one of the clauses gets by itself.
     let alone = accept.split(',').any(|clause| answer(clause) == found);
     assert!(alone || found == TEXT, "{accept:?} gets {found}, none of its clauses does");

@@ -115,10 +115,10 @@ fn values(
         Kind::Counter => Values::Counter(cells.totals(&listed.offsets).collect()),
         Kind::UpDownCounter => Values::UpDown(cells.totals(&listed.offsets).map(u64::cast_signed).collect()),
         // Added up in the order of the copies, which never changes for those that hold something: so the total never
-        // falls.
+        // falls. What has left the floats behind stays at the largest: infinity no format shows.
         Kind::FloatCounter => {
             let read = |core: &Core| match core {
-                Core::Scalar(core) => core.read(cells.regions).map(f64::from_bits).sum(),
+                Core::Scalar(core) => core.read(cells.regions).map(f64::from_bits).sum::<f64>().min(f64::MAX),
                 _ => f64::NAN,
             };
             Values::FloatCounter(cores.iter().map(read).collect())

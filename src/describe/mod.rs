@@ -15,6 +15,10 @@ pub use label::{Label, LabelSet, LabelText, LabelValue};
 pub(crate) use name::{check_exposed, check_label, check_metric, check_namespace};
 pub(crate) use series::{Form, LabelSets, LabelValues, Pieces};
 
+/// The label that a gauge of which there is one per process gets where several are read as one, and the one it gets if it
+/// has that already.
+pub(crate) const PROCESS: [&str; 2] = ["process", "tach_process"];
+
 /// The unit a metric is exposed in. It becomes a suffix of the exposed name unless the name has it already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

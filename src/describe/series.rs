@@ -40,6 +40,8 @@ pub(crate) enum Form {
     Samples(Escaping),
     /// Of the sample that tells when a series began.
     Created(Escaping),
+    /// What a family's histograms have between their numbers where a series is one sample.
+    Composite(Escaping),
 }
 
 /// What is prepared in each of a few ways, at the first use of that way, without a lock.

@@ -25,7 +25,7 @@ fn hex<'a>(id: &[u8], digits: &'a mut [u8; 32]) -> &'a str {
     std::str::from_utf8(&digits[..2 * id.len()]).expect("digits are ASCII")
 }
 
-/// Appends what stands behind a sample's value in OpenMetrics.
+/// Appends what stands behind a sample's value in OpenMetrics, of either version.
 pub(super) fn push_text_exemplar(out: &mut String, exemplar: &Exemplar) {
     let (mut trace, mut span) = ([0; 32], [0; 32]);
     let (trace, span) = (hex(&exemplar.trace_id, &mut trace), hex(&exemplar.span_id, &mut span));

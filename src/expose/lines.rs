@@ -100,7 +100,7 @@ fn any<T>(_: T) -> bool {
 }
 
 /// The line of each series that has one.
-fn scalar_lines<'a>(family: &'a FamilySnapshot, names: &Names<'_>) -> &'a Pieces<String> {
+pub(super) fn scalar_lines<'a>(family: &'a FamilySnapshot, names: &Names<'_>) -> &'a Pieces<String> {
     family.labels.lines.get(Form::Samples(names.escaping), || {
         let mut lines = Pieces::default();
         for set in &family.labels.sets {

@@ -8,6 +8,7 @@ mod lines;
 mod names;
 mod number;
 pub mod openmetrics;
+pub mod openmetrics_2;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod protobuf;

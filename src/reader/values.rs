@@ -122,7 +122,8 @@ impl<'a> Reader<'a> {
                     self.faults.add(format_args!("{name}: a total of {total}: {:?}", series.values));
                     return None;
                 }
-                Value::Float(total)
+                // As in the process; what a callback gives is shown as it is.
+                Value::Float(if metric.desc.kind == Kind::FloatCounter { total.min(f64::MAX) } else { total })
             }
             Kind::Gauge | Kind::ObservedGauge => {
                 let shared = extent.copies.iter().find(|copy| copy.shard == 0)?.first + series.front;

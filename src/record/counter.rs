@@ -129,7 +129,8 @@ impl Counter {
 pub struct FloatCounter(pub(crate) Arc<Scalar>);
 
 impl FloatCounter {
-    /// Adds `n`. Wait-free. A negative, infinite or NaN amount would break the total for ever and is ignored.
+    /// Adds `n`. Wait-free. A negative, infinite or NaN amount would break the total for ever and is ignored. Beyond the
+    /// largest float the total is that one.
     #[inline]
     pub fn add(&self, n: f64) {
         if !is_amount(n) {

@@ -229,9 +229,13 @@ impl Hdr {
 
     /// The slot for the exemplar of a value, and the value as it will be recorded.
     fn slot_of(&self, base: Base, value: u64) -> Option<(exemplar::Slot<'_>, u64)> {
+        let slots = self.noted(base);
+        if slots.is_empty() {
+            return None;
+        }
         let value = if value > self.grid.limit() { self.layout.max() } else { value };
         let at = self.grid.ladder().slots().index(value) * WORDS;
-        Some((exemplar::Slot::new(self.noted(base).get(at..at + WORDS)?), value))
+        Some((exemplar::Slot::new(&slots[at..at + WORDS]), value))
     }
 
     /// The slots for exemplars of a copy; none where the histogram was declared without.

@@ -373,7 +373,7 @@ impl<L> MetricBuilder<Histogram, L> {
     }
 
     /// The highest trackable value, in the exposed unit; larger ones are clamped to it and counted. For
-    /// [`Unit::Seconds`] 3600 unless told, and raised to the last bucket or exact bound.
+    /// [`Unit::Seconds`] 3600 unless told, and raised to the last bucket or exact bound. At most 2^62 ticks.
     pub fn max(mut self, max: f64) -> Self {
         self.cells.max = Some(max);
         self

@@ -84,6 +84,7 @@ pub fn start(settings: &Settings) -> Result<Serving, Error> {
     let address = SocketAddr::new(settings.host, settings.port);
     let view = Arc::clone(&shown);
     let exporter = Exporter::builder().listen(address.to_string()).view(move |snapshot| view.apply(snapshot));
+    let exporter = exporter.openmetrics_2(settings.openmetrics_2);
     let exporter = guarded(exporter, settings)?;
     let exporter = exporter.start(&registry).map_err(|error| {
         let place = place(&error);

@@ -29,11 +29,18 @@ impl Collector {
     }
 
     fn page(&self) -> String {
+        let page = self.answer("");
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+        page
+    }
+
+    /// The answer to a request with further header fields.
+    fn answer(&self, fields: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{fields}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
         let mut page = String::new();
         stream.read_to_string(&mut page).unwrap();
-        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
         page
     }
 
@@ -44,6 +51,13 @@ impl Collector {
         let mut rest = String::new();
         self.said.read_to_string(&mut rest).unwrap();
         (rest, self.child.wait().unwrap().code())
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -131,4 +145,25 @@ fn a_profile_gives_the_names_that_dashboards_ask_for() {
     assert!(page.contains("\nvllm:generation_tokens_total{"), "{page}");
     assert!(page.contains("\nmaxserve_num_output_tokens_total 5\n"), "{page}");
     assert_eq!(collector.end("-TERM").1, Some(0));
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_web_config_says_who_may_look() {
+    let dir = Dir::in_memory("guarded");
+    dir.write("a", &recorded());
+    let config = dir.path("web.yml");
+    // The password is `secret`.
+    let users = "basic_auth_users: {ops: $2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW}";
+    std::fs::write(&config, users).unwrap();
+    let collector = Collector::start(&["--dir", &dir.path(""), "--web-config", &config]);
+    assert!(collector.answer("").starts_with("HTTP/1.1 401"));
+    assert!(collector.answer("Authorization: Basic b3BzOm90aGVy\r\n").starts_with("HTTP/1.1 401"));
+    assert!(has_requests(&collector.answer("Authorization: Basic b3BzOnNlY3JldA==\r\n"), 41));
+    assert_eq!(collector.end("-TERM").1, Some(0));
+
+    std::fs::write(&config, "basic_auth_users: {ops: secret}").unwrap();
+    let output = tach(&["collect", "--dir", &dir.path(""), "--listen", "127.0.0.1:0", "--web-config", &config]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("web.yml") && said.contains("bcrypt"), "{said}");
 }

@@ -80,6 +80,37 @@ fn beginnings_are_told_in_openmetrics_where_the_exporter_is_to() {
 }
 
 #[test]
+fn openmetrics_2_is_served_where_the_exporter_is_told_to() {
+    let registry = Registry::new();
+    registry.counter("tokens").build().unwrap().add(5);
+    registry.histogram("wait").buckets([1.0]).build().unwrap().record(0);
+    let exporters = [false, true].map(|told| (told, builder().openmetrics_2(told).start(&registry).unwrap()));
+    for (told, exporter) in &exporters {
+        let get = |query: &str, accept: &str| {
+            request(exporter, "GET", &format!("/metrics{query}"), &format!("Accept: {accept}\r\n"))
+        };
+        let response = get("", "application/openmetrics-text;version=2.0.0;escaping=allow-utf-8,text/plain;q=0.5");
+        let media_type = format!("{}; escaping=allow-utf-8", tach::openmetrics_2::CONTENT_TYPE);
+        let media_type = if *told { &media_type } else { tach::text::CONTENT_TYPE };
+        assert_eq!(response.header("content-type"), Some(media_type));
+        assert_eq!(response.text().contains("\nwait {count:1,sum:0,schema:4,"), *told);
+        assert_eq!(response.text().matches("# EOF\n").count(), usize::from(*told));
+        if *told {
+            // The exporter's own metrics stand before the end.
+            assert!(response.text().ends_with("\n# EOF\n") && response.text().contains("\ntach_exporter_"));
+            let named = get("?name[]=tokens_total", "application/openmetrics-text;version=2.0.0");
+            let lines: Vec<&str> = named.text().lines().collect();
+            assert!(lines.len() == 3 && lines[0] == "# TYPE tokens_total counter", "{lines:?}");
+            assert!(lines[1].starts_with("tokens_total 5 st@") && lines[2] == "# EOF", "{lines:?}");
+        }
+        // Nobody gets it without asking.
+        for accept in ["application/openmetrics-text", "*/*", ""] {
+            assert!(!get("", accept).header("content-type").unwrap().contains("2.0.0"), "{accept}");
+        }
+    }
+}
+
+#[test]
 fn protobuf_is_served_too() {
     let (_registry, exporter) = tokens();
     let mut client = Client::connect(&exporter);

@@ -1,10 +1,10 @@
 //! Exemplars in every format that has them, and in the one that has not: each of what was recorded, each in its bucket.
 
-use crate::om_reader;
 use crate::pb_reader::{self, Exemplar};
+use crate::{om_reader, om2_reader};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use tach::{Registry, SpanContext, openmetrics, protobuf, text};
+use tach::{Registry, SpanContext, openmetrics, openmetrics_2, protobuf, text};
 
 /// A span whose ids follow from what was recorded in it.
 fn span(value: u64) -> SpanContext {
@@ -71,6 +71,13 @@ proptest! {
         prop_assert_eq!(totals.len(), 2);
         prop_assert_eq!((recorded(totals[0].unwrap(), 1.0), totals[1]), (amount, None));
 
+        // As text of the next version: all there are, behind one value.
+        let families = om2_reader::read(&openmetrics_2::render(&snapshot)).unwrap();
+        let series = |name: &str| &families.iter().find(|family| family.name == name).unwrap().series;
+        let in_one: BTreeSet<u64> = series("h")[0].exemplars.iter().map(|found| recorded(found, tick)).collect();
+        prop_assert_eq!(recorded(&series("c_total")[0].exemplars[0], 1.0), amount);
+        prop_assert_eq!(series("c_total")[1].exemplars.len(), 0);
+
         // As protobuf: those of buckets are the same, and of the native histogram all there are, the oldest first.
         let families = pb_reader::read(&protobuf::render(&snapshot)).unwrap();
         let metrics = |name: &str| &families.iter().find(|family| family.name == name).unwrap().metrics;
@@ -79,6 +86,7 @@ proptest! {
         check(&of_bucket.collect(), &bounds, &values);
         prop_assert!(histogram.exemplars.is_sorted_by_key(|exemplar| exemplar.time));
         let native: BTreeSet<u64> = histogram.exemplars.iter().map(|found| recorded(found, tick)).collect();
+        prop_assert_eq!(&native, &in_one);
         prop_assert_eq!(native.len(), snapshot.histogram("h", &[]).unwrap().exemplars().count());
         prop_assert!(native.iter().all(|value| values.contains(value)) && native.contains(values.iter().max().unwrap()));
         prop_assert_eq!(recorded(metrics("c_total")[0].exemplar.as_ref().unwrap(), 1.0), amount);

@@ -4,8 +4,10 @@
 mod created;
 mod exemplars;
 mod model;
+mod om2_reader;
 mod om_reader;
 mod openmetrics;
+mod openmetrics_2;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(feature = "otlp")]

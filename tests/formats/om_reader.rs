@@ -120,7 +120,7 @@ fn sample(line: &str) -> Result<Sample, &'static str> {
 }
 
 /// What follows ` # ` behind a value.
-fn exemplar(text: &str) -> Result<Exemplar, &'static str> {
+pub(crate) fn exemplar(text: &str) -> Result<Exemplar, &'static str> {
     let (mut rest, text) = text.strip_prefix('{').and_then(|rest| rest.split_once("} ")).ok_or("no set of labels")?;
     let (mut labels, mut length) = (Labels::new(), 0);
     while !rest.is_empty() {
@@ -146,7 +146,7 @@ fn exemplar(text: &str) -> Result<Exemplar, &'static str> {
 }
 
 /// A name, which is in quotes if it must be, and what follows.
-fn name<'a>(text: &'a str, extra: &str) -> Result<(String, &'a str), &'static str> {
+pub(crate) fn name<'a>(text: &'a str, extra: &str) -> Result<(String, &'a str), &'static str> {
     if let Some(quoted) = text.strip_prefix('"') {
         let end = closing_quote(quoted).ok_or("a name without an end")?;
         let name = unescape(&quoted[..end])?;
@@ -162,7 +162,7 @@ fn name<'a>(text: &'a str, extra: &str) -> Result<(String, &'a str), &'static st
 }
 
 /// Where the quote is that no backslash escapes.
-fn closing_quote(text: &str) -> Option<usize> {
+pub(crate) fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.bytes().position(|byte| {
         let closes = byte == b'"' && !escaped;
@@ -171,7 +171,7 @@ fn closing_quote(text: &str) -> Option<usize> {
     })
 }
 
-fn unescape(text: &str) -> Result<String, &'static str> {
+pub(crate) fn unescape(text: &str) -> Result<String, &'static str> {
     let mut out = String::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -205,7 +205,7 @@ pub(crate) fn number(text: &str) -> Option<f64> {
     (all_digits(whole) && all_digits(fraction) && plain && signed).then(|| text.parse().ok())?
 }
 
-fn check_name(name: &str, extra: &str) -> Result<(), &'static str> {
+pub(crate) fn check_name(name: &str, extra: &str) -> Result<(), &'static str> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || extra.contains(c);
     let first = name.chars().next().is_some_and(|c| !c.is_ascii_digit());
     if first && name.chars().all(legal) { Ok(()) } else { Err("an illegal name") }

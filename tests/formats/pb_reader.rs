@@ -141,7 +141,7 @@ fn metric(bytes: &[u8]) -> Result<Metric, String> {
                 }
             }
             (2, Field::Bytes(bytes)) => metric.gauge = Some(value(bytes)?),
-            (3, Field::Bytes(bytes)) => (metric.counter, metric.exemplar, metric.start) = counter(bytes)?,
+            (3, Field::Bytes(bytes)) => counter(bytes, &mut metric)?,
             (7, Field::Bytes(bytes)) => (metric.histogram, metric.start) = histogram(bytes)?,
             field => return unknown("Metric", &field),
         }
@@ -164,17 +164,16 @@ fn value(bytes: &[u8]) -> Result<f64, String> {
     }
 }
 
-fn counter(bytes: &[u8]) -> Result<(Option<f64>, Option<Exemplar>, Option<u64>), String> {
-    let (mut value, mut found, mut start) = (None, None, None);
+fn counter(bytes: &[u8], metric: &mut Metric) -> Result<(), String> {
     for field in fields(bytes)? {
         match field {
-            (1, Field::Float(float)) => value = Some(float),
-            (2, Field::Bytes(bytes)) => found = Some(exemplar(bytes)?),
-            (3, Field::Bytes(bytes)) => start = Some(timestamp(bytes)?),
+            (1, Field::Float(float)) => metric.counter = Some(float),
+            (2, Field::Bytes(bytes)) => metric.exemplar = Some(exemplar(bytes)?),
+            (3, Field::Bytes(bytes)) => metric.start = Some(timestamp(bytes)?),
             field => return unknown("Counter", &field),
         }
     }
-    Ok((value, found, start))
+    Ok(())
 }
 
 fn exemplar(bytes: &[u8]) -> Result<Exemplar, String> {

@@ -14,7 +14,7 @@ fn own(registry: &Registry) -> Vec<pb_reader::Family> {
 }
 
 /// The exponential buckets by index, none empty.
-fn buckets(histogram: &Histogram) -> BTreeMap<i64, u64> {
+pub(crate) fn buckets(histogram: &Histogram) -> BTreeMap<i64, u64> {
     let mut buckets = BTreeMap::new();
     let (mut index, mut count, mut deltas) = (0, 0_i64, histogram.deltas.iter());
     for (offset, length) in &histogram.spans {

@@ -2,6 +2,8 @@
 
 mod answers;
 mod gateway;
+#[cfg(feature = "otlp-grpc")]
+mod grpc;
 mod life;
 mod receiver;
 #[cfg(feature = "tls")]
@@ -59,6 +61,10 @@ fn settings(endpoint: &str) -> OtlpBuilder {
 
 /// The total of tokens that a request tells.
 fn tokens(request: &receiver::Received) -> i64 {
-    let read = otlp_reader::read(&request.body).unwrap();
+    tokens_of(&request.body)
+}
+
+fn tokens_of(message: &[u8]) -> i64 {
+    let read = otlp_reader::read(message).unwrap();
     read.metric("app.tokens").point().int.unwrap()
 }

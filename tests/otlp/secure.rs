@@ -16,16 +16,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 
 /// More than any test takes: no further attempts.
-const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 /// An authority, and what it certifies, as files in a directory of their own.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     directory: PathBuf,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("otlp-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let key = KeyPair::generate().unwrap();
@@ -41,7 +41,7 @@ impl Authority {
         authority
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
@@ -49,8 +49,8 @@ impl Authority {
         CertificateDer::from_pem_file(self.file("ca.pem")).unwrap()
     }
 
-    /// A receiver with a certificate of this authority, and the URL of it; with `clients`, one that wants certificates too.
-    fn receiver(&self, clients: bool, answers: impl IntoIterator<Item = Answer>) -> (Receiver, String) {
+    /// What a server with a certificate of this authority goes by; with `clients`, one that wants certificates too.
+    pub(crate) fn config(&self, clients: bool) -> rustls::ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider));
         let builder = builder.with_safe_default_protocol_versions().unwrap();
@@ -64,7 +64,12 @@ impl Authority {
         };
         let chain = vec![CertificateDer::from_pem_file(self.file("own.pem")).unwrap()];
         let key = PrivateKeyDer::from_pem_file(self.file("own.key")).unwrap();
-        let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
+        builder.with_single_cert(chain, key).unwrap()
+    }
+
+    /// Such a server, and its URL.
+    fn receiver(&self, clients: bool, answers: impl IntoIterator<Item = Answer>) -> (Receiver, String) {
+        let config = Arc::new(self.config(clients));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let receiver = Receiver::start_by(listener, answers, move |stream| {
             let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
@@ -82,7 +87,7 @@ impl Drop for Authority {
 }
 
 /// Pushes five tokens once, with few further attempts.
-fn push(builder: OtlpBuilder) -> Result<(), String> {
+pub(crate) fn push(builder: OtlpBuilder) -> Result<(), String> {
     let pushed = Pushed::new();
     pushed.tokens.add(5);
     let builder = builder.shutdown_timeout(Duration::ZERO);

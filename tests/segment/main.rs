@@ -8,6 +8,7 @@ mod crash;
 #[cfg(feature = "http")]
 mod fleet;
 mod fork;
+mod keeper;
 mod life;
 mod parse;
 mod room;

@@ -58,7 +58,7 @@ fn beyond_the_limit_of_file_sizes_cells_are_in_memory() {
 
 /// Runs a part in which `mount` has been run with these arguments for the directory. In namespaces, so that nobody else
 /// sees it, and every user may where the system lets them.
-fn mounted(test: &str, dir: &str, mount: &str) -> String {
+pub(crate) fn mounted(test: &str, dir: &str, mount: &str) -> String {
     std::fs::create_dir_all(dir).unwrap();
     let script = format!("{mount} && exec \"$0\" \"$@\"");
     let works = Command::new("unshare").args(["-rm", "sh", "-c", mount]).env("D", dir).output();

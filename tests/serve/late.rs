@@ -46,7 +46,7 @@ fn recorded(snapshot: &Snapshot, row: &Instrument, labels: &[(&str, &str)]) -> (
     let name = format!("maxserve.{}", row.name);
     match row.kind {
         Kind::Event | Kind::Count => (snapshot.counter(&name, labels).unwrap() as f64, 0.0),
-        Kind::Delta | Kind::Value => (snapshot.gauge(&name, labels).unwrap(), 0.0),
+        Kind::Delta | Kind::Value | Kind::Amount => (snapshot.gauge(&name, labels).unwrap(), 0.0),
         _ => {
             let histogram = snapshot.histogram(&name, labels).unwrap();
             (histogram.count() as f64, histogram.sum())
@@ -67,7 +67,7 @@ fn every_instrument_takes_a_measurement() {
     for row in catalogue() {
         let expected = match row.kind {
             Kind::Event | Kind::Count | Kind::Delta => (7.0, 0.0),
-            Kind::Value => (4.0, 0.0),
+            Kind::Value | Kind::Amount => (4.0, 0.0),
             _ => (2.0, 7.0),
         };
         assert_eq!(recorded(&snapshot, row, &attributes(row)), expected, "{}", row.name);

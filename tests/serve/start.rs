@@ -89,6 +89,23 @@ fn a_web_configuration_takes_a_build_with_tls() {
     }
 }
 
+#[test]
+fn openmetrics_2_is_served_where_the_settings_say_so() {
+    let _turn = turn();
+    for told in [false, true] {
+        let mut settings = settings();
+        settings.openmetrics_2 = told;
+        let serving = tach::serve::start(&settings).unwrap();
+        let mut client = crate::client::Client::connect_to(serving.local_addr().unwrap());
+        let accept = "Accept: application/openmetrics-text;version=2.0.0,application/openmetrics-text;q=0.5\r\n";
+        let response = client.request("GET", "/metrics", accept);
+        let version = if told { "2.0.0" } else { "1.0.0" };
+        let media_type =
+            format!("application/openmetrics-text; version={version}; charset=utf-8; escaping=underscores");
+        assert_eq!(response.header("content-type"), Some(&*media_type));
+    }
+}
+
 #[cfg(feature = "tls")]
 #[test]
 fn a_web_configuration_guards_what_is_served() {
@@ -101,7 +118,7 @@ fn a_web_configuration_guards_what_is_served() {
     assert!(serving.is_open_to_all());
     drop(serving);
     // The hash of "secret", at the least cost.
-    let hash = "$2y$04$abcdefghijklmnopqrstuuHDZzUQ3HfIKk5O1cJWWQp4kTvdNJqWu";
+    let hash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
     std::fs::write(&file, format!("basic_auth_users:\n  prometheus: {hash}\n")).unwrap();
     settings.web_config = Some(file.clone());
     let serving = tach::serve::start(&settings).unwrap();

@@ -2,23 +2,28 @@
 
 use tach::HistogramSnapshot;
 
+use crate::account::Account;
 use crate::console;
-use crate::ledger::{Expected, Ledger, Tally};
+use crate::ledger::{Expected, Tally};
 use crate::metrics::Reading;
 
 /// Compares and prints the verdict; `false` when anything differs.
-pub(crate) fn print(ledger: &Ledger, reading: &Reading, recording: bool) -> bool {
+pub(crate) fn print(account: &Account, reading: &Reading, before: Option<&Reading>, recording: bool) -> bool {
     if !recording {
         console::out("check: skipped, recording is off\n");
         return true;
     }
-    let Comparison { compared, absent, differences } = compare(ledger, reading);
+    let Comparison { compared, within, absent, differences } = compare(account, reading, before);
     if differences.is_empty() {
+        let within = match within {
+            0 => String::new(),
+            within => format!("; {within} of them to the last step of a worker that died"),
+        };
         let rest = match absent {
             0 => String::new(),
             absent => format!("; {absent} that it has are in no chosen profile, or above the level"),
         };
-        console::out(&format!("check: ok ({compared} values equal the scheduler's own account{rest})\n"));
+        console::out(&format!("check: ok ({compared} values equal the scheduler's own account{within}{rest})\n"));
     } else {
         console::out(&format!("check: FAILED, {} of {compared} values differ\n", differences.len()));
         for difference in &differences {
@@ -32,25 +37,37 @@ pub(crate) fn print(ledger: &Ledger, reading: &Reading, recording: bool) -> bool
 #[derive(Default)]
 pub(crate) struct Comparison {
     pub(crate) compared: usize,
+    /// Of which the account has no more than the least and the most.
+    pub(crate) within: usize,
     /// Metrics that no chosen profile has, or that lie above the level.
     pub(crate) absent: usize,
     pub(crate) differences: Vec<String>,
 }
 
-/// Compares everything that the account has with what was recorded.
-pub(crate) fn compare(ledger: &Ledger, reading: &Reading) -> Comparison {
+/// Compares everything that the account has with what was recorded, since `before` where others had recorded there.
+pub(crate) fn compare(account: &Account, reading: &Reading, before: Option<&Reading>) -> Comparison {
+    use Expected::{Count, Level, Sizes, Times};
     let mut comparison = Comparison::default();
-    for (row, by, expected) in ledger.expected() {
+    for ((row, by, least), (_, _, most)) in account.least.expected().into_iter().zip(account.most.expected()) {
         let name = match by {
             None => row.to_owned(),
             Some((label, value)) => format!("{row}{{{label}=\"{value}\"}}"),
         };
-        let found = match expected {
-            Expected::Count(total) => reading.counter(row, by).map(|found| comparison.exactly(&name, found, total)),
-            Expected::Level(level) => reading.level(row).map(|found| comparison.nearly(&name, found, level as f64)),
+        let histogram = || reading.histogram(row, by).map(|h| (h, before.and_then(|before| before.histogram(row, by))));
+        let found = match (least, most) {
+            (Count(least), Count(most)) => reading.counter(row, by).map(|found| {
+                let base = before.and_then(|before| before.counter(row, by)).unwrap_or(0);
+                comparison.exactly(&name, found.saturating_sub(base), least, most);
+            }),
+            // What ended before has none.
+            (Level(least), Level(most)) => {
+                let found = reading.level(row);
+                found.map(|found| comparison.nearly(&name, found, least as f64, most as f64))
+            }
             // A millisecond is a million nanoseconds.
-            Expected::Times(tally) => reading.histogram(row, by).map(|h| comparison.histogram(&name, h, tally, 1e-6)),
-            Expected::Sizes(tally) => reading.histogram(row, by).map(|h| comparison.histogram(&name, h, tally, 1.0)),
+            (Times(least), Times(most)) => histogram().map(|h| comparison.histogram(&name, h, least, most, 1e-6)),
+            (Sizes(least), Sizes(most)) => histogram().map(|h| comparison.histogram(&name, h, least, most, 1.0)),
+            _ => unreachable!("the least and the most are of one kind"),
         };
         comparison.absent += usize::from(found.is_none());
     }
@@ -58,27 +75,38 @@ pub(crate) fn compare(ledger: &Ledger, reading: &Reading) -> Comparison {
 }
 
 impl Comparison {
-    fn histogram(&mut self, name: &str, recorded: &HistogramSnapshot, wanted: Tally, scale: f64) {
-        self.exactly(&format!("{name} count"), recorded.count(), wanted.count);
-        self.nearly(&format!("{name} sum"), recorded.sum(), wanted.sum as f64 * scale);
+    fn histogram(
+        &mut self,
+        name: &str,
+        (recorded, before): (&HistogramSnapshot, Option<&HistogramSnapshot>),
+        least: Tally,
+        most: Tally,
+        scale: f64,
+    ) {
+        let (count, sum) = before.map_or((0, 0.0), |before| (before.count(), before.sum()));
+        self.exactly(&format!("{name} count"), recorded.count().saturating_sub(count), least.count, most.count);
+        self.nearly(&format!("{name} sum"), recorded.sum() - sum, least.sum as f64 * scale, most.sum as f64 * scale);
         if !recorded.is_exact() {
             self.differences.push(format!("{name}: the snapshot is not exact"));
         }
     }
 
-    fn exactly(&mut self, name: &str, recorded: u64, wanted: u64) {
-        self.note(name, recorded, wanted, wanted == recorded);
+    fn exactly(&mut self, name: &str, recorded: u64, least: u64, most: u64) {
+        self.note(name, recorded, least, most, (least..=most).contains(&recorded));
     }
 
     /// Sums are integers inside and become floating-point numbers only when they are read: equal but for that rounding.
-    fn nearly(&mut self, name: &str, recorded: f64, wanted: f64) {
-        self.note(name, recorded, wanted, (recorded - wanted).abs() <= 1e-12 * wanted.abs());
+    fn nearly(&mut self, name: &str, recorded: f64, least: f64, most: f64) {
+        let rounding = 1e-12 * recorded.abs().max(most.abs());
+        self.note(name, recorded, least, most, recorded >= least - rounding && recorded <= most + rounding);
     }
 
-    fn note<T: std::fmt::Debug>(&mut self, name: &str, recorded: T, wanted: T, equal: bool) {
+    fn note<T: std::fmt::Debug + PartialEq>(&mut self, name: &str, recorded: T, least: T, most: T, equal: bool) {
         self.compared += 1;
+        self.within += usize::from(least != most);
         if !equal {
-            self.differences.push(format!("{name}: recorded {recorded:?}, the account has {wanted:?}"));
+            let to = if least == most { String::new() } else { format!(" to {most:?}") };
+            self.differences.push(format!("{name}: recorded {recorded:?}, the account has {least:?}{to}"));
         }
     }
 }
@@ -86,15 +114,44 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Ledger;
     use crate::metrics::Recording;
     use std::time::Duration;
     use tach::serve::{BatchType, Finish, Settings};
+
+    fn exact(ledger: &Ledger) -> Account {
+        Account::exact(ledger.clone())
+    }
+
+    #[test]
+    fn what_was_there_before_does_not_count_and_a_step_may_be_missing() {
+        let recording = Recording::unserved(&Settings::default()).unwrap();
+        let record = |n: u64| {
+            recording.metrics.output_tokens(n);
+            recording.metrics.batch_size(n, BatchType::Decode);
+        };
+        record(5);
+        let before = recording.read();
+        record(3);
+        let mut account = Account::default();
+        for tokens in [2, 3] {
+            let mut ledger = Ledger { generated: tokens, ..Ledger::default() };
+            ledger.batch[0].add(tokens);
+            account.advance(ledger);
+        }
+        let found = compare(&account, &recording.read(), Some(&before));
+        assert_eq!((found.differences, found.within), (Vec::new(), 2));
+        record(1);
+        let found = compare(&account, &recording.read(), Some(&before)).differences;
+        assert_eq!(found[0], "num_output_tokens: recorded 4, the account has 2 to 3");
+        assert_eq!(found.len(), 3, "{found:?}");
+    }
 
     #[test]
     fn a_difference_is_named() {
         let recording = Recording::unserved(&Settings::default()).unwrap();
         let mut ledger = Ledger::default();
-        assert_eq!(compare(&ledger, &recording.read()).differences, Vec::<String>::new());
+        assert_eq!(compare(&exact(&ledger), &recording.read(), None).differences, Vec::<String>::new());
 
         recording.metrics.output_tokens(7);
         recording.metrics.ttft(Duration::from_millis(1_500));
@@ -102,7 +159,7 @@ mod tests {
         recording.metrics.requests_finished(Finish::Stop);
         ledger.batch[0].add(4);
         assert_eq!(
-            compare(&ledger, &recording.read()).differences,
+            compare(&exact(&ledger), &recording.read(), None).differences,
             [
                 "num_output_tokens: recorded 7, the account has 0",
                 "time_to_first_token count: recorded 1, the account has 0",

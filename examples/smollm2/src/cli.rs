@@ -31,7 +31,26 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = at_most::<64>)]
     pub(crate) threads: usize,
 
-    /// Clients, each with one request under way; more of them than streams wait in the queue [default: 2 × streams]
+    /// Model-worker processes: each has a model and streams of its own, this one is the API before them, and all record to
+    /// segments, which `tach collect` serves; 0 for one process that does all
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = processes,
+        conflicts_with_all = ["threads", "listen", "metrics_off"])]
+    pub(crate) workers: usize,
+
+    /// Seconds after which a worker that has died is started again
+    #[arg(long, value_name = "S", default_value_t = 1, requires = "workers")]
+    pub(crate) restart_after: u32,
+
+    /// Write the plain account there when the run ends: a line for each sample, with the least and the most that it may be
+    #[arg(long, value_name = "PATH", requires = "workers")]
+    pub(crate) account: Option<PathBuf>,
+
+    /// Be a worker of this number, which takes its orders from standard input
+    #[arg(long, value_name = "N", hide = true)]
+    pub(crate) worker: Option<usize>,
+
+    /// Clients, each with one request under way; more of them than streams wait in the queue [default: 2 × streams, of
+    /// all workers]
     #[arg(long = "clients", value_name = "N", value_parser = at_most::<4096>)]
     clients: Option<usize>,
 
@@ -89,12 +108,16 @@ impl Options {
 
     /// Clients with a request under way.
     pub(crate) fn clients(&self) -> usize {
-        self.clients.unwrap_or(2 * self.streams)
+        self.clients.unwrap_or(2 * self.streams * self.workers.max(1))
     }
 
     /// One line that names what was run, for the report.
     pub(crate) fn run_label(&self) -> String {
-        format!("{} streams, {} threads, {} clients", self.streams, self.threads, self.clients())
+        let (streams, clients) = (self.streams, self.clients());
+        match self.workers {
+            0 => format!("{streams} streams, {} threads, {clients} clients", self.threads),
+            workers => format!("{workers} worker processes of {streams} streams, {clients} clients"),
+        }
     }
 }
 
@@ -122,6 +145,10 @@ fn profile(text: &str) -> Result<String, String> {
 
 fn at_most<const MAX: usize>(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=MAX).contains(n)).ok_or_else(|| format!("not a number from 1 to {MAX}"))
+}
+
+fn processes(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n <= 16).ok_or_else(|| "not a number from 0 to 16".to_owned())
 }
 
 fn temperature(text: &str) -> Result<f64, String> {
@@ -156,6 +183,15 @@ mod tests {
         let six = Listen::At("[::1]:0".parse().unwrap());
         assert_eq!(parse(&["--listen", "[::1]:0"]).unwrap().listen, Some(six));
         assert!(parse(&["--listen", "9464"]).unwrap_err().to_string().contains("not an address"));
+    }
+
+    #[test]
+    fn workers_have_no_server_of_their_own() {
+        let options = parse(&["--workers", "2", "--streams", "3", "--account", "a"]).unwrap();
+        assert_eq!((options.workers, options.clients(), options.restart_after), (2, 12, 1));
+        for bad in ["--workers 2 --listen none", "--workers 2 --threads 1", "--account a", "--workers 17"] {
+            assert!(parse(&bad.split(' ').collect::<Vec<_>>()).is_err(), "{bad}");
+        }
     }
 
     #[test]

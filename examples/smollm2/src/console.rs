@@ -51,6 +51,13 @@ impl Console {
         out(&format!("{text}\n"));
     }
 
+    /// Writes a line to standard error, above the status.
+    pub(crate) fn note(&self, text: &str) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if std::mem::take(&mut *shown) { "\r\x1b[2K" } else { "" };
+        err(&format!("{before}{text}\n"));
+    }
+
     /// Leaves the status as it stands and goes to a new line.
     pub(crate) fn end_status(&self) {
         if std::mem::take(&mut *self.shown.lock().unwrap_or_else(PoisonError::into_inner)) {

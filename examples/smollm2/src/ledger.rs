@@ -59,7 +59,7 @@ impl Batch {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Ledger {
     pub(crate) generated: u64,
-    /// Tokens of prompts, when they are tokenized; when they are computed.
+    /// Tokens of prompts, when they are tokenized; when they are computed, which is told by whoever computes.
     pub(crate) prompts: Tally,
     pub(crate) prefilled: Tally,
     /// Requests in a slot.
@@ -112,7 +112,6 @@ impl Ledger {
         self.generated += 1;
         if request.generated.len() == 1 {
             let times = &request.times;
-            self.prefilled.add(request.prompt.len() as u64);
             self.first_token.add(times.first_token - times.arrived);
             self.prefill.add(times.first_token - times.scheduled);
         }
@@ -149,6 +148,42 @@ impl Ledger {
             // To the nearest nanosecond.
             self.mean_per_token.add((2 * decode + gaps) / (2 * gaps));
         }
+    }
+
+    /// Every number of it, in one order.
+    pub(crate) fn numbers(&mut self) -> Vec<&mut u64> {
+        // By their names, so that none can be forgotten.
+        let Self {
+            generated,
+            prompts,
+            prefilled,
+            running,
+            waiting,
+            kv_tokens,
+            ended,
+            tokenizing,
+            queue,
+            first_token,
+            prefill,
+            inter_token,
+            mean_per_token,
+            decode,
+            inference,
+            output,
+            answer_tokens,
+            step,
+            batch,
+            fed,
+            context,
+            terminated,
+            iteration,
+        } = self;
+        let times = [tokenizing, queue, first_token, prefill, inter_token, mean_per_token, decode, inference, output];
+        let sizes = [prompts, prefilled, answer_tokens, iteration];
+        let steps = [step, batch, fed, context, terminated].into_iter().flatten();
+        let tallies = times.into_iter().chain(sizes).chain(ended).chain(steps);
+        let levels = [generated, running, waiting, kv_tokens].into_iter();
+        levels.chain(tallies.flat_map(|tally| [&mut tally.count, &mut tally.sum])).collect()
     }
 
     /// Requests that ended for a reason.

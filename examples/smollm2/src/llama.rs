@@ -10,7 +10,7 @@ use candle_transformers::models::quantized_llama::{MAX_SEQ_LEN, ModelWeights};
 
 use crate::cli::Options;
 use crate::gguf::{self, Weights};
-use crate::stream::{Engine, Stream};
+use crate::stream::{Engine, Stream, Text};
 use crate::tokenizer::ChatText;
 
 /// What candle reads to decide how many threads one operation uses.
@@ -42,6 +42,11 @@ pub(crate) fn one_thread_per_stream() -> Result<()> {
 #[cfg(not(unix))]
 pub(crate) fn one_thread_per_stream() -> Result<()> {
     Ok(())
+}
+
+/// The text side alone, which needs no weights.
+pub(crate) fn text(options: &Options) -> Result<Box<dyn Text>> {
+    Ok(Box::new(ChatText::from_gguf(&gguf::open(&options.model)?)?))
 }
 
 /// Loads the model.

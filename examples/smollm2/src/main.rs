@@ -7,16 +7,24 @@
 //! Reading order: [`cli`] → [`stream`] (what a model is to the server) → [`scheduler`] (where all measuring is) →
 //! [`server`] (the threads) → [`metrics`] (where it is recorded to).
 
+mod account;
+#[cfg(target_os = "linux")]
+mod api;
 mod check;
+#[cfg(target_os = "linux")]
+mod children;
 mod cli;
 mod console;
 mod cost;
 mod gate;
 mod gguf;
+mod intake;
 mod ledger;
 mod llama;
 mod metrics;
 mod mock;
+#[cfg(target_os = "linux")]
+mod processes;
 mod progress;
 mod prompts;
 mod report;
@@ -27,6 +35,10 @@ mod server;
 mod server_tests;
 mod stream;
 mod tokenizer;
+#[cfg(target_os = "linux")]
+mod wire;
+#[cfg(target_os = "linux")]
+mod worker;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,6 +49,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use tach::serve::Component;
 
+use crate::account::Account;
 use crate::cli::Options;
 use crate::console::Console;
 use crate::metrics::Recording;
@@ -60,7 +73,14 @@ fn run(options: &Options) -> Result<bool> {
     if !options.mock {
         llama::one_thread_per_stream()?;
     }
+    if let Some(number) = options.worker {
+        // Signals end it at once, as one that dies.
+        return worker(options, number);
+    }
     let interrupted = watch_for_interrupt().context("cannot catch Ctrl-C")?;
+    if options.workers > 0 {
+        return processes(options, &interrupted);
+    }
     // Before the model is loaded: a taken port is worth knowing at once, and every series shows up at zero.
     let recording = Recording::start(options)?;
     let metrics = recording.metrics;
@@ -89,12 +109,36 @@ fn run(options: &Options) -> Result<bool> {
     let console = Console::new();
     let server = Server::new(options, engine, metrics, interrupted)?;
     metrics.model_load_time(begin.elapsed(), Component::Total);
-    let outcome = progress::watched(&server, &recording, &console, || server.run(&console))?;
+    let (look, limit) = (|| server.progress(), server.token_limit());
+    let outcome = progress::watched(look, limit, &recording, &console, || server.run(&console))?;
 
     let reading = recording.read();
     report::print(&outcome, recording.is_on().then_some(&reading), &options.run_label());
     cost::print(&outcome, options, recording.is_on())?;
-    Ok(check::print(&outcome.ledger, &reading, recording.is_on()))
+    Ok(check::print(&Account::exact(outcome.ledger), &reading, None, recording.is_on()))
+}
+
+/// The same as several processes, this one the API.
+#[cfg(target_os = "linux")]
+fn processes(options: &Options, interrupted: &AtomicBool) -> Result<bool> {
+    processes::run(options, interrupted)
+}
+
+/// One of its workers.
+#[cfg(target_os = "linux")]
+fn worker(options: &Options, number: usize) -> Result<bool> {
+    worker::run(options, number).map(|()| true)
+}
+
+/// Processes read each other's recordings from files on tmpfs.
+#[cfg(not(target_os = "linux"))]
+fn processes(_options: &Options, _interrupted: &AtomicBool) -> Result<bool> {
+    anyhow::bail!("--workers needs Linux")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn worker(_options: &Options, _number: usize) -> Result<bool> {
+    anyhow::bail!("--worker needs Linux")
 }
 
 fn load(options: &Options) -> Result<Engine> {

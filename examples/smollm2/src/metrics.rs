@@ -4,10 +4,11 @@
 //! `scheduler`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use tach::serve::{Clock, Identity, METRICS, Metrics, Profiles, Serving, Settings, start};
-use tach::{ErrorKind, HistogramSnapshot, Registry, Snapshot};
+use tach::{ErrorKind, HistogramSnapshot, Registry, RegistryBuilder, Snapshot};
 
 use crate::cli::{Listen, Options};
 
@@ -57,8 +58,33 @@ impl Recording {
 
     /// Records without a server, to metrics of its own.
     pub(crate) fn unserved(settings: &Settings) -> Result<Self> {
+        Self::alone(settings, Registry::builder().recording(settings.recording))
+    }
+
+    /// Records as one process of several, this one by `name`: to a segment, which is where the environment says.
+    pub(crate) fn in_segment(options: &Options, name: &str) -> Result<Self> {
+        let builder = Registry::builder().recording(tach::Recording::Process).process_name(name);
+        let recording = Self::alone(&settings(options)?, builder)?;
+        ensure!(recording.is_on(), "recording is off by the environment, and processes need it: unset what says so");
+        // Said at once: it would record all the same, and nobody could read it.
+        recording.directory()?;
+        Ok(recording)
+    }
+
+    /// The directory of the segment.
+    pub(crate) fn directory(&self) -> Result<PathBuf> {
+        let segment = self.registry.segment().context("nothing is recorded to a segment")?;
+        let segment = segment.map_err(|why| anyhow!("nothing can be recorded to a segment: {why}"))?;
+        Ok(segment.parent().unwrap_or(segment).to_owned())
+    }
+
+    fn alone(settings: &Settings, builder: RegistryBuilder) -> Result<Self> {
         let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
-        let registry = Registry::builder().recording(settings.recording).level(settings.level).build()?;
+        let mut builder = builder.level(settings.level);
+        if let Some(bytes) = settings.memory_budget {
+            builder = builder.memory_budget(bytes);
+        }
+        let registry = builder.build()?;
         if !settings.disabled && settings.recording != tach::Recording::Noop {
             let profiles = Profiles::new(&settings.profiles, &settings.identity)?;
             metrics.attach(&registry, &profiles, settings.objectives, Clock::new())?;
@@ -83,7 +109,7 @@ impl Recording {
 }
 
 /// Everything at one moment.
-pub(crate) struct Reading(Snapshot);
+pub(crate) struct Reading(pub(crate) Snapshot);
 
 /// A label and its value, for the rows that have one.
 pub(crate) type By = Option<(&'static str, &'static str)>;

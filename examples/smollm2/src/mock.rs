@@ -32,6 +32,11 @@ impl Pace {
     }
 }
 
+/// The text side alone.
+pub(crate) fn text() -> Box<dyn Text> {
+    Box::new(MockText)
+}
+
 /// The model.
 pub(crate) fn engine(streams: usize, pace: Pace) -> Engine {
     let stream = |_| -> Box<dyn Stream> { Box::new(MockStream { pace, state: 0, cached: 0 }) };

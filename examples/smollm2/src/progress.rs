@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use crate::console::Console;
 use crate::metrics::Recording;
 use crate::report::seconds;
-use crate::server::Server;
 
 /// How far a run is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Progress {
     pub(crate) tokens: u64,
     pub(crate) running: u64,
@@ -25,17 +24,23 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Tokens per second are those of this long.
 const RATE_OVER: Duration = Duration::from_secs(5);
 
-/// Runs `run` and shows the server's progress until it returns.
-pub(crate) fn watched<R>(server: &Server, recording: &Recording, console: &Console, run: impl FnOnce() -> R) -> R {
+/// Runs `run` and shows the progress that `look` gives until it returns; `limit` is what tokens are counted up to.
+pub(crate) fn watched<R>(
+    look: impl Fn() -> Progress + Send,
+    limit: Option<u64>,
+    recording: &Recording,
+    console: &Console,
+    run: impl FnOnce() -> R,
+) -> R {
     let (over, wait) = channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let every = if console.is_terminal() { TERMINAL_EVERY } else { LINE_EVERY };
             let mut rate = Rate::new(Instant::now());
             while wait.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                let progress = server.progress();
+                let progress = look();
                 let per_second = rate.update(Instant::now(), progress.tokens);
-                console.status(&line(&progress, per_second, server.token_limit(), inter_token(recording)));
+                console.status(&line(&progress, per_second, limit, inter_token(recording)));
             }
             console.end_status();
         });

@@ -1,7 +1,7 @@
 //! Requests, and the slots in which they run.
 
 use anyhow::{Context, Result};
-use tach::serve::{Finish, RequestTimer};
+use tach::serve::{Finish, RequestTimer, Stamp};
 
 use crate::stream::Stream;
 
@@ -36,15 +36,24 @@ pub(crate) struct Times {
 }
 
 impl Request {
-    /// What the newest token means for it.
-    pub(crate) fn after(&self, token_ends: bool, max_tokens: usize) -> Option<Finish> {
-        if token_ends {
-            Some(Finish::Stop)
-        } else if self.generated.len() >= max_tokens {
-            Some(Finish::Length)
-        } else {
-            None
+    /// It got a token, its first or another.
+    pub(crate) fn got(&mut self, token: u32, now: Stamp) {
+        if self.generated.is_empty() {
+            self.times.first_token = now.nanos();
         }
+        self.times.last_token = now.nanos();
+        self.generated.push(token);
+    }
+}
+
+/// What the newest of `generated` tokens means for a request.
+pub(crate) fn after(token_ends: bool, generated: usize, max_tokens: usize) -> Option<Finish> {
+    if token_ends {
+        Some(Finish::Stop)
+    } else if generated >= max_tokens {
+        Some(Finish::Length)
+    } else {
+        None
     }
 }
 
@@ -79,20 +88,18 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tach::serve::Metrics;
 
     #[test]
     fn the_end_token_outranks_the_limit() {
-        let timer = RequestTimer::arrived(&Metrics::new());
-        let mut request = Request { id: 0, prompt: vec![1], generated: Vec::new(), timer, times: Times::default() };
-        request.generated = vec![7];
-        assert_eq!(request.after(false, 3), None);
-        assert_eq!(request.after(false, 1), Some(Finish::Length));
-        request.generated = vec![7, 7];
-        assert_eq!(request.after(false, 3), None);
-        assert_eq!(request.after(true, 3), Some(Finish::Stop));
-        request.generated = vec![7, 7, 7];
-        assert_eq!(request.after(false, 3), Some(Finish::Length));
-        assert_eq!(request.after(true, 3), Some(Finish::Stop));
+        for (ends, generated, limit, reason) in [
+            (false, 1, 3, None),
+            (false, 1, 1, Some(Finish::Length)),
+            (false, 2, 3, None),
+            (true, 2, 3, Some(Finish::Stop)),
+            (false, 3, 3, Some(Finish::Length)),
+            (true, 3, 3, Some(Finish::Stop)),
+        ] {
+            assert_eq!(after(ends, generated, limit), reason, "{generated} of {limit}");
+        }
     }
 }

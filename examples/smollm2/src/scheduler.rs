@@ -3,21 +3,17 @@
 //! A scheduler is plain data. The workers hand it from one to the other (see `server`), so nothing here runs at the
 //! same time as anything else here, and nothing here waits.
 //!
-//! Clients are closed-loop: each has one request under way and sends the next one as soon as the answer is complete.
-//! With more clients than slots a queue forms, first come, first served.
-//!
-//! All measuring is here: the lines with `timer`, `steps`, `step` and `metrics`. Those with `ledger` and `times` keep
-//! the plain account that the self-check needs.
+//! All measuring is here, and in `intake`: the lines with `timer`, `steps`, `step` and `metrics`. Those with `ledger` and
+//! `times` keep the plain account that the self-check needs.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Error};
-use tach::serve::{BatchType, Clock, Finish, Metrics, RequestTimer, Stamp, StepStats, StepTimer, Turn};
+use anyhow::Error;
+use tach::serve::{BatchType, Finish, Metrics, Stamp, StepStats, StepTimer};
 
+use crate::intake::Intake;
 use crate::ledger::{Batch, Ledger};
-use crate::prompts::PROMPTS;
-use crate::request::{Request, Slot, Times};
+use crate::request::{Slot, after};
 use crate::stream::Text;
 
 /// Why the run ended.
@@ -44,19 +40,6 @@ pub(crate) struct Terms {
     pub(crate) kv_capacity: u64,
 }
 
-impl Terms {
-    /// A request got a token, its first or another.
-    fn got(&self, request: &mut Request, token: u32, now: Stamp) {
-        if request.generated.is_empty() {
-            request.times.first_token = now.nanos();
-            self.metrics.prefill_computed_tokens(request.prompt.len() as u64);
-            self.metrics.cache_misses(request.prompt.len() as u64);
-        }
-        request.times.last_token = now.nanos();
-        request.generated.push(token);
-    }
-}
-
 /// An answer, complete or not.
 pub(crate) struct Answer {
     pub(crate) id: u64,
@@ -67,10 +50,8 @@ pub(crate) struct Answer {
 /// See the module.
 pub(crate) struct Scheduler {
     terms: Terms,
-    clock: Clock,
+    intake: Intake,
     steps: StepTimer<'static>,
-    queue: VecDeque<Request>,
-    next_id: u64,
     /// The start of the run, and the end of the newest step: the one clock reading of it.
     start: Stamp,
     now: Stamp,
@@ -86,22 +67,21 @@ pub(crate) fn lock(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The prompt of a request; they go round.
-pub(crate) fn prompt(id: u64) -> &'static str {
-    PROMPTS[(id % PROMPTS.len() as u64) as usize]
+/// A prompt is computed, and nothing of it was cached.
+pub(crate) fn computed(metrics: &Metrics, prompt: usize) {
+    metrics.prefill_computed_tokens(prompt as u64);
+    metrics.cache_misses(prompt as u64);
 }
 
 impl Scheduler {
     pub(crate) fn new(terms: Terms) -> Self {
-        let clock = Clock::new();
-        let now = clock.now();
+        let intake = Intake::new(terms.text.clone(), terms.metrics, terms.max_tokens, true);
+        let now = intake.clock.now();
         let steps = StepTimer::new(terms.metrics);
         Self {
             terms,
-            clock,
+            intake,
             steps,
-            queue: VecDeque::new(),
-            next_id: 0,
             start: now,
             now,
             answers: Vec::new(),
@@ -146,9 +126,13 @@ impl Scheduler {
                 let finished = match slot.token.take() {
                     Some(Ok(token)) => {
                         step.token(&mut request.timer);
-                        terms.got(&mut request, token, self.now);
+                        if request.generated.is_empty() {
+                            computed(terms.metrics, request.prompt.len());
+                            self.ledger.prefilled.add(request.prompt.len() as u64);
+                        }
+                        request.got(token, self.now);
                         self.ledger.token(&request);
-                        request.after(terms.text.is_end(token), terms.max_tokens)
+                        after(terms.text.is_end(token), request.generated.len(), terms.max_tokens)
                     }
                     failed => {
                         self.failure = failed.and_then(Result::err);
@@ -174,8 +158,8 @@ impl Scheduler {
             input_tokens: Some(batch.input()),
             context_tokens: Some(batch.context),
             terminated: Some(batch.ended),
-            pending: Some(self.queue.len() as u64),
-            queued: Some(self.queue.len() as u64),
+            pending: Some(self.intake.queue.len() as u64),
+            queued: Some(self.intake.queue.len() as u64),
             // A cache here grows by a token: that is its block.
             kv_blocks: Some((batch.kv_tokens, terms.kv_capacity)),
             ..StepStats::new(batch_type, batch.requests)
@@ -209,7 +193,7 @@ impl Scheduler {
         for slot in slots {
             let mut slot = lock(slot);
             if slot.active.is_none() {
-                slot.active = self.admit();
+                slot.active = self.intake.admit(&mut self.ledger);
             }
             // The last step computes no more tokens than were asked for.
             slot.scheduled = slot.active.is_some() && scheduled < left;
@@ -219,52 +203,20 @@ impl Scheduler {
 
     /// A client sends its next request, at the end of the step that completed its last one.
     fn arrive(&mut self) {
-        let metrics = self.terms.metrics;
-        let mut timer = RequestTimer::arrived_at(metrics, self.now);
-        metrics.request_params_max_tokens(self.terms.max_tokens as u64);
-        metrics.request_params_n(1);
-        let id = self.next_id;
-        self.next_id += 1;
-        let mut times = Times { arrived: self.now.nanos(), ..Times::default() };
-        let prompt = match self.terms.text.encode_chat(prompt(id)).with_context(|| format!("request {id} failed")) {
-            Ok(prompt) => prompt,
-            Err(error) => {
-                timer.finished_at(Finish::Error, self.now);
-                self.ledger.ended[Finish::Error as usize].add(0);
-                self.failure = Some(error);
-                return;
-            }
-        };
-        let tokenized = self.clock.now();
-        timer.input_at(prompt.len() as u64, Turn::First, tokenized);
-        timer.admitted();
-        times.tokenized = tokenized.nanos();
-        self.ledger.tokenized(prompt.len(), times.tokenized - times.arrived);
-        self.ledger.waiting += 1;
-        self.queue.push_back(Request { id, prompt, generated: Vec::new(), timer, times });
-    }
-
-    /// The request that has waited longest, for a free slot.
-    fn admit(&mut self) -> Option<Request> {
-        let mut request = self.queue.pop_front()?;
-        let now = self.clock.now();
-        request.timer.scheduled_at(now);
-        request.times.scheduled = now.nanos();
-        self.ledger.queue.add(request.times.scheduled - request.times.arrived);
-        self.ledger.waiting -= 1;
-        self.ledger.running += 1;
-        Some(request)
+        if let Err(error) = self.intake.arrive(&mut self.ledger, self.now) {
+            self.failure = Some(error);
+        }
     }
 
     /// Ends every request that is not complete and empties slots and queue.
     fn abort_all(&mut self, slots: &[Mutex<Slot>]) {
-        let now = self.clock.now();
+        let now = self.intake.clock.now();
         let running = slots.iter().filter_map(|slot| {
             let mut slot = lock(slot);
             slot.stream.clear();
             slot.active.take()
         });
-        for request in running.chain(self.queue.drain(..)) {
+        for request in running.chain(self.intake.queue.drain(..)) {
             self.ledger.left(&request, Finish::Abort, now.nanos());
             // To drop it would be the same, but for a clock reading that the account does not have.
             request.timer.finished_at(Finish::Abort, now);

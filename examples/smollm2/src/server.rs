@@ -13,17 +13,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use tach::serve::{CacheConfig, Metrics};
 
 use crate::cli::Options;
 use crate::console::Console;
 use crate::gate::Gate;
+use crate::intake::{fits, prompt};
 use crate::ledger::{Ledger, REASONS};
 use crate::progress::Progress;
-use crate::prompts::PROMPTS;
 use crate::request::Slot;
-use crate::scheduler::{Answer, Ending, Scheduler, Terms, lock, prompt};
+use crate::scheduler::{Answer, Ending, Scheduler, Terms, lock};
 use crate::stream::{Engine, Text};
 
 /// See the module.
@@ -48,6 +48,32 @@ pub(crate) struct Outcome {
     pub(crate) elapsed: Duration,
 }
 
+/// Tells how large the KV caches are, in all.
+pub(crate) fn announce_cache(metrics: &Metrics, capacity: u64) {
+    metrics.kv_tokens_capacity(capacity as f64);
+    metrics.kv_block_size(1.0);
+    metrics.cache_config_info(&CacheConfig {
+        block_size: 1,
+        num_blocks: capacity,
+        cache_dtype: "float32",
+        enable_prefix_caching: false,
+        gpu_memory_utilization: 0.0,
+    });
+}
+
+/// Prints what a finished request said.
+pub(crate) fn show(text: &dyn Text, answer: &Answer, console: &Console) {
+    let said = text.decode(&answer.tokens).unwrap_or_else(|error| format!("(no text: {error:#})"));
+    console.say(&format!(
+        "── request {} · {} tokens · {}\n> {}\n{}\n",
+        answer.id,
+        answer.tokens.len(),
+        REASONS[answer.reason as usize].1,
+        prompt(answer.id),
+        said.trim()
+    ));
+}
+
 impl Server {
     pub(crate) fn new(
         options: &Options,
@@ -55,24 +81,9 @@ impl Server {
         metrics: &'static Metrics,
         interrupted: Arc<AtomicBool>,
     ) -> Result<Self> {
-        let lengths = PROMPTS.iter().map(|prompt| engine.text.encode_chat(prompt).map(|tokens| tokens.len()));
-        let longest = lengths.collect::<Result<Vec<usize>>>()?.into_iter().max().unwrap_or(0);
-        ensure!(
-            longest + options.max_tokens <= engine.context,
-            "the longest prompt has {longest} tokens, so that with --max-tokens {} a request may not fit the model's {}",
-            options.max_tokens,
-            engine.context,
-        );
+        fits(&*engine.text, engine.context, options.max_tokens)?;
         let kv_capacity = (engine.streams.len() * engine.context) as u64;
-        metrics.kv_tokens_capacity(kv_capacity as f64);
-        metrics.kv_block_size(1.0);
-        metrics.cache_config_info(&CacheConfig {
-            block_size: 1,
-            num_blocks: kv_capacity,
-            cache_dtype: "float32",
-            enable_prefix_caching: false,
-            gpu_memory_utilization: 0.0,
-        });
+        announce_cache(metrics, kv_capacity);
         let text: Arc<dyn Text> = engine.text.into();
         let tokens = (options.tokens > 0).then_some(options.tokens);
         let scheduler = Scheduler::new(Terms {
@@ -141,26 +152,13 @@ impl Server {
             action(scheduler, &self.slots, self.interrupted.load(Ordering::Relaxed));
             for answer in scheduler.answers.drain(..) {
                 if self.show_text {
-                    self.show(&answer, console);
+                    show(&*self.text, &answer, console);
                 }
             }
             // Relaxed: the gate's lock orders it before every worker's next look.
             self.next.store(0, Ordering::Relaxed);
         };
         self.gate.meet(turn, |scheduler| scheduler.ending.is_none())
-    }
-
-    /// Prints what a finished request said.
-    fn show(&self, answer: &Answer, console: &Console) {
-        let text = self.text.decode(&answer.tokens).unwrap_or_else(|error| format!("(no text: {error:#})"));
-        console.say(&format!(
-            "── request {} · {} tokens · {}\n> {}\n{}\n",
-            answer.id,
-            answer.tokens.len(),
-            REASONS[answer.reason as usize].1,
-            prompt(answer.id),
-            text.trim()
-        ));
     }
 
     /// How far the run is.

@@ -10,6 +10,7 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use tach::serve::Finish;
 
+use crate::account::Account;
 use crate::check;
 use crate::cli::Options;
 use crate::console::Console;
@@ -58,7 +59,7 @@ impl Run {
     }
 
     fn agree(&self, ledger: &Ledger) {
-        let comparison = check::compare(ledger, &self.recording.read());
+        let comparison = check::compare(&Account::exact(ledger.clone()), &self.recording.read(), None);
         assert_eq!(comparison.differences, Vec::<String>::new());
         // All but what maxserve does not have: the latency per token.
         assert_eq!((comparison.compared, comparison.absent), (VALUES, 1));
@@ -229,7 +230,7 @@ fn every_profile_shows_what_a_run_recorded_under_its_names() {
         let options = options(&format!("--tokens 300 --listen 127.0.0.1:0 --profile {chosen}"));
         let run = run_to(Recording::start(&options).unwrap(), options, |engine| engine);
         let outcome = run.server.run(&Console::new()).unwrap();
-        let comparison = check::compare(&outcome.ledger, &run.recording.read());
+        let comparison = check::compare(&Account::exact(outcome.ledger.clone()), &run.recording.read(), None);
         assert_eq!(comparison.differences, Vec::<String>::new(), "{chosen}");
         assert!(comparison.compared > 3, "{chosen}: {}", comparison.compared);
         let text = scrape(run.recording.address().unwrap());

@@ -3,7 +3,7 @@
 use super::super::exemplar;
 use super::super::histogram::{HistogramSnapshot, Sums};
 use super::super::snapshot::{Column, FamilySnapshot, Snapshot, Values};
-use super::table::{Rule, Source, ViewFamily, ViewKind, cells, places};
+use super::table::{Rule, Source, ViewFamily, ViewKind, cells, places, process};
 use crate::bucket::{Grid, Ladder};
 use crate::describe::{Descriptor, Kind, LabelSets, LabelValues};
 use smallvec::smallvec;
@@ -39,6 +39,8 @@ impl Plan {
         let mut mapped: Vec<Option<Vec<Option<LabelValues>>>> = Vec::new();
         let mut sources: Vec<Option<Taken>> = Vec::new();
         let mut found: Option<(&Arc<Grid>, &Ladder)> = None;
+        let there = family.sources.all().filter_map(|rules| position(base, rules.metric, 0));
+        let by = family.process(&there.map(|at| &base.families()[at].desc).collect::<Vec<_>>());
         for rules in family.sources.all() {
             let at = position(base, rules.metric, 0);
             let source = at.map(|at| &base.families()[at]);
@@ -47,7 +49,7 @@ impl Plan {
             if found.is_none_or(|(grid, _)| here.is_some_and(|(here, _)| here.layout().max() > grid.layout().max())) {
                 found = here.or(found);
             }
-            mapped.push(fitting.and_then(|source| map(rules, source)));
+            mapped.push(fitting.and_then(|source| map(rules, source, by)));
             sources.push(at.zip(source).map(|(at, source)| Taken {
                 at,
                 desc: Arc::clone(&source.desc),
@@ -242,8 +244,9 @@ fn has_ticks(source: &FamilySnapshot, found: Option<(&Arc<Grid>, &Ladder)>) -> b
     cells(source).zip(found).is_none_or(|((_, here), (_, there))| here.scale() == there.scale())
 }
 
-/// Of each series of a source its label values in the view; `None` where the source lacks a label.
-fn map(rules: &Source, source: &FamilySnapshot) -> Option<Vec<Option<LabelValues>>> {
+/// Of each series of a source its label values in the view, last the one of `by`, where the family tells processes apart;
+/// `None` where the source lacks a label.
+fn map(rules: &Source, source: &FamilySnapshot, by: Option<&str>) -> Option<Vec<Option<LabelValues>>> {
     let (only, places) = places(rules, &source.desc)?;
     let map = |set: &LabelValues| -> Option<LabelValues> {
         if only.iter().zip(rules.only).any(|(&place, (_, value))| *set[place] != **value) {
@@ -254,7 +257,8 @@ fn map(rules: &Source, source: &FamilySnapshot) -> Option<Vec<Option<LabelValues
             Rule::Mapped(_, translate) => translate(&set[place]).map(Cow::into_owned).map(String::into_boxed_str),
             Rule::Constant(value) => Some((*value).into()),
         };
-        rules.labels.iter().zip(&places).map(value).collect()
+        let own = || set.last().filter(|_| process(&source.desc) == by).cloned().unwrap_or_default();
+        rules.labels.iter().zip(&places).map(value).chain(by.map(|_| Some(own()))).collect()
     };
     Some(source.labels.sets.iter().map(map).collect())
 }

@@ -2,7 +2,9 @@
 
 use super::super::snapshot::{FamilySnapshot, Snapshot};
 use crate::bucket::{Bound, Grid, Ladder, Scale};
-use crate::describe::{Aggregate, Descriptor, Escaping, Kind, Level, Unit, check_label, check_metric, same_label};
+use crate::describe::{
+    Aggregate, Descriptor, Escaping, Kind, Level, PROCESS, Unit, check_label, check_metric, same_label,
+};
 use crate::error::{Error, ErrorKind};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -77,7 +79,8 @@ pub(crate) struct Source {
     pub(crate) metric: &'static str,
     /// Only series with these label values.
     pub(crate) only: &'static [(&'static str, &'static str)],
-    /// One for each label of the view's family. Labels that none names are dropped.
+    /// One for each label of the view's family. Labels that none names are dropped, but the one that tells processes'
+    /// gauges apart.
     pub(crate) labels: Vec<Rule>,
 }
 
@@ -111,7 +114,7 @@ impl ViewFamily {
             unit: self.unit,
             level: sources.first().map_or(Level::None, |source| source.level),
             aggregate: Aggregate::default(),
-            labels: self.labels.iter().map(|&label| label.to_owned()).collect(),
+            labels: self.labels.iter().copied().chain(self.process(sources)).map(str::to_owned).collect(),
             const_labels: registry.chain(own).cloned().collect(),
             // The engine's own have no limit, by which one tells that their label sets are made for each snapshot.
             limit: sources.iter().map(|source| source.limit).max().unwrap_or(0),
@@ -119,6 +122,13 @@ impl ViewFamily {
             grid: None,
             exemplars: false,
         }
+    }
+
+    /// The label by which the sources tell processes apart: the sum of their shares would be no share.
+    pub(super) fn process(&self, sources: &[&Arc<Descriptor>]) -> Option<&'static str> {
+        let is_free = |name: &&str| !self.labels.contains(name) && self.const_labels.iter().all(|(own, _)| own != name);
+        let tells = |name: &&str| sources.iter().any(|source| process(source) == Some(*name));
+        PROCESS.into_iter().filter(|_| self.kind == ViewKind::Gauge).filter(is_free).find(tells)
     }
 
     /// Every sample or family name that some exposition format gives it.
@@ -164,6 +174,12 @@ pub(super) fn cells(family: &FamilySnapshot) -> Option<(&Arc<Grid>, &Ladder)> {
     // A view's own families are exposed otherwise than their cells were declared.
     let histogram = family.values.histograms().first()?;
     Some((histogram.grid(), histogram.ladder()))
+}
+
+/// The label that a reader of several processes has given a gauge: its last one.
+pub(super) fn process(source: &Descriptor) -> Option<&str> {
+    let is_per_process = source.kind == Kind::Gauge && source.aggregate == Aggregate::PerProcess;
+    source.labels.last().map(String::as_str).filter(|last| is_per_process && PROCESS.contains(last))
 }
 
 /// What the labels of a source are taken from, by their place in `source`; `None` where it lacks one that is named.

@@ -5,6 +5,7 @@ use super::connection;
 #[cfg(feature = "tls")]
 use super::guard::{Admission, Guard, Visitor};
 use super::landing;
+use super::negotiate::Offer;
 use super::networks::Networks;
 use super::own::{Own, Refused};
 use super::places::Places;
@@ -13,7 +14,6 @@ use super::respond::{Content, respond};
 use super::scrape::Scraper;
 use super::socket::{Listener, Socket};
 use super::watch::Watch;
-use crate::expose::openmetrics::Options;
 use hyper::{HeaderMap, Response};
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -41,7 +41,7 @@ pub(super) struct Server {
     networks: Networks,
     scraper: Scraper,
     headers: HeaderMap,
-    options: Options,
+    offer: Offer,
     #[cfg(feature = "tls")]
     guard: Guard,
     own: Rc<Own>,
@@ -56,7 +56,7 @@ impl Server {
             limits: Rc::new(setup.limits),
             networks: setup.networks,
             headers: setup.headers,
-            options: setup.options,
+            offer: setup.offer,
             scraper,
             own,
         }
@@ -118,10 +118,10 @@ impl Server {
         if let Some(tls) = visit.visitor.acceptor() {
             let Ok(stream) = tls.accept(socket).await else { return Some(Refused::Handshake) };
             // An error ends the connection, as its client may at any time.
-            let _ = connection::exchange(stream, Rc::clone(watch), self.options, answer).await;
+            let _ = connection::exchange(stream, Rc::clone(watch), self.offer, answer).await;
             return None;
         }
-        let _ = connection::exchange(socket, Rc::clone(watch), self.options, answer).await;
+        let _ = connection::exchange(socket, Rc::clone(watch), self.offer, answer).await;
         None
     }
 

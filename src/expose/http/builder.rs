@@ -4,11 +4,11 @@ use super::address::{self, Address};
 use super::exporter::Exporter;
 #[cfg(feature = "tls")]
 use super::guard;
+use super::negotiate::Offer;
 use super::networks::Networks;
 use super::scrape::Viewing;
 use crate::collect::Snapshot;
 use crate::error::{Error, ErrorKind};
-use crate::expose::openmetrics::Options;
 use crate::registry::Registry;
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName};
@@ -60,7 +60,7 @@ pub struct ExporterBuilder {
     allow: Vec<String>,
     headers: Vec<(String, String)>,
     limits: Limits,
-    options: Options,
+    offer: Offer,
     view: Option<Viewing>,
     #[cfg(feature = "tls")]
     pub(super) guard: guard::Wanted,
@@ -73,7 +73,7 @@ impl fmt::Debug for ExporterBuilder {
         let mut all = f.debug_struct("ExporterBuilder");
         all.field("listen", &self.listen).field("socket_mode", &format_args!("0o{:o}", self.socket_mode));
         all.field("allow", &self.allow).field("headers", &headers).field("limits", &self.limits);
-        all.field("options", &self.options);
+        all.field("offer", &self.offer);
         #[cfg(feature = "tls")]
         all.field("guard", &self.guard);
         all.finish_non_exhaustive()
@@ -87,7 +87,7 @@ pub(super) struct Setup {
     pub(super) networks: Networks,
     pub(super) headers: HeaderMap,
     pub(super) limits: Limits,
-    pub(super) options: Options,
+    pub(super) offer: Offer,
     pub(super) view: Option<Viewing>,
     #[cfg(feature = "tls")]
     pub(super) guard: guard::Plan,
@@ -103,7 +103,7 @@ impl Default for ExporterBuilder {
             allow: Vec::new(),
             headers: Vec::new(),
             limits: Limits::default(),
-            options: Options::new(),
+            offer: Offer::new(),
             view: None,
             #[cfg(feature = "tls")]
             guard: guard::Wanted::default(),
@@ -216,7 +216,18 @@ impl ExporterBuilder {
     /// told. A scraper that does not know it takes it for a series of its own. Protobuf always tells, without a sample.
     #[must_use]
     pub fn created(mut self, created: bool) -> Self {
-        self.options = self.options.created(created);
+        self.offer = self.offer.created(created);
+        self
+    }
+
+    /// Whether who asks for OpenMetrics in version 2.0.0 gets it; false unless told, as there is only a release candidate
+    /// of it (2.0.0-rc0), whose scrapers are experimental too. Nobody else gets it: 1.0.0 is for who names no version.
+    ///
+    /// Prometheus asks for it where `scrape_protocols` has `OpenMetricsText2.0.0`. See
+    /// [`openmetrics_2`](crate::openmetrics_2).
+    #[must_use]
+    pub fn openmetrics_2(mut self, openmetrics_2: bool) -> Self {
+        self.offer = self.offer.openmetrics_2(openmetrics_2);
         self
     }
 
@@ -282,7 +293,7 @@ impl ExporterBuilder {
             networks,
             headers: headers(&self.headers)?,
             limits: self.limits,
-            options: self.options,
+            offer: self.offer,
             view: self.view,
             #[cfg(feature = "tls")]
             guard,

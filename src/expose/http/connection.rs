@@ -1,11 +1,11 @@
 //! One client: hyper's HTTP/1 on its socket, until its watch says that it is over.
 
+use super::negotiate::Offer;
 use super::own::Refused;
 use super::request::Ask;
 use super::respond::Content;
 use super::stream::Stream;
 use super::watch::Watch;
-use crate::expose::openmetrics::Options;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Body;
@@ -45,11 +45,11 @@ pub(super) async fn serve(watch: &Watch, exchange: impl Future<Output = Option<R
     .await
 }
 
-/// HTTP/1 on `io`: requests are read and answered one after another. `options`: those of OpenMetrics.
+/// HTTP/1 on `io`: requests are read and answered one after another. `offer`: the formats to be had.
 pub(super) fn exchange<I, F>(
     io: I,
     watch: Rc<Watch>,
-    options: Options,
+    offer: Offer,
     answer: impl Fn(Ask) -> F,
 ) -> impl Future<Output = hyper::Result<()>>
 where
@@ -63,7 +63,7 @@ where
         // The body is dropped unread here: hyper takes what little has come with the head, or ends the connection.
         let ask = {
             let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
-            Ask::read(&head.method, path, query, &head.headers, !body.is_end_stream(), options)
+            Ask::read(&head.method, path, query, &head.headers, !body.is_end_stream(), offer)
         };
         let response = answer(ask);
         let watch = Rc::clone(&watch);

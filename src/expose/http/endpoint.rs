@@ -1,6 +1,6 @@
 //! The metrics page without a server, for servers that there are already.
 
-use super::negotiate::Body;
+use super::negotiate::{Body, Offer};
 use super::page::Page;
 use super::request::{Ask, Route};
 use super::respond::{Content, Refusal, Scraped, respond};
@@ -8,7 +8,6 @@ use super::scrape::Viewing;
 use super::scrape::catch;
 use crate::collect::{Collector, Snapshot};
 use crate::error::Error;
-use crate::expose::openmetrics::Options;
 use crate::registry::Registry;
 use hyper::{Request, Response};
 use std::fmt;
@@ -51,7 +50,7 @@ use tokio::sync::oneshot;
 pub struct Endpoint {
     collector: Arc<Collector>,
     view: Option<Viewing>,
-    options: Options,
+    offer: Offer,
 }
 
 impl fmt::Debug for Endpoint {
@@ -67,7 +66,7 @@ impl Endpoint {
     ///
     /// The system refuses it.
     pub fn new(registry: &Registry) -> Result<Self, Error> {
-        Ok(Self { collector: Arc::new(Collector::start(registry, None)?), view: None, options: Options::new() })
+        Ok(Self { collector: Arc::new(Collector::start(registry, None)?), view: None, offer: Offer::new() })
     }
 
     /// What is exposed of each snapshot; all of it unless told. The last call counts.
@@ -82,7 +81,14 @@ impl Endpoint {
     /// Whether OpenMetrics has samples `_created`, as for [`ExporterBuilder::created`](crate::ExporterBuilder::created).
     #[must_use]
     pub fn created(self, created: bool) -> Self {
-        Self { options: self.options.created(created), ..self }
+        Self { offer: self.offer.created(created), ..self }
+    }
+
+    /// Whether OpenMetrics 2.0 is to be had, as for
+    /// [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2).
+    #[must_use]
+    pub fn openmetrics_2(self, openmetrics_2: bool) -> Self {
+        Self { offer: self.offer.openmetrics_2(openmetrics_2), ..self }
     }
 
     /// Answers a request, of which the method, the query and the headers count, not the path or the body.
@@ -92,7 +98,7 @@ impl Endpoint {
     /// gives 503 if the last endpoint is dropped meanwhile, 500 if a view panics.
     pub fn respond<B>(&self, request: &Request<B>) -> impl Future<Output = Response<Vec<u8>>> + Send + use<B> {
         let query = request.uri().query().unwrap_or_default();
-        let ask = Ask::read(request.method(), "/metrics", query, request.headers(), false, self.options);
+        let ask = Ask::read(request.method(), "/metrics", query, request.headers(), false, self.offer);
         let receiver = match &ask.route {
             Route::Metrics(_) => Some(self.request(ask.clone())),
             _ => None,

@@ -2,12 +2,12 @@
 
 use super::builder::Limits;
 use super::connection::exchange;
+use super::negotiate::Offer;
 use super::page::Page;
 use super::request::{Ask, Route};
 use super::respond::{Scraped, respond};
 use super::watch::Watch;
 use crate::collect::Snapshot;
-use crate::expose::openmetrics::Options;
 use std::cell::RefCell;
 use std::future::ready;
 use std::io;
@@ -38,7 +38,7 @@ pub fn serve_bytes(snapshot: &Snapshot, input: &[u8]) -> Vec<u8> {
         ready(respond(&ask, "landing page\n", scraped))
     };
     {
-        let mut exchange = pin!(exchange(Memory { input, output: &output }, watch, Options::new(), answer));
+        let mut exchange = pin!(exchange(Memory { input, output: &output }, watch, Offer::new(), answer));
         let mut cx = Context::from_waker(Waker::noop());
         // Nothing here ever waits; hyper pauses after some requests in a row to let others run.
         let ended = (0..input.len() + 16).any(|_| exchange.as_mut().poll(&mut cx).is_ready());

@@ -42,4 +42,4 @@ pub use guard::check_web_config;
 #[doc(hidden)]
 pub use memory::serve_bytes;
 #[doc(hidden)]
-pub use negotiate::{Format, negotiate};
+pub use negotiate::{Format, Offer, negotiate};

@@ -11,13 +11,14 @@ use super::encoding::weight;
 use crate::collect::Snapshot;
 use crate::describe::Escaping;
 use crate::expose::openmetrics::{self, Options};
-use crate::expose::{protobuf, text};
+use crate::expose::{openmetrics_2, protobuf, text};
 
 /// What a page is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
     Text(Escaping),
     OpenMetrics(Options),
+    OpenMetrics2(Escaping),
     Protobuf(Escaping),
 }
 
@@ -27,6 +28,7 @@ impl Body {
         match self {
             Self::Text(escaping) => Self::Text(plain(escaping)),
             Self::OpenMetrics(options) => Self::OpenMetrics(options.escaping(plain(options.in_escaping()))),
+            Self::OpenMetrics2(escaping) => Self::OpenMetrics2(plain(escaping)),
             Self::Protobuf(escaping) => Self::Protobuf(plain(escaping)),
         }
     }
@@ -46,6 +48,11 @@ impl Body {
                 openmetrics::append(snapshot, options, &mut text);
                 text.into_bytes()
             }
+            Self::OpenMetrics2(escaping) => {
+                let mut text = text(buffer);
+                openmetrics_2::append(snapshot, escaping, &mut text);
+                text.into_bytes()
+            }
             Self::Protobuf(escaping) => {
                 protobuf::append(snapshot, escaping, &mut buffer);
                 buffer
@@ -56,7 +63,7 @@ impl Body {
     /// Prints `snapshot` behind another one, which `page` is.
     pub(super) fn append(self, snapshot: &Snapshot, mut page: Vec<u8>) -> Vec<u8> {
         // What ends a page stands there once, and last.
-        if matches!(self, Self::OpenMetrics(_)) && page.ends_with(openmetrics::END.as_bytes()) {
+        if matches!(self, Self::OpenMetrics(_) | Self::OpenMetrics2(_)) && page.ends_with(openmetrics::END.as_bytes()) {
             page.truncate(page.len() - openmetrics::END.len());
         }
         page.extend(self.render(snapshot, Vec::new()));
@@ -67,6 +74,33 @@ impl Body {
 /// By dots names change that every format could have; by the others they do not.
 fn plain(escaping: Escaping) -> Escaping {
     if escaping == Escaping::Dots { escaping } else { Escaping::Underscores }
+}
+
+/// Which formats there are to be had besides those that everybody has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    openmetrics: Options,
+    openmetrics_2: bool,
+}
+
+impl Offer {
+    /// None, and OpenMetrics without `_created`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { openmetrics: Options::new(), openmetrics_2: false }
+    }
+
+    /// Whether OpenMetrics 1.0.0 has `_created`.
+    #[must_use]
+    pub const fn created(self, created: bool) -> Self {
+        Self { openmetrics: self.openmetrics.created(created), ..self }
+    }
+
+    /// Whether there is OpenMetrics 2.0.0.
+    #[must_use]
+    pub const fn openmetrics_2(self, openmetrics_2: bool) -> Self {
+        Self { openmetrics_2, ..self }
+    }
 }
 
 /// What a scrape is answered with.
@@ -103,15 +137,15 @@ fn name(escaping: Escaping) -> &'static str {
     }
 }
 
-/// The format for a client that sends `accept`; empty: none. `options`: of OpenMetrics.
+/// The format for a client that sends `accept`; empty: none.
 #[must_use]
-pub fn negotiate(accept: &str, options: Options) -> Format {
+pub fn negotiate(accept: &str, offer: Offer) -> Format {
     let mut best = (0, TEXT);
     for clause in accept.split(',') {
         let mut parts = clause.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
         let Some(weight) = weight(parts.clone()).filter(|weight| *weight > best.0) else { continue };
-        if let Some(format) = named(media_type, parts, options) {
+        if let Some(format) = named(media_type, parts, offer) {
             best = (weight, format);
         }
     }
@@ -119,7 +153,7 @@ pub fn negotiate(accept: &str, options: Options) -> Format {
 }
 
 /// The format that a clause names.
-fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone, options: Options) -> Option<Format> {
+fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone, offer: Offer) -> Option<Format> {
     let parameter = |wanted: &str| {
         parameters.clone().find_map(|parameter| {
             let (name, value) = parameter.split_once('=')?;
@@ -139,8 +173,14 @@ fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone
             _ => None,
         }
     } else if is("application/openmetrics-text") {
-        let body = Body::OpenMetrics(options.escaping(escaping));
-        version.is_none_or(|version| version == "1.0.0").then(|| format(body, openmetrics::CONTENT_TYPE))?
+        match version {
+            // Who names no version is to have the oldest.
+            None | Some("1.0.0") => {
+                format(Body::OpenMetrics(offer.openmetrics.escaping(escaping)), openmetrics::CONTENT_TYPE)
+            }
+            Some("2.0.0") if offer.openmetrics_2 => format(Body::OpenMetrics2(escaping), openmetrics_2::CONTENT_TYPE),
+            _ => None,
+        }
     } else if is("application/vnd.google.protobuf") {
         // Other messages and other framings have this media type too.
         let ours = parameter("proto") == Some("io.prometheus.client.MetricFamily");
@@ -153,10 +193,10 @@ fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone
 
 #[cfg(test)]
 mod tests {
-    use crate::expose::openmetrics::Options;
+    use super::Offer;
 
     fn negotiate(accept: &str) -> super::Format {
-        super::negotiate(accept, Options::new())
+        super::negotiate(accept, Offer::new())
     }
 
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -235,6 +275,34 @@ mod tests {
                 "underscores",
             ),
         ]);
+    }
+
+    #[test]
+    fn openmetrics_2_is_for_who_names_it_where_it_is_told() {
+        const OM_2: &str = "application/openmetrics-text; version=2.0.0; charset=utf-8; escaping=";
+        // Prometheus from 3.15 on, with OpenMetricsText2.0.0 before the default protocols.
+        let prometheus = "application/openmetrics-text;version=2.0.0;escaping=allow-utf-8;q=0.6,\
+                          application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+                          text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        for (accept, told, otherwise) in [
+            (prometheus, [OM_2, "allow-utf-8"], [OM, "allow-utf-8"]),
+            ("application/openmetrics-text;version=2.0.0", [OM_2, "underscores"], [TEXT, ""]),
+            ("application/openmetrics-text; version=\"2.0.0\";escaping=dots,*/*;q=0.1", [OM_2, "dots"], [TEXT, ""]),
+            ("application/openmetrics-text;version=2.0.0;q=0.4,text/plain;q=0.5", [TEXT, ""], [TEXT, ""]),
+            ("application/openmetrics-text;version=2.0.0;q=0,text/plain;q=0.5", [TEXT, ""], [TEXT, ""]),
+            // Nor do those get it who do not ask for it, or for something else.
+            ("application/openmetrics-text", [OM, "underscores"], [OM, "underscores"]),
+            ("application/openmetrics-text;version=1.0.0", [OM, "underscores"], [OM, "underscores"]),
+            ("application/openmetrics-text;version=2.0.0-rc0", [TEXT, ""], [TEXT, ""]),
+            ("application/openmetrics-text;version=2", [TEXT, ""], [TEXT, ""]),
+            ("text/plain;version=2.0.0", [TEXT, ""], [TEXT, ""]),
+            ("*/*", [TEXT, ""], [TEXT, ""]),
+            ("", [TEXT, ""], [TEXT, ""]),
+        ] {
+            let found = super::negotiate(accept, Offer::new().openmetrics_2(true));
+            assert_eq!(found.content_type(), told.concat(), "{accept}");
+            assert_eq!(negotiate(accept).content_type(), otherwise.concat(), "{accept}");
+        }
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! What a request asks for: a pure reading of its head.
 
 use super::encoding::gzip_accepted;
-use super::negotiate::{Format, negotiate};
+use super::negotiate::{Format, Offer, negotiate};
 use super::query::names;
-use crate::expose::openmetrics::Options;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderName};
 use hyper::{HeaderMap, Method, StatusCode};
 use std::collections::BTreeSet;
@@ -47,21 +46,21 @@ pub(super) struct Wanted {
 }
 
 impl Ask {
-    /// Reads the head of a request. `query`: what follows `?`, if anything; `body`: whether one follows; `options`: those
-    /// of OpenMetrics here.
+    /// Reads the head of a request. `query`: what follows `?`, if anything; `body`: whether one follows; `offer`: the
+    /// formats to be had.
     pub(super) fn read(
         method: &Method,
         path: &str,
         query: &str,
         headers: &HeaderMap,
         body: bool,
-        options: Options,
+        offer: Offer,
     ) -> Self {
         let route = match path {
             _ if method != Method::GET && method != Method::HEAD => Route::Refused(StatusCode::METHOD_NOT_ALLOWED),
             // Nothing here has a use for a body, so none is read: the connection ends instead.
             _ if body => Route::Refused(StatusCode::PAYLOAD_TOO_LARGE),
-            "/metrics" => Route::Metrics(Wanted::read(query, headers, options)),
+            "/metrics" => Route::Metrics(Wanted::read(query, headers, offer)),
             "/" => Route::Landing,
             "/-/healthy" => Route::Healthy,
             _ => Route::Refused(StatusCode::NOT_FOUND),
@@ -71,11 +70,11 @@ impl Ask {
 }
 
 impl Wanted {
-    fn read(query: &str, headers: &HeaderMap, options: Options) -> Self {
+    fn read(query: &str, headers: &HeaderMap, offer: Offer) -> Self {
         let lines = |name: HeaderName| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
         Self {
             // Lines of one header are one list.
-            format: negotiate(&lines(ACCEPT).collect::<Vec<_>>().join(","), options),
+            format: negotiate(&lines(ACCEPT).collect::<Vec<_>>().join(","), offer),
             names: names(query),
             gzip: gzip_accepted(lines(ACCEPT_ENCODING)),
             timeout: timeout(headers),
@@ -98,14 +97,14 @@ fn timeout(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ask, Options, Route, SCRAPE_TIMEOUT, Wanted, timeout};
+    use super::{Ask, Offer, Route, SCRAPE_TIMEOUT, Wanted, timeout};
     use hyper::header::HeaderValue;
     use hyper::{HeaderMap, Method, StatusCode};
     use std::time::Duration;
 
     impl Default for Wanted {
         fn default() -> Self {
-            Self::read("", &HeaderMap::new(), Options::new())
+            Self::read("", &HeaderMap::new(), Offer::new())
         }
     }
 
@@ -127,7 +126,7 @@ mod tests {
             (Method::PUT, "/metrics", true, refused(StatusCode::METHOD_NOT_ALLOWED)),
             (Method::GET, "/metrics", true, refused(StatusCode::PAYLOAD_TOO_LARGE)),
         ] {
-            let ask = Ask::read(&method, path, "", &HeaderMap::new(), body, Options::new());
+            let ask = Ask::read(&method, path, "", &HeaderMap::new(), body, Offer::new());
             assert_eq!(ask, Ask { route, head: method == Method::HEAD, close: body, authorization: None });
         }
     }
@@ -140,7 +139,7 @@ mod tests {
         }
         headers.insert("accept-encoding", HeaderValue::from_static("gzip"));
         let query = "name[]=b&name[]=a";
-        let ask = Ask::read(&Method::GET, "/metrics", query, &headers, false, Options::new());
+        let ask = Ask::read(&Method::GET, "/metrics", query, &headers, false, Offer::new());
         let Route::Metrics(wanted) = ask.route else { panic!("another route") };
         assert!(wanted.format.content_type().starts_with("application/openmetrics-text;"));
         assert_eq!((wanted.names.len(), wanted.gzip, wanted.timeout), (2, true, None));
@@ -151,11 +150,11 @@ mod tests {
         let mut headers = HeaderMap::new();
         for (value, authorization) in [(&b"Basic eA=="[..], Some("Basic eA==")), (b"Bearer x", None)] {
             headers.append("authorization", HeaderValue::from_bytes(value).unwrap());
-            let ask = Ask::read(&Method::GET, "/", "", &headers, false, Options::new());
+            let ask = Ask::read(&Method::GET, "/", "", &headers, false, Offer::new());
             assert_eq!(ask.authorization.as_deref(), authorization);
         }
         headers.insert("authorization", HeaderValue::from_bytes(b"Basic \xff").unwrap());
-        assert_eq!(Ask::read(&Method::GET, "/", "", &headers, false, Options::new()).authorization, None);
+        assert_eq!(Ask::read(&Method::GET, "/", "", &headers, false, Offer::new()).authorization, None);
     }
 
     #[test]

@@ -161,10 +161,10 @@ mod tests {
     use super::{Scraper, same};
     use crate::Registry;
     use crate::collect::Collector;
-    use crate::expose::http::negotiate::{Body, negotiate};
+    use crate::expose::http::negotiate::{Body, Offer, negotiate};
     use crate::expose::http::request::Wanted;
     use crate::expose::http::respond::Refusal;
-    use crate::expose::openmetrics::{self, Options};
+    use crate::expose::openmetrics;
     use crate::expose::text;
     use std::rc::Rc;
     use std::sync::Arc;
@@ -177,7 +177,7 @@ mod tests {
 
     fn wanted(accept: &str, names: &[&str]) -> Wanted {
         let names = names.iter().map(|&name| name.to_owned()).collect();
-        Wanted { format: negotiate(accept, Options::new()), names, ..Wanted::default() }
+        Wanted { format: negotiate(accept, Offer::new()), names, ..Wanted::default() }
     }
 
     #[test]

@@ -17,6 +17,6 @@ mod points;
 mod resource;
 mod units;
 
-pub use super::push::otlp::{Compression, OtlpBuilder, OtlpExporter};
+pub use super::push::otlp::{Compression, OtlpBuilder, OtlpExporter, Protocol};
 pub use encoder::{Encoder, Histograms, Temporality};
 pub use resource::Resource;

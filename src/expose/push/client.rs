@@ -1,4 +1,5 @@
-//! One request, on a connection of its own, and its response: all that pushing needs of HTTP.
+//! One request, on a connection of its own, and its response: all that pushing needs of HTTP/1.1, and what gRPC has in
+//! common with it.
 
 use super::target::Target;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -13,6 +14,9 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
+/// Who pushes.
+pub(super) const AGENT: &str = concat!("tach/", env!("CARGO_PKG_VERSION"));
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -49,34 +53,36 @@ pub(super) async fn send(to: &Target, message: Message, limit: usize, timeout: D
     exchanged.unwrap_or(Err(Fault::Timeout(timeout)))
 }
 
-async fn exchange(to: &Target, message: Message, limit: usize) -> Result<Reply, Fault> {
+/// A connection, with TLS or without.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Connects, and shakes hands where there is TLS.
+pub(super) async fn connect(to: &Target) -> Result<Box<dyn Stream>, Fault> {
     let address = (&*to.endpoint.host, to.endpoint.port);
     let stream = TcpStream::connect(address).await.map_err(|error| failed(to, "cannot connect to", &error))?;
     let _ = stream.set_nodelay(true);
     #[cfg(feature = "tls")]
     if let Some((connector, name)) = &to.tls {
         let stream = connector.connect(name.clone(), stream).await;
-        return talk(to, stream.map_err(|error| failed(to, "no TLS with", &error))?, message, limit).await;
+        return Ok(Box::new(stream.map_err(|error| failed(to, "no TLS with", &error))?));
     }
-    talk(to, stream, message, limit).await
+    Ok(Box::new(stream))
 }
 
-fn failed(to: &Target, what: &str, error: &dyn std::error::Error) -> Fault {
+pub(super) fn failed(to: &Target, what: &str, error: &dyn std::error::Error) -> Fault {
     Fault::Connection(describe(to, what, error))
 }
 
-fn describe(to: &Target, what: &str, error: &dyn std::error::Error) -> String {
+pub(super) fn describe(to: &Target, what: &str, error: &dyn std::error::Error) -> String {
     // Of hyper's errors the cause says more than they do.
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{what} {}: {error}{cause}", to.endpoint.authority)
 }
 
-async fn talk(
-    to: &Target,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    message: Message,
-    limit: usize,
-) -> Result<Reply, Fault> {
+async fn exchange(to: &Target, message: Message, limit: usize) -> Result<Reply, Fault> {
+    let stream = connect(to).await?;
     let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| failed(to, "cannot talk to", &error))?;
     let request = request(to, message);
@@ -94,7 +100,7 @@ fn request(to: &Target, message: Message) -> Request<Full<Bytes>> {
     // What was part of a URL is one.
     *request.uri_mut() = to.endpoint.path.parse().unwrap_or_default();
     let headers = request.headers_mut();
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tach/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.extend(message.headers);
     if let Ok(host) = HeaderValue::from_str(&to.endpoint.authority) {
         headers.insert(HOST, host);
@@ -114,14 +120,12 @@ async fn read(response: Response<Incoming>, limit: usize) -> Reply {
     Reply { status: head.status.as_u16(), headers: head.headers, body }
 }
 
-/// Gives what `main` gives, for which `side` has to run.
-async fn beside<T>(side: impl Future, main: impl Future<Output = T>) -> T {
-    let (mut side, mut main) = (pin!(side), pin!(main));
-    let mut is_done = false;
+/// Gives what `main` gives, for which `side` has to run. It is dropped when it is over, as by that a connection of h2 that
+/// failed in writing tells those who wait for an answer.
+pub(super) async fn beside<T>(side: impl Future, main: impl Future<Output = T>) -> T {
+    let (mut side, mut main) = (Some(Box::pin(side)), pin!(main));
     poll_fn(|context| {
-        if !is_done && side.as_mut().poll(context).is_ready() {
-            is_done = true;
-        }
+        side.take_if(|side| side.as_mut().poll(context).is_ready());
         match main.as_mut().poll(context) {
             Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => Poll::Pending,
@@ -140,4 +144,43 @@ pub(super) fn excerpt(body: &[u8]) -> String {
         words.push('…');
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beside;
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    /// Over at once, and tells when it is dropped.
+    struct Side<'a>(&'a Cell<bool>);
+
+    impl Future for Side<'_> {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
+    }
+
+    impl Drop for Side<'_> {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_dropped_and_not_kept_for_what_waits_for_that() {
+        let dropped = Cell::new(false);
+        let main = poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if dropped.get() { Poll::Ready(5) } else { Poll::Pending }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let limit = std::time::Duration::from_secs(60);
+        let timed = async { tokio::time::timeout(limit, beside(Side(&dropped), main)).await };
+        assert_eq!(runtime.block_on(timed), Ok(5));
+    }
 }

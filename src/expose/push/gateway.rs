@@ -121,7 +121,7 @@ impl Pushgateway {
             let scheme = if *secure { "https" } else { "http" };
             Error::new(ErrorKind::Push, format!("pushgateway: {method} {scheme}://{authority}{path}: {text}"))
         };
-        let target = Target::new(self.endpoint.clone(), &self.trust)?;
+        let target = Target::new(self.endpoint.clone(), &self.trust, None)?;
         match run(client::send(&target, message, RESPONSE_MAX, self.timeout))? {
             Ok(Reply { status: 200..=299, .. }) => Ok(()),
             Ok(Reply { status, body, .. }) => {

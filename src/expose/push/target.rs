@@ -34,9 +34,9 @@ impl std::fmt::Debug for Target {
 }
 
 impl Target {
-    /// Reads the certificates, where they are needed.
+    /// Reads the certificates, where they are needed. `protocol` is what TLS is told that will be spoken, if anything.
     #[cfg(feature = "tls")]
-    pub(super) fn new(endpoint: Endpoint, trust: &Trust) -> Result<Self, Error> {
+    pub(super) fn new(endpoint: Endpoint, trust: &Trust, protocol: Option<&str>) -> Result<Self, Error> {
         if !endpoint.secure {
             return Ok(Self { endpoint, tls: None });
         }
@@ -44,12 +44,12 @@ impl Target {
             let text = format!("push: {:?} is no host that a certificate can be of: correct it", endpoint.host);
             Error::new(ErrorKind::Setting, text)
         })?;
-        Ok(Self { endpoint, tls: Some((super::tls::connector(trust)?, name)) })
+        Ok(Self { endpoint, tls: Some((super::tls::connector(trust, protocol)?, name)) })
     }
 
     /// Without TLS, which no endpoint has then.
     #[cfg(not(feature = "tls"))]
-    pub(super) fn new(endpoint: Endpoint, _: &Trust) -> Result<Self, Error> {
+    pub(super) fn new(endpoint: Endpoint, _: &Trust, _: Option<&str>) -> Result<Self, Error> {
         Ok(Self { endpoint })
     }
 }

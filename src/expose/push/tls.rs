@@ -21,14 +21,14 @@ const SYSTEM: [&str; 5] = [
     "/usr/local/share/certs/ca-root-nss.crt",
 ];
 
-/// Makes what shakes hands. Errors name the file.
-pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, Error> {
+/// Makes what shakes hands, for this protocol of ALPN if for one. Errors name the file.
+pub(super) fn connector(trust: &Trust, protocol: Option<&str>) -> Result<TlsConnector, Error> {
     // Named here, so that the process's other TLS may use what it likes.
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13, &TLS12]);
     let builder = builder.map_err(|error| wrong(error.to_string()))?;
     let builder = builder.with_root_certificates(roots(trust.authorities.as_deref())?);
-    let config = match &trust.own {
+    let mut config = match &trust.own {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let private = PrivateKeyDer::from_pem_slice(&read(key)?);
@@ -38,6 +38,7 @@ pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, Error> {
             })?
         }
     };
+    config.alpn_protocols = protocol.map(|name| name.as_bytes().to_vec()).into_iter().collect();
     Ok(Arc::new(config).into())
 }
 
@@ -86,7 +87,7 @@ mod tests {
         let here = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
         let nowhere = PathBuf::from("/nowhere/ca.pem");
         let trust = |authorities: &PathBuf| Trust { authorities: Some(authorities.clone()), own: None };
-        let refuse = |trust: &Trust| connector(trust).map(|_| ()).unwrap_err().to_string();
+        let refuse = |trust: &Trust| connector(trust, None).map(|_| ()).unwrap_err().to_string();
         assert!(refuse(&trust(&nowhere)).contains("cannot read /nowhere/ca.pem"));
         assert!(refuse(&trust(&here)).contains("Cargo.toml holds no certificate"));
     }

@@ -17,6 +17,9 @@ pub(super) struct Endpoint {
     pub(super) path: String,
 }
 
+/// Where OTLP is spoken by gRPC, unless told.
+const GRPC_PORT: u16 = 4317;
+
 /// Whether a text may have a password in it: then it is not to be shown, however little of a URL it is.
 pub(super) fn is_secret(text: &str) -> bool {
     text.contains('@')
@@ -62,6 +65,27 @@ impl Endpoint {
             authority: authority.to_owned(),
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         })
+    }
+
+    /// Reads where to call by gRPC: a URL without a path, or a host with or without a port, which is spoken with by TLS
+    /// unless `insecure`.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for OTLP"))]
+    pub(super) fn parse_grpc(what: &str, text: &str, insecure: bool) -> Result<Self, Error> {
+        let has_scheme = text.contains("://");
+        let scheme = if insecure { "http" } else { "https" };
+        let url = if has_scheme { text.to_owned() } else { format!("{scheme}://{text}") };
+        let mut endpoint = Self::parse(what, &url)?;
+        if endpoint.path != "/" {
+            let text = format!("{what} is {text:?}, where a path follows: leave it out, as gRPC has its own");
+            return Err(Error::new(ErrorKind::Setting, text));
+        }
+        // A colon within brackets is one of an address.
+        let port = endpoint.authority.rsplit(']').next().filter(|rest| rest.contains(':'));
+        if !has_scheme && port.is_none() {
+            endpoint.port = GRPC_PORT;
+            endpoint.authority = format!("{}:{GRPC_PORT}", endpoint.authority);
+        }
+        Ok(endpoint)
     }
 }
 
@@ -111,6 +135,43 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains("header") && !error.contains("word@"), "{error}");
+        }
+    }
+
+    #[test]
+    fn grpc_takes_a_host_alone_too() {
+        let parse = |text, insecure| Endpoint::parse_grpc("endpoint", text, insecure);
+        for (text, host, port, authority) in [
+            ("http://collector:4317", "collector", 4317, "collector:4317"),
+            ("http://collector/", "collector", 80, "collector"),
+            ("collector:99", "collector", 99, "collector:99"),
+            ("collector", "collector", 4317, "collector:4317"),
+            ("127.0.0.1", "127.0.0.1", 4317, "127.0.0.1:4317"),
+            ("[::1]", "::1", 4317, "[::1]:4317"),
+            ("[::1]:99", "::1", 99, "[::1]:99"),
+        ] {
+            let endpoint = parse(text, true).unwrap();
+            assert_eq!((&*endpoint.host, endpoint.port, &*endpoint.authority), (host, port, authority));
+            assert!(!endpoint.secure);
+        }
+        // Without a word it is TLS; a scheme says more than the word.
+        match parse("collector", false) {
+            Ok(endpoint) => assert!(cfg!(feature = "tls") && endpoint.secure),
+            Err(error) => assert!(error.to_string().contains("with the feature tls"), "{error}"),
+        }
+        assert!(!parse("http://collector", false).unwrap().secure);
+        assert_eq!(parse("https://collector", true).is_ok_and(|endpoint| endpoint.secure), cfg!(feature = "tls"));
+        for (text, problem) in [
+            ("http://c:4317/v1/metrics", "path"),
+            ("c:4317/v1/metrics", "path"),
+            ("http://c?a=b", "path"),
+            ("", "no URL"),
+            ("c:99999", "no port"),
+            ("unix:///run/otlp.sock", "no URL"),
+            ("user:word@c", "header"),
+        ] {
+            let error = parse(text, true).unwrap_err().to_string();
+            assert!(error.contains(problem), "{text}: {error}");
         }
     }
 }

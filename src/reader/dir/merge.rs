@@ -3,15 +3,12 @@
 use super::exact::Exact;
 use crate::bucket::Grid;
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Sums, Values, exemplar};
-use crate::describe::{Aggregate, Descriptor, LabelSets, LabelValues};
+use crate::describe::{Aggregate, Descriptor, LabelSets, LabelValues, PROCESS};
 use crate::reader::{Info, Reading};
 use crate::segment::record::GridRecord;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// The label that a gauge of which there is one per process gets, and the one it gets if it has that already.
-const PROCESS: [&str; 2] = ["process", "tach_process"];
 
 /// The most values of a histogram, which a segment can hold.
 const COUNT_MAX: u64 = i64::MAX as u64;

@@ -192,6 +192,7 @@ fn numbers_that_no_writer_leaves_do_no_harm() {
         (reading.snapshot.float_counter("a", &[]), reading.faults.len())
     };
     assert_eq!([float(-1.0), float(f64::NAN), float(0.5)], [(None, 1), (None, 1), (Some(0.5), 0)]);
+    assert_eq!(float(f64::INFINITY), (Some(f64::MAX), 0));
     assert_eq!(float(-0.0).0.map(f64::to_bits), Some(0));
     // Count, sum, largest, complement of the smallest, two of the writer's, clamped, one of the writer's; buckets.
     let records = [room(256), vec![metric(5, "a"), series(2, 0, 0, 8)]].concat();

@@ -7,7 +7,7 @@ instruments! {
     /// The batch scheduler.
     Batch in batch, MaxServe;
 
-    reqs_queued: Value "num_requests_queued" NONE NO Basic,
+    reqs_queued: Amount "num_requests_queued" NONE NO Basic,
         "Requests in the queue for prefill.";
     batch_size: Size "batch_size" NONE BSZ Basic by ByBatch { batch_type: BatchType },
         "Requests in a batch.";

@@ -7,9 +7,9 @@ instruments! {
     /// The KV cache.
     Cache in cache, MaxServe;
 
-    cache_num_used_blocks: Value "cache.num_used_blocks" BLOCKS NO Detailed,
+    cache_num_used_blocks: Amount "cache.num_used_blocks" BLOCKS NO Detailed,
         "KV cache blocks in use.";
-    cache_num_total_blocks: Value "cache.num_total_blocks" BLOCKS NO Detailed,
+    cache_num_total_blocks: Amount "cache.num_total_blocks" BLOCKS NO Detailed,
         "KV cache blocks in all.";
     cache_used_kv_pct: Real "cache.used_kv_pct" PERCENT PCT Basic,
         "Share of the device's KV cache blocks in use, 0 to 100, once per step.";

@@ -22,11 +22,11 @@ instruments! {
         "Throughput of WRITE transfers in a step.";
     dkv_read_blocks: Count "dkv.read_blocks" BLOCKS NO Detailed,
         "Blocks confirmed to have arrived in device memory.";
-    dkv_connected_clients: Value "dkv.connected_clients" CLIENTS NO Detailed,
+    dkv_connected_clients: Amount "dkv.connected_clients" CLIENTS NO Detailed,
         "Clients of the store that are connected.";
-    dkv_total_clients: Value "dkv.total_clients" CLIENTS NO Detailed,
+    dkv_total_clients: Amount "dkv.total_clients" CLIENTS NO Detailed,
         "Clients of the store in all, one per data-parallel replica.";
-    dkv_reconnect_attempts: Value "dkv.reconnect_attempts" ATTEMPTS NO Detailed,
+    dkv_reconnect_attempts: Amount "dkv.reconnect_attempts" ATTEMPTS NO Detailed,
         "Attempts to connect to the store again, since the start.";
     dkv_peer_attaches: Count "dkv.peer_attaches" ATTACHES NO Detailed,
         "Peers attached because a request's cache hint named them.";

@@ -1,9 +1,9 @@
 //! Makes the metrics of the rows.
 
-use super::Instrument;
+use super::{Instrument, Kind};
 use crate::registry::MetricBuilder;
 use crate::serve::Profiles;
-use crate::{Counter, Error, Gauge, Histogram, Recording, Registry, Unit, UpDownCounter};
+use crate::{Aggregate, Counter, Error, Gauge, Histogram, Recording, Registry, Unit, UpDownCounter};
 
 /// The most series of an instrument with an open label, the path of a request say.
 pub(super) const OPEN_LIMIT: usize = 500;
@@ -75,7 +75,8 @@ impl<'a> Maker<'a> {
     }
 
     pub(super) fn gauge(&self, row: &Instrument) -> MetricBuilder<Gauge> {
-        Self::describe(row, self.registry(row).gauge(name(row)))
+        let aggregate = if row.kind == Kind::Amount { Aggregate::Sum } else { Aggregate::PerProcess };
+        Self::describe(row, self.registry(row).gauge(name(row)).aggregate(aggregate))
     }
 
     pub(super) fn histogram(&self, row: &Instrument) -> MetricBuilder<Histogram> {

@@ -27,10 +27,10 @@ instruments! {
     media_preprocess_cache_evictions: Count "media.preprocess_cache_evictions" NONE NO Detailed
         by ByKind { media_kind: MediaKind },
         "Preprocessed media evicted to make room.";
-    media_preprocess_cache_size: Value "media.preprocess_cache_size" BYTES NO Detailed
+    media_preprocess_cache_size: Amount "media.preprocess_cache_size" BYTES NO Detailed
         by ByKind { media_kind: MediaKind },
         "Bytes of preprocessed media kept.";
-    media_preprocess_cache_capacity: Value "media.preprocess_cache_capacity" BYTES NO Detailed
+    media_preprocess_cache_capacity: Amount "media.preprocess_cache_capacity" BYTES NO Detailed
         by ByKind { media_kind: MediaKind },
         "Bytes of preprocessed media that may be kept; 0 when none are.";
 }

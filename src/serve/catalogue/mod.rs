@@ -42,8 +42,10 @@ pub enum Kind {
     Count,
     /// Adds a whole number that may be negative: exposed as a gauge.
     Delta,
-    /// Is set to a value: a gauge.
+    /// Is set to a value: a gauge, of which each process of a fleet has its own.
     Value,
+    /// Is set to an amount: a gauge, which is added up over the processes of a fleet.
+    Amount,
     /// A distribution of times.
     Time,
     /// A distribution of whole numbers.

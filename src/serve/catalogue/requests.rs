@@ -36,7 +36,7 @@ instruments! {
         "Requests accepted and not yet handed to the model's worker.";
     requests_awaiting_admission_dist: Size "requests_awaiting_admission" NONE CNT Detailed,
         "Requests accepted and not yet handed to the model's worker, sampled every second.";
-    responses_buffered: Value "num_responses_buffered" NONE NO Basic,
+    responses_buffered: Amount "num_responses_buffered" NONE NO Basic,
         "Responses that wait in the output queues of all requests.";
     responses_buffered_dist: Size "responses_buffered" NONE CNT Detailed,
         "Responses that wait in the output queues of all requests, sampled every second.";

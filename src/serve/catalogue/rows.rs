@@ -94,6 +94,9 @@ macro_rules! metric {
     (Value) => {
         crate::Gauge
     };
+    (Amount) => {
+        crate::Gauge
+    };
     (Time) => {
         crate::Histogram
     };
@@ -119,6 +122,9 @@ macro_rules! start {
     (Value, $maker:expr, $row:expr) => {
         $maker.gauge($row)
     };
+    (Amount, $maker:expr, $row:expr) => {
+        $maker.gauge($row)
+    };
     ($histogram:ident, $maker:expr, $row:expr) => {
         $maker.histogram($row)
     };
@@ -130,6 +136,7 @@ macro_rules! method {
     (Count $row:tt) => { method! { @record $row, add, n: u64 } };
     (Delta $row:tt) => { method! { @record $row, add, n: i64 } };
     (Value $row:tt) => { method! { @record $row, set, value: f64 } };
+    (Amount $row:tt) => { method! { @record $row, set, value: f64 } };
     (Time $row:tt) => { method! { @record $row, record_duration, time: std::time::Duration } };
     (Size $row:tt) => { method! { @record $row, record, n: u64 } };
     (Real $row:tt) => { method! { @record $row, record_value, value: f64 } };

@@ -29,11 +29,11 @@ instruments! {
         "Prompt tokens that were cached, and computed all the same.";
     corrupted_request: Event "corrupted_requests" NONE NO Basic,
         "Requests with NaN among their logits.";
-    reqs_swapped: Value "num_requests_swapped" NONE NO Basic,
+    reqs_swapped: Amount "num_requests_swapped" NONE NO Basic,
         "Requests whose KV cache was moved to the host's memory.";
     kv_host_usage: Value "kv_host_usage" RATIO NO Basic,
         "Share of the host tier's KV cache in use, 0 to 1.";
-    kv_fetch_requests: Value "kv_fetch.num_requests" NONE NO Basic by ByKvFetchStage { stage: KvFetchStage },
+    kv_fetch_requests: Amount "kv_fetch.num_requests" NONE NO Basic by ByKvFetchStage { stage: KvFetchStage },
         "Requests that wait for keys and values from elsewhere, by stage.";
     kv_block_lifetime: Time "kv_block.lifetime" MILLIS LAT Basic,
         "Time from a KV cache block's allocation to its eviction.";
@@ -88,8 +88,8 @@ instruments! {
         "Blocks that the simple offload was to store, by what became of them.";
     simple_kv_offload_load_blocks: Count "simple_kv_offload.load_blocks" NONE NO Basic by ByLoadPhase { phase: LoadPhase },
         "Blocks of the simple offload's loads, counted when issued and again when complete.";
-    simple_kv_offload_used_blocks: Value "simple_kv_offload.used_blocks" NONE NO Basic,
+    simple_kv_offload_used_blocks: Amount "simple_kv_offload.used_blocks" NONE NO Basic,
         "Blocks of the simple offload's pool that transfers or cache hits pin.";
-    simple_kv_offload_pending_store_blocks: Value "simple_kv_offload.pending_store_blocks" NONE NO Basic,
+    simple_kv_offload_pending_store_blocks: Amount "simple_kv_offload.pending_store_blocks" NONE NO Basic,
         "Blocks of the simple offload's stores that are not done.";
 }

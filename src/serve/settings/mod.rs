@@ -46,6 +46,9 @@ pub struct Settings {
     /// The file that says how TLS is spoken and whose passwords and certificates are asked for: `docs/EXPORTER.md` lists
     /// its keys. None unless told. Without the feature `tls` [`start`](super::start) refuses it.
     pub web_config: Option<PathBuf>,
+    /// Whether who asks for OpenMetrics 2.0.0 gets it, as for
+    /// [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2). False unless told.
+    pub openmetrics_2: bool,
     /// Records nothing and opens no port, whatever the rest says. False unless told.
     pub disabled: bool,
     /// Where to push to by OTLP, with the path, besides being scraped; nowhere unless told. Without the feature `otlp`
@@ -77,6 +80,7 @@ impl Default for Settings {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 8001,
             web_config: None,
+            openmetrics_2: false,
             disabled: false,
             otlp_endpoint: None,
             attributes: Vec::new(),

@@ -45,12 +45,21 @@ pub(super) fn host(settings: &mut Settings, text: &str) -> Read {
 }
 
 pub(super) fn disabled(settings: &mut Settings, text: &str) -> Read {
-    settings.disabled = match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "t" | "yes" | "y" | "on" => true,
-        "0" | "false" | "f" | "no" | "n" | "off" => false,
-        _ => return Err("which is neither yes nor no".to_owned()),
-    };
+    settings.disabled = yes_or_no(text)?;
     Ok(())
+}
+
+pub(super) fn openmetrics_2(settings: &mut Settings, text: &str) -> Read {
+    settings.openmetrics_2 = yes_or_no(text)?;
+    Ok(())
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
+        "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
+        _ => Err("which is neither yes nor no".to_owned()),
+    }
 }
 
 pub(super) fn otlp_endpoint(settings: &mut Settings, text: &str) -> Read {

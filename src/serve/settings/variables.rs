@@ -89,6 +89,14 @@ pub(super) static VARIABLES: &[Variable] = &[
         read: read::web_config,
     },
     Variable {
+        name: "TACH_OPENMETRICS_2",
+        other: None,
+        default: "false",
+        allowed: "1, true, t, yes, y, on, or 0, false, f, no, n, off",
+        meaning: "Whether scrapers that ask for OpenMetrics 2.0.0 get it, of which there is only a release candidate.",
+        read: read::openmetrics_2,
+    },
+    Variable {
         name: "TACH_DISABLE_TELEMETRY",
         other: Some("MAX_SERVE_DISABLE_TELEMETRY"),
         default: "false",

@@ -311,7 +311,7 @@ impl RequestTimer {
             None => finished.inc(),
         }
         let latency = now.since(self.arrived);
-        self.record(&live.more.request_latency.with(by), latency);
+        self.record(live.more.request_latency.with(by), latency);
         if let Some(input) = self.input {
             live.requests.output_time.record(now.since(input));
         }

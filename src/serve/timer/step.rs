@@ -85,6 +85,10 @@ pub struct StepStats {
     pub requests: u64,
     /// Tokens given to the model: the prompts' in a prefill, one per request in a decode.
     pub input_tokens: Option<u64>,
+    /// Tokens that came with it for requests that another process times; those that are handed out by the
+    /// [`Step`](super::Step) are known without. They tell how fast it was, and are no `num_output_tokens`, which is that
+    /// process's.
+    pub output_tokens: Option<u64>,
     /// Tokens in the context of all requests.
     pub context_tokens: Option<u64>,
     /// Requests that ended with it.
@@ -107,6 +111,7 @@ impl StepStats {
             batch_type,
             requests,
             input_tokens: None,
+            output_tokens: None,
             context_tokens: None,
             terminated: None,
             pending: None,
@@ -201,14 +206,15 @@ impl Step<'_> {
             BatchType::Prefill => stats.input_tokens.unwrap_or(0),
             BatchType::Decode => 0,
         };
-        live.more.iteration_tokens.record(prompt.saturating_add(self.output));
+        let output = self.output.saturating_add(stats.output_tokens.unwrap_or(0));
+        live.more.iteration_tokens.record(prompt.saturating_add(output));
         if self.took > 0 {
             let seconds = self.took as f64 * 1e-9;
             if prompt > 0 {
                 batch.batch_prompt_throughput.with(by).record_value(prompt as f64 / seconds);
             }
-            if self.output > 0 {
-                let generation = self.output as f64 / seconds;
+            if output > 0 {
+                let generation = output as f64 / seconds;
                 batch.batch_generation_throughput.with(by).record_value(generation);
                 live.more.generation_throughput.set(generation);
             }

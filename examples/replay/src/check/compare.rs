@@ -49,7 +49,7 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     fn gauge(&self, row: &Instrument, labels: &[(&str, &str)]) -> Option<f64> {
-        // A level is a sum over the processes, and needs no such label.
+        // A level or an amount is a sum over the processes, and needs no such label.
         let process = self.process.filter(|_| row.kind == Kind::Value).map(|process| ("process", process));
         let labels: Vec<_> = labels.iter().copied().chain(process).collect();
         self.snapshot.gauge(&name(row), &labels)
@@ -67,7 +67,7 @@ pub(super) fn compare(account: &[Row], view: View<'_>, seen: &[&str]) -> Compari
         let entries = by_name.remove(row.name).unwrap_or_default();
         let told = match row.kind {
             Kind::Delta if seen.contains(&row.name) => true,
-            Kind::Value if seen.contains(&row.name) => true,
+            Kind::Value | Kind::Amount if seen.contains(&row.name) => true,
             _ => entries.iter().any(|(_, entry)| tells(entry)),
         };
         comparison.that(told, || format!("{}: nothing is recorded of this instrument", row.name));
@@ -140,7 +140,7 @@ fn no_others(comparison: &mut Comparison, row: &Instrument, entries: &[(&Labels,
         }
         let empty = match row.kind {
             Kind::Event | Kind::Count => snapshot.counter(&name, &set).unwrap_or(0) == 0,
-            Kind::Delta | Kind::Value => view.gauge(row, &set).unwrap_or(0.0) == 0.0,
+            Kind::Delta | Kind::Value | Kind::Amount => view.gauge(row, &set).unwrap_or(0.0) == 0.0,
             _ => snapshot.histogram(&name, &set).is_none_or(|h| h.count() == 0),
         };
         comparison.that(empty, || format!("{}: recorded, and the account has no such series", describe(row, &set)));

@@ -21,7 +21,7 @@ pub(super) fn request(metrics: &'static Metrics, book: &mut impl Book, index: u6
             Kind::Event => book.count(row.name, labels, 1),
             Kind::Count => book.count(row.name, labels, n),
             Kind::Delta => book.level(row.name, labels, n as i64),
-            Kind::Value => book.last(row.name, labels, value),
+            Kind::Value | Kind::Amount => book.last(row.name, labels, value),
             _ => {
                 let ticks = n as f64 / row.ladder.tick;
                 book.value(row.name, labels, ticks.round() as u64);

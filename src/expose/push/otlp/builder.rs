@@ -4,6 +4,7 @@ use super::super::target::{Target, Trust};
 use super::super::url::{Endpoint, is_secret};
 use super::exporter::OtlpExporter;
 use super::retry::Backoff;
+use super::transport::Transport;
 use super::variables;
 use crate::collect::Snapshot;
 use crate::error::{Error, ErrorKind};
@@ -21,6 +22,16 @@ use std::time::Duration;
 
 /// Longer than anybody waits, and short enough to be added to any time.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// What is spoken with the receiver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// OTLP over HTTP, with protobuf.
+    #[default]
+    HttpProtobuf,
+    /// OTLP over gRPC. Takes the feature `otlp-grpc`.
+    Grpc,
+}
 
 /// How requests are made smaller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +57,7 @@ impl fmt::Debug for View {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) target: Target,
+    pub(super) transport: Transport,
     pub(super) headers: HeaderMap,
     pub(super) compression: Compression,
     pub(super) interval: Duration,
@@ -61,7 +73,13 @@ pub(super) struct Plan {
 #[derive(Clone)]
 #[must_use = "nothing is pushed before it is started"]
 pub struct OtlpBuilder {
-    pub(super) endpoint: String,
+    /// That of metrics; over `base`.
+    pub(super) endpoint: Option<String>,
+    /// The one of all signals, to which HTTP appends a path.
+    pub(super) base: Option<String>,
+    pub(super) protocol: Protocol,
+    /// Whether gRPC with a host alone goes without TLS.
+    pub(super) insecure: bool,
     pub(super) headers: Vec<(String, String)>,
     pub(super) compression: Compression,
     pub(super) temporality: Temporality,
@@ -81,8 +99,10 @@ pub struct OtlpBuilder {
 impl fmt::Debug for OtlpBuilder {
     // Without the headers, which may be secret, and a user's password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let endpoint = if is_secret(&self.endpoint) { "(has an \"@\")" } else { &self.endpoint };
+        let endpoint = self.url();
+        let endpoint = if is_secret(&endpoint) { "(has an \"@\")" } else { &endpoint };
         f.debug_struct("OtlpBuilder")
+            .field("protocol", &self.protocol)
             .field("endpoint", &endpoint)
             .field("resource", &self.resource)
             .field("interval", &self.interval)
@@ -93,7 +113,10 @@ impl fmt::Debug for OtlpBuilder {
 impl Default for OtlpBuilder {
     fn default() -> Self {
         Self {
-            endpoint: "http://localhost:4318/v1/metrics".to_owned(),
+            endpoint: None,
+            base: None,
+            protocol: Protocol::default(),
+            insecure: false,
             headers: Vec::new(),
             compression: Compression::default(),
             temporality: Temporality::default(),
@@ -135,14 +158,27 @@ impl OtlpBuilder {
         variables::read(vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 
-    /// Where to push to, with the path: `http://localhost:4318/v1/metrics` unless told. `https://` takes the feature
-    /// `tls`.
-    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.endpoint = url.into();
+    /// What is spoken with the receiver. [`Protocol::HttpProtobuf`] unless told.
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
         self
     }
 
-    /// A header of every request, for a token say; over an earlier one of the same name.
+    /// Where to push to. By HTTP it is a URL with the path, `http://localhost:4318/v1/metrics` unless told; by gRPC one
+    /// without, `http://localhost:4317` unless told, or `host:port` alone, which is spoken with by TLS. `https://` and TLS
+    /// take the feature `tls`.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
+        self
+    }
+
+    /// Whether gRPC speaks without TLS to an endpoint that is `host:port` alone. Not unless told.
+    pub fn insecure(mut self, insecure: bool) -> Self {
+        self.insecure = insecure;
+        self
+    }
+
+    /// A header of every request (in gRPC, metadata), for a token say; over an earlier one of the same name.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -245,8 +281,8 @@ impl OtlpBuilder {
     /// # Errors
     ///
     /// The endpoint is no URL, or one by https in a build without the feature `tls` or with certificates that cannot be
-    /// read; a header is none, or one that the exporter sets itself; a time is zero. The system
-    /// refuses a thread.
+    /// read; the protocol is gRPC in a build without the feature `otlp-grpc`; a header is none, or one that the exporter
+    /// sets itself; a time is zero. The system refuses a thread.
     pub fn start(self, registry: &Registry) -> Result<OtlpExporter, Error> {
         let plan = self.plan()?;
         if self.disabled {
@@ -256,7 +292,8 @@ impl OtlpBuilder {
     }
 
     fn plan(&self) -> Result<Plan, Error> {
-        let endpoint = Endpoint::parse("otlp: the endpoint", &self.endpoint)?;
+        let transport = self.transport()?;
+        let endpoint = self.place("otlp: the endpoint")?;
         for (name, time) in [("interval", self.interval), ("timeout", self.timeout), ("backoff", self.backoff.0)] {
             if time.is_zero() {
                 let text = format!("otlp: {name} is zero: give a time above zero");
@@ -264,21 +301,65 @@ impl OtlpBuilder {
             }
         }
         Ok(Plan {
-            target: Target::new(endpoint, &self.trust)?,
-            headers: headers(&self.headers)?,
+            target: Target::new(endpoint, &self.trust, (self.protocol == Protocol::Grpc).then_some("h2"))?,
+            transport,
+            headers: headers(&self.headers, transport)?,
             compression: self.compression,
             interval: self.interval.min(FOREVER),
             timeout: self.timeout.min(FOREVER),
             shutdown: self.shutdown.min(FOREVER),
             backoff: Backoff::new(self.backoff.0.min(FOREVER), self.backoff.1.min(FOREVER)),
-            request_max: self.request_max,
+            request_max: match transport {
+                Transport::Http => self.request_max,
+                #[cfg(feature = "otlp-grpc")]
+                Transport::Grpc => self.request_max.min(super::grpc::MESSAGE_MAX),
+            },
             response_max: self.response_max,
             view: self.view.clone(),
         })
     }
+
+    #[cfg(feature = "otlp-grpc")]
+    pub(super) fn transport(&self) -> Result<Transport, Error> {
+        Ok(if self.protocol == Protocol::Grpc { Transport::Grpc } else { Transport::Http })
+    }
+
+    #[cfg(not(feature = "otlp-grpc"))]
+    pub(super) fn transport(&self) -> Result<Transport, Error> {
+        if self.protocol == Protocol::Grpc {
+            let text =
+                "otlp: this build cannot push by gRPC: build it with the feature otlp-grpc, or push by http/protobuf";
+            return Err(Error::new(ErrorKind::Setting, text));
+        }
+        Ok(Transport::Http)
+    }
+
+    /// The endpoint as it is spoken with.
+    pub(super) fn url(&self) -> String {
+        match (&self.endpoint, &self.base, self.protocol) {
+            (Some(url), ..) | (None, Some(url), Protocol::Grpc) => url.clone(),
+            (None, Some(url), Protocol::HttpProtobuf) => {
+                let (base, rest) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+                format!("{}/v1/metrics{rest}", base.trim_end_matches('/'))
+            }
+            (None, None, Protocol::HttpProtobuf) => "http://localhost:4318/v1/metrics".to_owned(),
+            (None, None, Protocol::Grpc) => "http://localhost:4317".to_owned(),
+        }
+    }
+
+    /// The endpoint in its parts; `what` names it in errors.
+    pub(super) fn place(&self, what: &str) -> Result<Endpoint, Error> {
+        match self.protocol {
+            Protocol::HttpProtobuf => Endpoint::parse(what, &self.url()),
+            Protocol::Grpc => Endpoint::parse_grpc(what, &self.url(), self.insecure),
+        }
+    }
 }
 
-fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Error> {
+/// What HTTP/2 or gRPC says of a call itself, apart from `grpc-…`.
+const OF_CALLS: [&str; 4] = ["te", "keep-alive", "proxy-connection", "upgrade"];
+
+fn headers(pairs: &[(String, String)], transport: Transport) -> Result<HeaderMap, Error> {
     let own = [HOST, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING, TRANSFER_ENCODING];
     let mut headers = HeaderMap::new();
     for (index, (name, value)) in pairs.iter().enumerate() {
@@ -288,7 +369,9 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Error> {
             Error::new(ErrorKind::Setting, text)
         })?;
         let wrong = |problem: &str| Error::new(ErrorKind::Setting, format!("otlp: the header {name:?} {problem}"));
-        if own.contains(&key) {
+        let is_of_call =
+            transport != Transport::Http && (key.as_str().starts_with("grpc-") || OF_CALLS.contains(&key.as_str()));
+        if own.contains(&key) || is_of_call {
             return Err(wrong("is one that the exporter sets itself: leave it out"));
         }
         let value = HeaderValue::from_str(value);
@@ -296,6 +379,6 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Error> {
         value.set_sensitive(true);
         headers.insert(key, value);
     }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+    headers.insert(CONTENT_TYPE, transport.content_type());
     Ok(headers)
 }

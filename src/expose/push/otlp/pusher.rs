@@ -1,23 +1,20 @@
 //! What the thread does, and when: one request under way at most, and the newest values in it.
 
-use super::super::client::{Fault, Message, send};
-use super::builder::{Compression, Plan};
-use super::retry::{Backoff, Failure, Outcome, judge};
+use super::super::client::Fault;
+use super::builder::Plan;
+use super::retry::{Backoff, Failure, Outcome, lost};
 use super::stats::Stats;
+use super::transport::{exchange, pack};
 use crate::collect::Snapshot;
 use crate::expose::otlp::Encoder;
 use crate::registry::Registry;
-use flate2::write::GzEncoder;
-use hyper::Method;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_ENCODING, HeaderValue};
 use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout_at};
@@ -243,11 +240,7 @@ impl Pusher {
             self.give_up("size", format!("has {bytes} bytes, more than {most}"));
             return None;
         }
-        let body = Bytes::from(match self.plan.compression {
-            Compression::None => body,
-            Compression::Gzip => gzip(&body),
-        });
-        Some(Request { body, in_doubt: false })
+        Some(Request { body: pack(&self.plan, body), in_doubt: false })
     }
 
     fn give_up(&self, reason: &'static str, text: String) {
@@ -257,21 +250,18 @@ impl Pusher {
 
     /// Sends a request once, until `until` at most.
     async fn attempt(&mut self, request: &mut Request, until: Instant) -> Ended {
-        let mut headers = self.plan.headers.clone();
-        if self.plan.compression == Compression::Gzip {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        let message = Message { method: Method::POST, headers, body: request.body.clone() };
         let begun = Instant::now();
-        let timeout = self.plan.timeout.min(until.saturating_duration_since(begun));
-        let sent = send(&self.plan.target, message, self.plan.response_max, timeout);
-        let result = if self.is_last {
+        // Of some length, as the end may have come since it was looked at.
+        let left = until.saturating_duration_since(begun).max(Duration::from_millis(1));
+        let timeout = self.plan.timeout.min(left);
+        let sent = exchange(&self.plan, request.body.clone(), timeout);
+        let outcome = if self.is_last {
             sent.await
         } else {
             let ended = first(sent, stopped(self.stopping.clone())).await;
-            ended.unwrap_or_else(|| Err(Fault::Timeout(whole_millis(begun.elapsed()))))
+            ended.unwrap_or_else(|| lost(Fault::Timeout(whole_millis(begun.elapsed()))))
         };
-        match judge(result, SystemTime::now()) {
+        match outcome {
             Outcome::Taken(verdict) => {
                 self.taken(verdict.rejected);
                 if verdict.rejected > 0 || !verdict.message.is_empty() {
@@ -345,13 +335,6 @@ async fn first<T>(main: impl Future<Output = T>, end: impl Future<Output = ()>) 
 /// A number from 0 to 1.
 fn random() -> f64 {
     RandomState::new().hash_one(0_u8) as f64 / u64::MAX as f64
-}
-
-fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), flate2::Compression::fast());
-    // Writing to a vector cannot fail.
-    let _ = encoder.write_all(body);
-    encoder.finish().unwrap_or_default()
 }
 
 #[cfg(test)]

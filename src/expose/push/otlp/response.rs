@@ -1,6 +1,8 @@
 //! What a receiver answers: `ExportMetricsServiceResponse`, or `google.rpc.Status` with an error.
 
 use super::super::client::excerpt;
+#[cfg(feature = "otlp-grpc")]
+use std::time::Duration;
 
 /// What became of a request that was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +40,54 @@ pub(super) fn status_message(body: &[u8]) -> Option<String> {
         }
     }
     message
+}
+
+/// That a request is worth another try.
+#[cfg(feature = "otlp-grpc")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RetryInfo {
+    /// Not before this time is over.
+    pub(super) delay: Duration,
+}
+
+/// Finds `google.rpc.RetryInfo` among the details of a `google.rpc.Status`; `None` where there is none.
+#[cfg(feature = "otlp-grpc")]
+pub(super) fn retry_info(status: &[u8]) -> Option<RetryInfo> {
+    let mut found = None;
+    for field in Fields(status) {
+        let (3, Value::Bytes(any)) = field? else { continue };
+        let (mut kind, mut value) = (&b""[..], &b""[..]);
+        for field in Fields(any) {
+            match field? {
+                (1, Value::Bytes(url)) => kind = url,
+                (2, Value::Bytes(bytes)) => value = bytes,
+                _ => {}
+            }
+        }
+        if kind.ends_with(b"/google.rpc.RetryInfo") && found.is_none() {
+            found = Some(RetryInfo { delay: delay(value)? });
+        }
+    }
+    found
+}
+
+/// The first field of a `RetryInfo`, a `google.protobuf.Duration`. Below zero is as none.
+#[cfg(feature = "otlp-grpc")]
+fn delay(info: &[u8]) -> Option<Duration> {
+    let (mut seconds, mut nanos) = (0_i64, 0_i64);
+    for field in Fields(info) {
+        let (1, Value::Bytes(time)) = field? else { continue };
+        for field in Fields(time) {
+            match field? {
+                (1, Value::Number(n)) => seconds = n.cast_signed(),
+                (2, Value::Number(n)) => nanos = n.cast_signed(),
+                _ => {}
+            }
+        }
+    }
+    let whole = u64::try_from(seconds).map(Duration::from_secs).unwrap_or_default();
+    let part = u32::try_from(nanos).ok().filter(|_| seconds >= 0).map_or(0, |nanos| nanos.min(999_999_999));
+    Some(whole.saturating_add(Duration::from_nanos(part.into())))
 }
 
 /// What a field holds.
@@ -130,6 +180,32 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "otlp-grpc")]
+    #[test]
+    fn details_may_say_when_to_come_back() {
+        let any = |url: &str, value: &[u8]| {
+            let parts = [&[10, url.len() as u8], url.as_bytes(), &[18, value.len() as u8], value].concat();
+            [&[26, parts.len() as u8], &*parts].concat()
+        };
+        let url = "type.googleapis.com/google.rpc.RetryInfo";
+        let after = |millis| Some(RetryInfo { delay: Duration::from_millis(millis) });
+        for (value, found) in [
+            (&b"\x0a\x08\x08\x02\x10\x80\xca\xb5\xee\x01"[..], after(2500)),
+            (b"\x0a\x02\x08\x05", after(5000)),
+            (b"\x0a\x00", after(0)),
+            (b"", after(0)),
+            (b"\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", after(0)),
+            (b"\x0a\x05\x08", None),
+        ] {
+            assert_eq!(retry_info(&any(url, value)), found, "{}", value.escape_ascii());
+        }
+        let other = any("type.googleapis.com/google.rpc.DebugInfo", b"\x12\x01x");
+        assert_eq!(retry_info(&other), None);
+        let both = [&b"\x08\x08\x12\x04full"[..], &other, &any(url, b"\x0a\x02\x08\x01"), &any(url, b"")].concat();
+        assert_eq!(retry_info(&both), after(1000));
+        assert_eq!((retry_info(b""), retry_info(b"\x1a\x05")), (None, None));
+    }
+
     #[test]
     fn of_a_long_message_only_the_start_is_kept() {
         // A message of 300 lines.
@@ -143,6 +219,8 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..40)) {
             let _ = (rejection(&bytes), status_message(&bytes));
+            #[cfg(feature = "otlp-grpc")]
+            let _ = retry_info(&[&[26, bytes.len() as u8], &*bytes].concat());
         }
     }
 }

@@ -31,15 +31,11 @@ pub(super) struct Failure {
     pub(super) text: String,
 }
 
-/// Judges an answer by OTLP's rules: another try is for 429, 502, 503 and 504, and where there was none.
+/// Judges an answer of HTTP by OTLP's rules: another try is for 429, 502, 503 and 504, and where there was none.
 pub(super) fn judge(result: Result<Reply, Fault>, now: SystemTime) -> Outcome {
-    let lost = |reason: &'static str, text| Failure { reason: Cow::Borrowed(reason), text };
-    let later = |failure, may_be_taken| Outcome::Later { failure, after: None, may_be_taken };
     let reply = match result {
         Ok(reply) => reply,
-        Err(Fault::Connection(text)) => return later(lost("connection", text), false),
-        Err(Fault::Response(text)) => return later(lost("connection", text), true),
-        Err(Fault::Timeout(timeout)) => return later(lost("timeout", format!("no answer within {timeout:?}")), true),
+        Err(fault) => return lost(fault),
     };
     let status = reply.status;
     if (200..300).contains(&status) {
@@ -65,8 +61,18 @@ pub(super) fn judge(result: Result<Reply, Fault>, now: SystemTime) -> Outcome {
     }
 }
 
+/// No answer is always worth another try.
+pub(super) fn lost(fault: Fault) -> Outcome {
+    let (reason, text, may_be_taken) = match fault {
+        Fault::Connection(text) => ("connection", text, false),
+        Fault::Response(text) => ("connection", text, true),
+        Fault::Timeout(timeout) => ("timeout", format!("no answer within {timeout:?}"), true),
+    };
+    Outcome::Later { failure: Failure { reason: Cow::Borrowed(reason), text }, after: None, may_be_taken }
+}
+
 /// Longer than a receiver is down on purpose; a value beyond is a mistake, or a clock that is wrong.
-const LONGEST_AFTER: Duration = Duration::from_secs(60 * 60);
+pub(super) const LONGEST_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// `Retry-After`, in seconds or as a date, an hour at most.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {

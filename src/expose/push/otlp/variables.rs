@@ -1,7 +1,6 @@
 //! OpenTelemetry's environment variables, as far as they are about pushing metrics.
 
-use super::super::url::Endpoint;
-use super::builder::{Compression, OtlpBuilder};
+use super::builder::{Compression, OtlpBuilder, Protocol};
 use crate::error::{Error, ErrorKind};
 use crate::expose::otlp::{Histograms, Temporality};
 use std::collections::BTreeMap;
@@ -13,9 +12,10 @@ type Read = fn(OtlpBuilder, &str, &str) -> Result<OtlpBuilder, String>;
 
 /// The variables that are looked at: of each row the first that is set. In this order, so that the name of the service
 /// counts before that among the attributes.
-const VARIABLES: [(&[&str], Read); 13] = [
+const VARIABLES: [(&[&str], Read); 14] = [
     (&["OTEL_SDK_DISABLED"], disabled),
     (&["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"], protocol),
+    (&["OTEL_EXPORTER_OTLP_METRICS_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE"], insecure),
     (&["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", BASE], endpoint),
     (&["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"], headers),
     (&["OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"], certificate),
@@ -73,20 +73,30 @@ fn disabled(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder
 
 fn protocol(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
     match text {
-        "http/protobuf" => Ok(builder),
-        _ => Err("which is not spoken here; allowed: http/protobuf".to_owned()),
+        "http/protobuf" => Ok(builder.protocol(Protocol::HttpProtobuf)),
+        "grpc" if cfg!(feature = "otlp-grpc") => Ok(builder.protocol(Protocol::Grpc)),
+        "grpc" => {
+            Err("which this build does not speak: build it with the feature otlp-grpc; allowed: http/protobuf"
+                .to_owned())
+        }
+        _ => Err("which is not spoken here; allowed: http/protobuf, grpc".to_owned()),
     }
 }
 
-fn endpoint(builder: OtlpBuilder, name: &str, text: &str) -> Result<OtlpBuilder, String> {
-    let url = if name == BASE {
-        let (base, rest) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
-        format!("{}/v1/metrics{rest}", base.trim_end_matches('/'))
+fn insecure(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    // Whatever else it is counts as no, by the specification.
+    Ok(builder.insecure(text.eq_ignore_ascii_case("true")))
+}
+
+/// After the protocol and whether it is secure, which tell what an endpoint may be.
+fn endpoint(mut builder: OtlpBuilder, name: &str, text: &str) -> Result<OtlpBuilder, String> {
+    if name == BASE {
+        builder.base = Some(text.to_owned());
     } else {
-        text.to_owned()
-    };
-    Endpoint::parse("the endpoint", &url).map_err(|error| error.to_string())?;
-    Ok(builder.endpoint(url))
+        builder.endpoint = Some(text.to_owned());
+    }
+    builder.place("the endpoint").map_err(|error| error.to_string())?;
+    Ok(builder)
 }
 
 /// The parts between commas, each once split at its first `=`, with `%` and two digits for any character.
@@ -206,7 +216,7 @@ mod tests {
     #[test]
     fn without_variables_the_defaults_hold() {
         let builder = read(&[("OTEL_TRACES_EXPORTER", "otlp"), ("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]);
-        assert_eq!(builder.endpoint, "http://localhost:4318/v1/metrics");
+        assert_eq!(builder.url(), "http://localhost:4318/v1/metrics");
         assert_eq!((builder.interval.as_secs(), builder.timeout.as_secs(), builder.disabled), (60, 10, false));
         assert_eq!((builder.compression, builder.temporality), (Compression::None, Temporality::Cumulative));
         assert_eq!((builder.histograms, builder.headers.len()), (Histograms::Exponential, 0));
@@ -214,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_general_endpoint_is_a_base_and_that_of_metrics_is_taken_as_it_is() {
-        let endpoint = |vars: &[(&str, &str)]| read(vars).endpoint;
+        let endpoint = |vars: &[(&str, &str)]| read(vars).url();
         let metrics = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
         assert_eq!(endpoint(&[(BASE, "http://c:4318")]), "http://c:4318/v1/metrics");
         assert_eq!(endpoint(&[(BASE, "http://c:4318/otlp/")]), "http://c:4318/otlp/v1/metrics");
@@ -261,7 +271,7 @@ mod tests {
     #[test]
     fn all_that_cannot_be_read_is_told_and_no_secret() {
         let error = refuse(&[
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "secret"),
             ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/own.key"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
@@ -272,7 +282,7 @@ mod tests {
             ("OTEL_RESOURCE_ATTRIBUTES", "a=%F"),
         ]);
         assert_eq!(error.lines().count(), 9, "{error}");
-        for part in ["\"grpc\"", "\"0\"", "gzip, none", "\"1s\"", "lowmemory", "explicit_bucket", "\"a=%F\""] {
+        for part in ["\"http/json\"", "\"0\"", "gzip, none", "\"1s\"", "lowmemory", "explicit_bucket", "\"a=%F\""] {
             assert!(error.contains(part), "{part}: {error}");
         }
         assert!(!error.contains("secret"), "{error}");

@@ -2,6 +2,7 @@
 
 mod comings;
 mod crashes;
+mod hostile;
 mod merge;
 
 use super::lock::lock;

@@ -1,0 +1,242 @@
+//! A strict reader of OpenMetrics 2.0 text, by the grammar of its release candidate.
+//!
+//! Less is allowed than that allows, as in [`om_reader`](crate::om_reader), whose names and texts these are; and a
+//! histogram has to have native buckets.
+
+use crate::model::Labels;
+use crate::om_reader::{closing_quote, exemplar, name, number, unescape};
+use crate::pb_reader::Exemplar;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Family {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) unit: String,
+    pub(crate) help: String,
+    pub(crate) series: Vec<Series>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Series {
+    pub(crate) labels: Labels,
+    pub(crate) value: Value,
+    /// When it began, as it is spelt.
+    pub(crate) start: Option<String>,
+    pub(crate) exemplars: Vec<Exemplar>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum Value {
+    Number(f64),
+    Histogram(Histogram),
+}
+
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Histogram {
+    pub(crate) count: u64,
+    pub(crate) sum: f64,
+    pub(crate) schema: i64,
+    pub(crate) zeros: u64,
+    /// By index, the empty ones too.
+    pub(crate) native: BTreeMap<i64, u64>,
+    /// By the least number that is above none in them; the last one is the count, and is not here.
+    pub(crate) classic: Vec<(f64, u64)>,
+}
+
+/// Reads a page, or says which line breaks which rule.
+pub(crate) fn read(text: &str) -> Result<Vec<Family>, String> {
+    let body = text.strip_suffix("# EOF\n").ok_or("the page does not end in # EOF")?;
+    let mut families: Vec<Family> = Vec::new();
+    if body.is_empty() {
+        return Ok(families);
+    }
+    for line in body.strip_suffix('\n').ok_or("a line without an end")?.split('\n') {
+        read_line(&mut families, line).map_err(|rule| format!("{rule}: {line:?}"))?;
+    }
+    let mut names = BTreeSet::new();
+    for family in &families {
+        if !names.insert(&family.name) || family.series.is_empty() {
+            return Err(format!("{}: a family that is there twice, or empty", family.name));
+        }
+    }
+    Ok(families)
+}
+
+fn read_line(families: &mut Vec<Family>, line: &str) -> Result<(), &'static str> {
+    let Some(metadata) = line.strip_prefix("# ") else {
+        return sample(families.last_mut().ok_or("a sample without a family")?, line);
+    };
+    let (keyword, rest) = metadata.split_once(' ').ok_or("a comment")?;
+    let (name, text) = name(rest, ":")?;
+    let text = text.strip_prefix(' ').ok_or("metadata without a text")?;
+    if keyword == "TYPE" {
+        if !["counter", "gauge", "histogram"].contains(&text) {
+            return Err("an unknown type");
+        }
+        families.push(Family { name, kind: text.to_owned(), ..Family::default() });
+        return Ok(());
+    }
+    let family = families.last_mut().filter(|family| family.name == name).ok_or("metadata of another family")?;
+    let is_first = family.help.is_empty() && family.series.is_empty();
+    let is_unit = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':');
+    match keyword {
+        "UNIT" if is_first && family.unit.is_empty() && is_unit => text.clone_into(&mut family.unit),
+        "HELP" if is_first => family.help = unescape(text)?,
+        _ => return Err("metadata that is unknown, too late or there twice"),
+    }
+    Ok(())
+}
+
+fn sample(family: &mut Family, line: &str) -> Result<(), &'static str> {
+    let (labels, rest) = labels(&family.name, line)?;
+    let rest = rest.strip_prefix(' ').ok_or("no space before the value")?;
+    let mut parts = rest.split(" # ");
+    let rest = parts.next().unwrap_or_default();
+    let exemplars = parts.map(exemplar).collect::<Result<Vec<_>, _>>()?;
+    if !exemplars.is_empty() && family.kind == "gauge" || exemplars.len() > 1 && family.kind == "counter" {
+        return Err("exemplars of what may have none, or not so many");
+    }
+    let (value, start) = match rest.split_once(" st@") {
+        Some((value, start)) => (value, Some(start.to_owned())),
+        None => (rest, None),
+    };
+    if start.as_deref().is_some_and(|start| start.contains('e') || number(start).is_none_or(|start| start < 0.0)) {
+        return Err("a start that is no time");
+    }
+    let value = if family.kind == "histogram" {
+        if ["le", "quantile"].iter().any(|reserved| labels.contains_key(*reserved)) {
+            return Err("a label of buckets");
+        }
+        Value::Histogram(histogram(value)?)
+    } else {
+        let value = number(value).ok_or("no number")?;
+        if family.kind == "counter" && (value.is_nan() || value < 0.0) {
+            return Err("a total that is none");
+        }
+        Value::Number(value)
+    };
+    if family.kind == "gauge" && start.is_some() {
+        return Err("a gauge that began");
+    }
+    if family.series.iter().any(|series| series.labels == labels) {
+        return Err("a series that is there twice");
+    }
+    family.series.push(Series { labels, value, start, exemplars });
+    Ok(())
+}
+
+/// The labels of a sample of this name, and what follows.
+fn labels<'a>(family: &str, line: &'a str) -> Result<(Labels, &'a str), &'static str> {
+    let mut labels = Labels::new();
+    let is_quoted = line.starts_with("{\"");
+    let (found, mut rest) = name(line.strip_prefix('{').filter(|_| is_quoted).unwrap_or(line), ":")?;
+    if found != family {
+        return Err("a sample of another name than its family's");
+    }
+    let mut open = is_quoted;
+    loop {
+        if open && let Some(rest) = rest.strip_prefix('}') {
+            return Ok((labels, rest));
+        }
+        let Some(label) = rest.strip_prefix(if open { ',' } else { '{' }) else {
+            return if open { Err("no comma between labels") } else { Ok((labels, rest)) };
+        };
+        open = true;
+        let (label, after) = name(label, "")?;
+        let after = after.strip_prefix("=\"").ok_or("a label without a value")?;
+        let end = closing_quote(after).ok_or("a value without an end")?;
+        let value = unescape(&after[..end])?;
+        if value.is_empty() || labels.insert(label, value).is_some() {
+            return Err("an empty label, or one that is there twice");
+        }
+        rest = &after[end + 1..];
+    }
+}
+
+/// Reads fields one after another.
+struct Fields<'a>(&'a str);
+
+impl<'a> Fields<'a> {
+    /// What this field has up to the next comma, if it is the next one.
+    fn number(&mut self, begin: &str) -> Option<&'a str> {
+        let rest = self.0.strip_prefix(begin)?;
+        let (value, rest) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+        self.0 = rest;
+        Some(value)
+    }
+
+    /// The elements of a list that is not empty, if it is the next field; none otherwise.
+    fn list(&mut self, begin: &str) -> Option<impl Iterator<Item = &'a str> + use<'a>> {
+        let rest = self.0.strip_prefix(begin)?.strip_prefix('[')?;
+        let (list, rest) = rest.split_once(']')?;
+        self.0 = rest;
+        Some(list.split(','))
+    }
+}
+
+fn whole<T: std::str::FromStr + ToString>(text: &str) -> Result<T, &'static str> {
+    let number = text.parse::<T>().map_err(|_| "a number that is not whole")?;
+    // One spelling: no sign in front, no zeros.
+    if number.to_string() == text { Ok(number) } else { Err("a whole number in another spelling") }
+}
+
+fn histogram(text: &str) -> Result<Histogram, &'static str> {
+    let text = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or("no composite value")?;
+    let mut fields = Fields(text);
+    let mut get = |begin| fields.number(begin).ok_or("a field is missing, or out of order");
+    let mut found = Histogram { count: whole(get("count:")?)?, ..Histogram::default() };
+    found.sum = number(get(",sum:")?).ok_or("a sum that is no number")?;
+    found.schema = whole(get(",schema:")?)?;
+    let threshold = number(get(",zero_threshold:")?).ok_or("a threshold that is no number")?;
+    found.zeros = whole(get(",zero_count:")?)?;
+    if !(-4..=8).contains(&found.schema) || threshold != 2_f64.powi(-128) || !found.sum.is_finite() {
+        return Err("a schema, a threshold or a sum that there cannot be");
+    }
+    if let Some(spans) = fields.list(",positive_spans:") {
+        let mut counts = fields.list(",positive_buckets:").ok_or("spans without buckets")?;
+        let mut next = 0;
+        for (nth, span) in spans.enumerate() {
+            let (offset, length) = span.split_once(':').ok_or("a span that is none")?;
+            let (offset, length) = (whole::<i64>(offset)?, whole::<i64>(length)?);
+            // A gap of one is shorter as an empty bucket.
+            if length < 1 || nth > 0 && offset < 2 {
+                return Err("a span that is empty, goes back, or need not be one");
+            }
+            for index in next + offset..next + offset + length {
+                found.native.insert(index, whole(counts.next().ok_or("fewer buckets than spans say")?)?);
+            }
+            next += offset + length;
+        }
+        let is_even = |(index, count): (&i64, &u64)| {
+            let empty = |index: i64| found.native.get(&index).is_none_or(|count| *count == 0);
+            *count > 0 || !empty(index - 1) && !empty(index + 1)
+        };
+        if counts.next().is_some() || !found.native.iter().all(is_even) {
+            return Err("more buckets than spans say, or empty ones for nothing");
+        }
+    }
+    if found.native.values().sum::<u64>() + found.zeros != found.count {
+        return Err("the native buckets are not the count");
+    }
+    if let Some(buckets) = fields.list(",bucket:") {
+        let mut infinite = false;
+        for bucket in buckets {
+            let (le, count) = bucket.split_once(':').ok_or("a bucket that is none")?;
+            let (bound, count) = (number(le).ok_or("a bound that is no number")?, whole(count)?);
+            let follows = found.classic.last().is_none_or(|last| last.0 < bound && last.1 <= count);
+            if infinite || !follows || bound.is_finite() && !le.contains(['.', 'e']) {
+                return Err("buckets in disorder, or a bound that is not spelt as a float");
+            }
+            infinite = bound.is_infinite();
+            found.classic.push((bound, count));
+        }
+        if !infinite || found.classic.pop().is_none_or(|(_, count)| count != found.count) {
+            return Err("the last bucket is not the count");
+        }
+        if found.classic.is_empty() {
+            return Err("a bucket for nothing");
+        }
+    }
+    if fields.0.is_empty() { Ok(found) } else { Err("a field that is unknown, or out of order") }
+}
