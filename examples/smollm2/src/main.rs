@@ -7,6 +7,9 @@
 //! Reading order: [`cli`] → [`stream`] (what a model is to the server) → [`scheduler`] (where all measuring is) →
 //! [`server`] (the threads) → [`metrics`] (where it is recorded to).
 
+// Elsewhere there are no workers, and what only they need stays unused.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code))]
+
 mod account;
 #[cfg(target_os = "linux")]
 mod api;
