@@ -97,7 +97,7 @@ pub use segment::model as segment_model;
 pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]
 pub use {
-    collect::{Collector, HistogramSnapshot, Series, Snapshot, Value, Windows},
+    collect::{Collector, Exemplar, HistogramSnapshot, Series, Snapshot, Value, Windows},
     describe::{
         Aggregate, Closed, Domain, Escaping, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL,
         Unit,
@@ -109,6 +109,7 @@ pub use {
         gauge::Gauge,
         here::{LocalCounter, LocalFloatCounter, LocalHistogram, LocalUpDownCounter},
         histogram::Histogram,
+        trace::SpanContext,
     },
     registry::{
         Family, Labelled, LazyCounter, Metric, MetricBuilder, Recording, Registry, RegistryBuilder, Typed, TypedFamily,

@@ -131,3 +131,23 @@ fn finding_a_series_by_typed_labels_does_not_allocate() {
     assert_eq!(HERE.with(Cell::get), before);
     assert_eq!(registry.snapshot().counter("closed", &[("cached", "true")]), Some(501));
 }
+
+#[test]
+fn a_recording_with_an_exemplar_does_not_allocate() {
+    let registry = Registry::new();
+    let counter = registry.counter("counter").exemplars().build().unwrap();
+    let histogram = registry.histogram("histogram").buckets([0.5, 1.0]).exemplars().build().unwrap();
+    let span = tach::SpanContext::new([1; 16], [2; 8]).unwrap();
+    let mut value = 0;
+    let mut record = || {
+        // Each is written, as it is the largest.
+        value += 1_000_000;
+        counter.add_with_exemplar(value, &span);
+        histogram.record_with_exemplar(value, &span);
+    };
+    // The first takes the thread's shard.
+    record();
+    let before = HERE.with(Cell::get);
+    (0..1_000).for_each(|_| record());
+    assert_eq!(HERE.with(Cell::get), before);
+}

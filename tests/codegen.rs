@@ -104,7 +104,7 @@ const COLD: [&str; 9] = [
     "record_unusual",
     "set_cold",
     "8overflow",
-    "begin_output",
+    "advance_unusual",
     "4Step5flush",
     "9elsewhere",
 ];

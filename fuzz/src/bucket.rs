@@ -6,7 +6,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use hdrhistogram::Histogram as Hdr;
 use num_bigint::BigUint;
 use std::fmt;
-use tach::{HistogramSnapshot, Recording, Registry};
+use tach::{HistogramSnapshot, Recording, Registry, SpanContext};
 
 /// A histogram with ticks of one and without a unit, and what is recorded to it.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ pub fn run(data: &[u8]) {
     let Ok(input) = Input::arbitrary(&mut Unstructured::new(data)) else { return };
     let recording = if input.sync { Recording::Sync } else { Recording::Sharded };
     let registry = Registry::builder().recording(recording).build().expect("nothing to refuse");
-    let builder = registry.histogram("h").max(input.max).buckets(input.bounds.clone());
+    let builder = registry.histogram("h").max(input.max).buckets(input.bounds.clone()).exemplars();
     let builder = match input.schema {
         Some(schema) => builder.native_schema(schema),
         None => builder.digits(input.digits),
@@ -99,7 +99,12 @@ pub fn run(data: &[u8]) {
     // What is clamped stays above every bound.
     let max = limit.max(input.bounds.last().map_or(0, |last| *last as u64 + 1));
 
-    input.before.iter().for_each(|(value, times)| histogram.record_n(*value, *times));
+    for (value, times) in &input.before {
+        match times {
+            1 => histogram.record_with_exemplar(*value, &span(*value)),
+            times => histogram.record_n(*value, *times),
+        }
+    }
     let first = registry.snapshot();
     let mut local = histogram.local();
     input.after.iter().for_each(|(value, times)| local.record_n(*value, *times));
@@ -111,6 +116,7 @@ pub fn run(data: &[u8]) {
     let (before, after) = (clamp(&input.before), clamp(&input.after));
     let all = [before.clone(), after.clone()].concat();
     let find = |snapshot: &tach::Snapshot| snapshot.histogram("h", &[]).expect("it is registered").clone();
+    check_exemplars(max, &input.before, &find(&first));
     for (values, raw, seen) in [(before, &input.before[..], find(&first)), (all, &[][..], find(&second))] {
         check(&input, max, &values, &seen);
         check_extremes(&values, &seen);
@@ -121,6 +127,24 @@ pub fn run(data: &[u8]) {
     }
     // The difference is a histogram of its own, but for its smallest and largest value.
     check(&input, max, &after, &find(&second.since(&first)));
+}
+
+/// The span of a value, whose id is the value's.
+fn span(value: u64) -> SpanContext {
+    SpanContext::new((u128::from(value) + 1).to_be_bytes(), [1; 8]).expect("ids that are not zero")
+}
+
+/// Each exemplar is of a value that was recorded once, and they ascend.
+fn check_exemplars(max: u64, recorded: &[(u64, u64)], seen: &HistogramSnapshot) {
+    let mut last = -1.0;
+    for exemplar in seen.exemplars() {
+        let value = (u128::from_be_bytes(exemplar.trace_id) - 1) as u64;
+        assert!(recorded.contains(&(value, 1)), "{exemplar:?}");
+        assert_eq!(exemplar.value, value.min(max) as f64);
+        assert!(exemplar.value >= last, "{exemplar:?} after {last}");
+        last = exemplar.value;
+    }
+    assert_eq!(last >= 0.0, recorded.iter().any(|(_, times)| *times == 1));
 }
 
 /// Counts, buckets and quantiles of `seen`, which holds `values`, each with its number of times.

@@ -1,6 +1,7 @@
 //! What a histogram's cells are exposed as: a scale from ticks to a unit, and bounds in that unit.
 
 use super::native::Native;
+use super::slots::Slots;
 use super::{Decimal, Grid};
 use std::sync::OnceLock;
 
@@ -72,6 +73,7 @@ pub(crate) struct Ladder {
     bounds: Box<[Bound]>,
     /// Of each bound, the last place in the order of values that it includes.
     last_places: Box<[u32]>,
+    slots: Slots,
     /// Made when first asked for.
     native: OnceLock<Native>,
 }
@@ -82,11 +84,13 @@ impl Ladder {
         // A histogram has fewer than 2^17 cells, and the first holds zero only, which no bound is below.
         let last = |bound: &Bound| grid.rank_up_to(bound.ticks).unwrap_or(0) as u32;
         let last_places = bounds.iter().map(last).collect();
-        Self { scale, bounds, last_places, native: OnceLock::new() }
+        let slots = Slots::new(&bounds, grid.layout().max());
+        Self { scale, bounds, last_places, slots, native: OnceLock::new() }
     }
 
     pub(crate) fn without_bounds(scale: Scale) -> Self {
-        Self { scale, bounds: Box::default(), last_places: Box::default(), native: OnceLock::new() }
+        let slots = Slots::new(&[], 1);
+        Self { scale, bounds: Box::default(), last_places: Box::default(), slots, native: OnceLock::new() }
     }
 
     pub(crate) fn scale(&self) -> Scale {
@@ -100,6 +104,11 @@ impl Ladder {
     /// Of each bound, the last place in the order of values that it includes.
     pub(crate) fn last_places(&self) -> &[u32] {
         &self.last_places
+    }
+
+    /// Which values share an exemplar.
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     /// The exponential buckets of the cells of `grid`, for which this was made. Costs up to a millisecond once.

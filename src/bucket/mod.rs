@@ -9,6 +9,7 @@ mod log_linear;
 mod native;
 mod natural;
 mod powers;
+mod slots;
 mod split;
 
 pub(crate) use decimal::Decimal;
@@ -18,4 +19,7 @@ pub(crate) use ladder::{Bound, Ladder, Scale};
 pub(crate) use layout::{EXACT_MAX, Layout, MAX_TICKS, Resolution};
 pub(crate) use log_linear::LogLinear;
 pub(crate) use native::ZERO_THRESHOLD;
+#[cfg(target_os = "linux")]
+pub(crate) use slots::SLOTS_MAX;
+pub(crate) use slots::Slots;
 pub(crate) use split::Splits;

@@ -1,7 +1,9 @@
 //! A histogram as a snapshot holds it: plain data to ask questions of.
 
+use super::exemplar::{Exemplar, thin};
 use super::read::Part;
 use crate::bucket::{Grid, Ladder, Resolution};
+use crate::record::exemplar::{Noted, pick};
 use std::sync::Arc;
 
 /// One histogram series at the moment of a [`Snapshot`](crate::Snapshot). All values are in the exposed unit.
@@ -19,12 +21,14 @@ pub struct HistogramSnapshot {
     exact: bool,
     /// The buckets that are not empty: their place in the order of values, and their count.
     cells: Arc<[(u32, u64)]>,
+    /// In the order of their values.
+    noted: Arc<[Noted]>,
 }
 
 impl HistogramSnapshot {
     pub(crate) fn empty(grid: Arc<Grid>) -> Self {
-        let cells = Arc::default();
-        Self { grid, view: None, count: 0, sum: 0, low: u64::MAX, high: 0, clamped: 0, exact: true, cells }
+        let (cells, noted) = (Arc::default(), Arc::default());
+        Self { grid, view: None, count: 0, sum: 0, low: u64::MAX, high: 0, clamped: 0, exact: true, cells, noted }
     }
 
     /// Adds what one shard holds: `part`, and `cells`, which is left for the next one to use.
@@ -50,6 +54,16 @@ impl HistogramSnapshot {
     pub(crate) fn finish(&mut self, sums: &mut Sums) {
         if !sums.is_empty() {
             self.cells = sums.take().into();
+        }
+        if !sums.noted.is_empty() {
+            self.noted = thin(&mut sums.noted, self.ladder().slots()).into();
+        }
+    }
+
+    /// Takes the exemplars that were gathered from all shards.
+    pub(crate) fn note(&mut self, gathered: &mut Vec<Noted>) {
+        if !gathered.is_empty() {
+            self.noted = thin(gathered, self.ladder().slots()).into();
         }
     }
 
@@ -86,6 +100,10 @@ impl HistogramSnapshot {
             sums.add(&self.cells);
         }
         sums.add(&other.cells);
+        if sums.noted.is_empty() {
+            sums.noted.extend(&*self.noted);
+        }
+        sums.noted.extend(&*other.noted);
     }
 
     pub(crate) fn grid(&self) -> &Arc<Grid> {
@@ -204,6 +222,28 @@ impl HistogramSnapshot {
         })
     }
 
+    /// Values of late with the spans they were recorded in, ascending: one for each declared bucket that has any. None
+    /// where the histogram was declared without [`exemplars`](crate::MetricBuilder::exemplars). In a difference of
+    /// snapshots, those of the interval.
+    pub fn exemplars(&self) -> impl Iterator<Item = Exemplar> + '_ {
+        self.noted.iter().map(|noted| self.exemplar(noted))
+    }
+
+    fn exemplar(&self, noted: &Noted) -> Exemplar {
+        Exemplar::new(noted, self.exposed(noted.value))
+    }
+
+    /// Of each exposed bucket, with that of `+Inf`, the exemplar that lies in it and not in the one before.
+    pub(crate) fn bucket_exemplars(&self) -> impl Iterator<Item = Option<Exemplar>> + '_ {
+        let mut rest = &*self.noted;
+        let ends = self.ladder().bounds().iter().map(|bound| bound.ticks).chain([u64::MAX]);
+        ends.map(move |end| {
+            let (here, above) = rest.split_at(rest.partition_point(|noted| noted.value <= end));
+            rest = above;
+            pick(here.iter()).map(|noted| self.exemplar(&noted))
+        })
+    }
+
     /// The same cells as exponential buckets.
     pub(crate) fn native(&self) -> NativeBuckets<impl Iterator<Item = (i32, u64)> + '_> {
         let native = self.ladder().native(&self.grid);
@@ -264,6 +304,7 @@ impl HistogramSnapshot {
             clamped: self.clamped.saturating_sub(earlier.clamped),
             exact: self.exact && earlier.exact,
             cells: cells.into(),
+            noted: self.noted.iter().filter(|noted| !earlier.noted.contains(noted)).copied().collect(),
         }
     }
 
@@ -300,6 +341,7 @@ pub(crate) struct Sums {
     /// The places that may hold something: from `first` up to, not including, `end`.
     first: usize,
     end: usize,
+    noted: Vec<Noted>,
 }
 
 impl Sums {

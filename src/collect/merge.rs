@@ -4,11 +4,13 @@
 //! extent, region by region in the order of memory, and of each histogram the buckets between its smallest and its
 //! largest value.
 
+use super::exemplar;
 use super::foreign;
 use super::histogram::{HistogramSnapshot, Sums};
 use super::read::read;
 use super::snapshot::{Data, FamilySnapshot, Snapshot, Values};
 use crate::describe::{Descriptor, Kind, LabelSets, LabelValues};
+use crate::record::exemplar::Noted;
 use crate::record::hdr::Hdr;
 use crate::record::local;
 use crate::record::shard::Regions;
@@ -50,7 +52,8 @@ impl Registry {
                 let now: u64 = values.iter().map(HistogramSnapshot::clamped).sum();
                 clamped.push((desc.base.clone(), listed.clamped + now));
             }
-            families.push(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values });
+            let noted = exemplar::column(desc, listed, &values, &regions);
+            families.push(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values, noted });
         }
         own(self, &mut families, clamped, series, met, &regions, began);
         foreign::add(&mut families, foreign);
@@ -70,7 +73,8 @@ impl Registry {
         let chosen = listing.iter().filter(|(desc, _)| desc.kind == Kind::Histogram && keep(&desc.name));
         let family = |(desc, listed): &(Arc<Descriptor>, Series)| {
             let values = values(desc, listed, &cells, &mut met, &mut scratch)?;
-            Some(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values })
+            let (desc, labels) = (Arc::clone(desc), Arc::clone(&listed.labels));
+            Some(FamilySnapshot { desc, labels, values, noted: Default::default() })
         };
         let mut families = chosen.filter_map(family).collect();
         self.own().count(met);
@@ -91,7 +95,8 @@ impl Registry {
                 Observed::Counter(total) => Values::Counter(smallvec![total]),
                 Observed::FloatCounter(total) => Values::FloatCounter(smallvec![total]),
             };
-            Some(FamilySnapshot { desc: Arc::clone(desc), labels: Arc::clone(&listed.labels), values })
+            let (desc, labels) = (Arc::clone(desc), Arc::clone(&listed.labels));
+            Some(FamilySnapshot { desc, labels, values, noted: Default::default() })
         });
         observed.collect()
     }
@@ -183,9 +188,12 @@ impl Cells<'_> {
             met.inexact += u64::from(!part.exact);
             if part.count > 0 {
                 merged.merge(part, &scratch.cells, &mut scratch.sums);
+                // After the count, so that none is missing of what that has.
+                exemplar::gather(core.noted(base), &mut scratch.noted);
             }
         }
         merged.finish(&mut scratch.sums);
+        merged.note(&mut scratch.noted);
         if let Some(last) = last {
             // What is not exact is better read again.
             let merged = merged.is_exact().then(|| merged.clone());
@@ -210,6 +218,7 @@ struct Last {
 struct Scratch {
     cells: Vec<(u32, u64)>,
     sums: Sums,
+    noted: Vec<Noted>,
 }
 
 /// Adds the engine's own metrics.
@@ -224,7 +233,7 @@ fn own(
 ) {
     let mut add = |desc: Arc<Descriptor>, labels: Vec<LabelValues>, values| {
         let labels = Arc::new(LabelSets::since(registry.made(), labels));
-        families.push(FamilySnapshot { desc, labels, values });
+        families.push(FamilySnapshot { desc, labels, values, noted: Default::default() });
     };
     for (desc, figures) in registry.own_figures(clamped, series, met, regions) {
         match figures {

@@ -4,6 +4,8 @@
 mod collector;
 pub(crate) mod exchange;
 #[cfg(not(tach_loom))]
+pub(crate) mod exemplar;
+#[cfg(not(tach_loom))]
 mod foreign;
 #[cfg(not(tach_loom))]
 mod histogram;
@@ -36,6 +38,7 @@ pub(crate) use snapshot::{Data, FamilySnapshot, Values};
 #[cfg(not(tach_loom))]
 pub use {
     collector::Collector,
+    exemplar::Exemplar,
     histogram::HistogramSnapshot,
     series::{Series, Value},
     snapshot::Snapshot,

@@ -9,11 +9,12 @@ use super::exchange;
 use super::read::read;
 use crate::bucket::{Grid, Resolution, Scale};
 use crate::record::cold::{Route, route_by};
+use crate::record::exemplar::{Noted, read_all};
 use crate::record::hdr::Hdr;
 use crate::record::region::Base;
 use crate::record::scalar::{Scalar, Slot};
 use crate::record::shard::{Hold, Shards};
-use crate::record::space::{Shape, Space};
+use crate::record::space::Space;
 use crate::sync::Arc;
 use std::sync::Arc as Shared;
 
@@ -116,7 +117,15 @@ impl Registry {
     /// A counter.
     #[must_use]
     pub fn counter(&self) -> Counter {
-        let place = self.space.place(Shape { front: 1, back: 0 }, false).expect("a model has memory");
+        let place = self.space.place(Scalar::shape(false), false).expect("a model has memory");
+        let core = Arc::new(Scalar::new(place, Arc::clone(&self.space), false, true));
+        Counter { process: self.process.clone(), core }
+    }
+
+    /// A counter with exemplars.
+    #[must_use]
+    pub fn noted_counter(&self) -> Counter {
+        let place = self.space.place(Scalar::shape(true), false).expect("a model has memory");
         let core = Arc::new(Scalar::new(place, Arc::clone(&self.space), false, true));
         Counter { process: self.process.clone(), core }
     }
@@ -132,7 +141,7 @@ impl Registry {
     pub fn histogram(&self, max: u64) -> Histogram {
         assert!(max < 32);
         let grid = Shared::new(Grid::new(Resolution::Digits(1), max, Scale::new(1.0), Box::default(), Box::default()));
-        let place = self.space.place(Hdr::shape(&grid), false).expect("a model has memory");
+        let place = self.space.place(Hdr::shape(&grid, false), false).expect("a model has memory");
         let core = Arc::new(Hdr::new(grid, place, Arc::clone(&self.space), false, true));
         Histogram { process: self.process.clone(), core }
     }
@@ -154,6 +163,37 @@ impl Counter {
             Route::Shared => self.core.share(n),
         }
         true
+    }
+
+    /// As the public handle leaves an exemplar and adds, on `thread` at a time in nanoseconds: in a span whose ids follow
+    /// from the amount.
+    pub fn add_noted(&self, thread: &Thread, n: u64, nanos: u64) {
+        let noted = || Noted { value: n, nanos, trace: [n, n], span: n };
+        match thread.route(self.core.slot(), self.core.space()) {
+            Route::Nowhere => {}
+            Route::Own(base, offset) => {
+                self.core.note_at(base, noted);
+                self.core.add_at(base, offset, n);
+            }
+            Route::Shared => {
+                self.core.note_shared(noted);
+                self.core.share(n);
+            }
+        }
+    }
+
+    /// The exemplar of each copy, the shared one first: the amount and the time of one that is whole. Panics where its
+    /// ids are another's.
+    #[must_use]
+    pub fn noted(&self) -> Vec<Option<(u64, u64)>> {
+        let regions = self.process.0.regions();
+        let read = |base| {
+            let noted = read_all(self.core.noted(base)).next().flatten()?;
+            let n = noted.value;
+            assert_eq!((noted.trace, noted.span), ([n, n], n), "an exemplar is of one recording");
+            Some((n, noted.nanos))
+        };
+        self.core.place().extent.copies(&regions).map(read).collect()
     }
 
     /// Switches the counter on or off.

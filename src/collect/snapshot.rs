@@ -1,5 +1,6 @@
 //! A snapshot: every series' value at one moment, as plain data.
 
+use super::exemplar::{self, Exemplar};
 use super::histogram::HistogramSnapshot;
 use crate::describe::{Descriptor, Escaping, Kind, LabelSets, LabelValues};
 use smallvec::SmallVec;
@@ -33,6 +34,8 @@ pub(crate) struct FamilySnapshot {
     pub(crate) labels: Arc<LabelSets>,
     /// In the order of `labels`.
     pub(crate) values: Values,
+    /// Of a counter, likewise. (Histograms have their own.)
+    pub(crate) noted: exemplar::Column,
 }
 
 /// A value per series. Most metrics have one, which then needs no allocation.
@@ -180,14 +183,25 @@ impl Snapshot {
         }
     }
 
+    /// The exemplar of a counter, as [`Snapshot::counter`]. `None` also where it has none.
+    #[must_use]
+    pub fn exemplar(&self, name: &str, labels: &[(&str, &str)]) -> Option<Exemplar> {
+        let (family, index) = self.find_series(name, labels)?;
+        family.exemplar(index)
+    }
+
     fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<(&Values, usize)> {
+        self.find_series(name, labels).map(|(family, index)| (&family.values, index))
+    }
+
+    fn find_series(&self, name: &str, labels: &[(&str, &str)]) -> Option<(&FamilySnapshot, usize)> {
         let family = self.0.families.iter().find(|family| family.desc.name == name)?;
         if labels.len() != family.desc.labels.len() {
             return None;
         }
         let value = |name: &String| labels.iter().find(|(label, _)| label == name).map(|(_, value)| *value);
         let wanted: Option<Vec<&str>> = family.desc.labels.iter().map(value).collect();
-        Some((&family.values, family.index(&wanted?)?))
+        Some((family, family.index(&wanted?)?))
     }
 
     /// What happened between `earlier` and this: counters and histograms are differences, gauges are as they are here.
@@ -197,9 +211,7 @@ impl Snapshot {
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let families = self.0.families.iter().map(|family| {
-            let values =
-                earlier.family(&family.desc.base).map_or_else(|| family.values.clone(), |before| family.since(before));
-            FamilySnapshot { desc: Arc::clone(&family.desc), labels: Arc::clone(&family.labels), values }
+            earlier.family(&family.desc.base).map_or_else(|| family.clone(), |before| family.since(before))
         });
         let elapsed = Some(self.0.taken.saturating_duration_since(earlier.0.taken));
         Self::new(Data { elapsed, began: earlier.0.time, families: families.collect(), ..self.0.moment() })
@@ -250,9 +262,9 @@ impl FamilySnapshot {
         })
     }
 
-    fn since(&self, before: &Self) -> Values {
+    fn since(&self, before: &Self) -> Self {
         let old = |index: usize| self.earlier(index, before);
-        match (&self.values, &before.values) {
+        let values = match (&self.values, &before.values) {
             (Values::Counter(now), Values::Counter(then)) => Values::Counter(each(now, |index, value| {
                 value.checked_sub(old(index).map_or(0, |old| then[old])).unwrap_or(*value)
             })),
@@ -266,7 +278,9 @@ impl FamilySnapshot {
                 old(index).map_or_else(|| value.clone(), |old| value.since(&then[old]))
             })),
             (now, _) => now.clone(),
-        }
+        };
+        let noted = self.noted_since(before, old);
+        Self { desc: Arc::clone(&self.desc), labels: Arc::clone(&self.labels), values, noted }
     }
 }
 

@@ -87,6 +87,8 @@ pub(crate) struct Descriptor {
     pub(crate) limit: usize,
     /// For a histogram.
     pub(crate) grid: Option<Arc<Grid>>,
+    /// Whether recordings may leave exemplars.
+    pub(crate) exemplars: bool,
 }
 
 impl Descriptor {
@@ -182,7 +184,7 @@ impl Descriptor {
             })
         };
         let label_set = |d: &Self| d.label_set.unwrap_or("none").to_owned();
-        let pairs: [(&str, String, String); 11] = [
+        let pairs: [(&str, String, String); 12] = [
             ("kind", self.kind.to_string(), other.kind.to_string()),
             ("help", format!("{:?}", self.help), format!("{:?}", other.help)),
             ("unit", format!("{:?}", self.unit), format!("{:?}", other.unit)),
@@ -194,6 +196,7 @@ impl Descriptor {
             ("buckets", format!("{:?}", bounds(self)), format!("{:?}", bounds(other))),
             ("exact bounds", format!("{:?}", exact(self)), format!("{:?}", exact(other))),
             ("resolution", detail(self), detail(other)),
+            ("exemplars", self.exemplars.to_string(), other.exemplars.to_string()),
         ];
         let differing = pairs.iter().find(|(_, here, there)| here != there);
         differing.map(|(what, here, there)| format!("{what} is {here} there and {there} here"))

@@ -1,18 +1,28 @@
 //! What all text formats have in common: a walk over the families, and the line of every sample. They differ in what
 //! stands above a family's samples, in whether series tell when they began, and in how the page ends.
 
+use super::exemplar::push_text_exemplar;
 use super::names::Names;
 use super::number::{has_series, is_total, push_bound, push_float, push_time};
-use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values};
 use crate::describe::{Descriptor, Escaping, Form, LabelValues, Pieces};
 use std::time::SystemTime;
 
-/// Appends every family: its `header`, then a line for each sample; `created`: also for when each series began.
+/// What a format has besides samples.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extras {
+    /// A line for when each series began.
+    pub(super) created: bool,
+    /// Exemplars behind totals and buckets.
+    pub(super) exemplars: bool,
+}
+
+/// Appends every family: its `header`, then a line for each sample.
 pub(super) fn push_families(
     out: &mut String,
     snapshot: &Snapshot,
     escaping: Escaping,
-    created: bool,
+    extras: Extras,
     header: impl Fn(&mut String, &Descriptor, &Names<'_>),
 ) {
     for family in snapshot.families() {
@@ -20,8 +30,8 @@ pub(super) fn push_families(
         if has_series(family) {
             let names = Names::new(&family.desc, escaping);
             header(out, &family.desc, &names);
-            let created = Created::of(family, &names, created.then(|| snapshot.earliest()));
-            push_samples(out, family, &names, created.as_ref());
+            let created = Created::of(family, &names, extras.created.then(|| snapshot.earliest()));
+            push_samples(out, family, &names, created.as_ref(), extras.exemplars);
         }
     }
 }
@@ -61,19 +71,26 @@ impl<'a> Created<'a> {
     }
 }
 
-fn push_samples(out: &mut String, family: &FamilySnapshot, names: &Names<'_>, created: Option<&Created<'_>>) {
+fn push_samples(
+    out: &mut String,
+    family: &FamilySnapshot,
+    names: &Names<'_>,
+    created: Option<&Created<'_>>,
+    exemplars: bool,
+) {
     let lines = || scalar_lines(family, names);
+    let exemplar = |series| family.exemplar(series).filter(|_| exemplars);
     let mut integer = itoa::Buffer::new();
     match &family.values {
         Values::Counter(values) => {
-            push_scalars(out, lines(), created, values, any, |out, n| out.push_str(integer.format(n)))
+            push_scalars(out, lines(), created, exemplar, values, any, |out, n| out.push_str(integer.format(n)))
         }
         Values::UpDown(values) => {
-            push_scalars(out, lines(), None, values, any, |out, n| out.push_str(integer.format(n)))
+            push_scalars(out, lines(), None, exemplar, values, any, |out, n| out.push_str(integer.format(n)))
         }
-        Values::FloatCounter(values) => push_scalars(out, lines(), created, values, is_total, push_float),
-        Values::Gauge(values) => push_scalars(out, lines(), None, values, any, push_float),
-        Values::Histogram(values) => push_histograms(out, family, names, created, values),
+        Values::FloatCounter(values) => push_scalars(out, lines(), created, exemplar, values, is_total, push_float),
+        Values::Gauge(values) => push_scalars(out, lines(), None, exemplar, values, any, push_float),
+        Values::Histogram(values) => push_histograms(out, family, names, created, exemplars, values),
     }
 }
 
@@ -98,6 +115,7 @@ fn push_scalars<T: Copy>(
     out: &mut String,
     lines: &Pieces<String>,
     created: Option<&Created<'_>>,
+    exemplar: impl Fn(usize) -> Option<Exemplar>,
     values: &[T],
     is_shown: fn(T) -> bool,
     mut push: impl FnMut(&mut String, T),
@@ -105,6 +123,9 @@ fn push_scalars<T: Copy>(
     for (series, (line, value)) in lines.iter().zip(values).enumerate().filter(|(_, (_, value))| is_shown(**value)) {
         out.push_str(line);
         push(out, *value);
+        if let Some(exemplar) = exemplar(series) {
+            push_text_exemplar(out, &exemplar);
+        }
         out.push('\n');
         if let Some(created) = created {
             created.push(out, series);
@@ -117,6 +138,7 @@ fn push_histograms(
     family: &FamilySnapshot,
     names: &Names<'_>,
     created: Option<&Created<'_>>,
+    exemplars: bool,
     values: &[HistogramSnapshot],
 ) {
     let mut number = itoa::Buffer::new();
@@ -131,9 +153,14 @@ fn push_histograms(
     let mut lines = lines.iter();
     for (series, histogram) in values.iter().enumerate() {
         let counts = histogram.buckets().map(|(_, count)| count).chain([histogram.count()]);
+        // Most histograms have none.
+        let mut exemplars = (exemplars && histogram.exemplars().next().is_some()).then(|| histogram.bucket_exemplars());
         for (count, line) in counts.zip(&mut lines) {
             out.push_str(line);
             out.push_str(number.format(count));
+            if let Some(exemplar) = exemplars.as_mut().and_then(Iterator::next).flatten() {
+                push_text_exemplar(out, &exemplar);
+            }
             out.push('\n');
         }
         out.push_str(lines.next().unwrap_or_default());

@@ -1,13 +1,14 @@
 //! OpenMetrics 1.0.0, as text.
 //!
 //! The samples are those of the [Prometheus text format](crate::text), line for line; above them a counter's family is
-//! named without `_total`, the unit has a line of its own, and the page ends in `# EOF`.
+//! named without `_total`, the unit has a line of its own, and the page ends in `# EOF`. Totals and buckets that have an
+//! [exemplar](crate::MetricBuilder::exemplars) tell it, with its trace, its span and its time.
 //!
 //! When a series began is told if [`Options::created`] says so: `_created` costs another series for each counter and
 //! histogram with every scraper that does not know it, which is why the format's own libraries leave it out unless
 //! asked.
 
-use super::lines::{push_escaped, push_families};
+use super::lines::{Extras, push_escaped, push_families};
 use super::names::Names;
 use crate::collect::Snapshot;
 use crate::describe::{Descriptor, Escaping};
@@ -97,7 +98,8 @@ pub(crate) const END: &str = "# EOF\n";
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
 pub(crate) fn append(snapshot: &Snapshot, options: Options, out: &mut String) {
-    push_families(out, snapshot, options.escaping, options.created, push_header);
+    let extras = Extras { created: options.created, exemplars: true };
+    push_families(out, snapshot, options.escaping, extras, push_header);
     out.push_str(END);
 }
 

@@ -2,16 +2,17 @@
 //!
 //! A family has the name of its samples, a counter's with `_total`. A series is one line: a histogram's value has its
 //! count, its sum, its native buckets (those of [`protobuf`](crate::protobuf)) and those that were declared, and behind
-//! every total stands when it began.
+//! every total stands when it began, and then its exemplars.
 //!
 //! An exporter answers in it where it is told to and `Accept` names the version: see
 //! [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2).
 
+use super::exemplar::push_text_exemplar;
 use super::lines::{push_escaped, scalar_lines};
 use super::names::Names;
 use super::number::{has_series, is_total, push_bound, push_float, push_time};
 use super::openmetrics::END;
-use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Escaping, Form, Pieces};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -106,18 +107,19 @@ impl Shown<'_> {
         for (series, (line, value)) in lines.filter(|(_, (_, value))| is_shown(**value)) {
             out.push_str(line);
             push(out, *value);
-            self.push_end(out, series);
+            self.push_end(out, series, self.family.exemplar(series).into_iter());
         }
     }
 
     /// Appends what stands behind a value: when it began, unless that was before 1970, where a clock is that was never
-    /// set, and the end of the line. Exemplars belong in between, any number of them.
-    fn push_end(&self, out: &mut String, series: usize) {
+    /// set; the exemplars; and the end of the line.
+    fn push_end(&self, out: &mut String, series: usize, exemplars: impl Iterator<Item = Exemplar>) {
         let began = self.family.began(series, self.began);
         if let Some(since) = began.and_then(|began| began.duration_since(UNIX_EPOCH).ok()) {
             out.push_str(" st@");
             push_time(out, since);
         }
+        exemplars.for_each(|exemplar| push_text_exemplar(out, &exemplar));
         out.push('\n');
     }
 
@@ -168,7 +170,7 @@ impl Shown<'_> {
                 out.push(']');
             }
             out.push('}');
-            self.push_end(out, series);
+            self.push_end(out, series, histogram.exemplars());
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Numbers are floats here, so counters beyond 2^53 are rounded, as every scraper does. Counters and histograms tell when
 //! they began, which is how a scraper knows of a restart; those that a callback gives do not.
 
+use super::exemplar::push_message_exemplar;
 use super::number::{has_series, is_total};
 use super::wire::{push_bytes, push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
@@ -73,6 +74,7 @@ const LABEL_NAME: u32 = 1;
 const LABEL_VALUE: u32 = 2;
 /// Of a counter and of a gauge.
 const VALUE: u32 = 1;
+const COUNTER_EXEMPLAR: u32 = 2;
 const COUNTER_START: u32 = 3;
 const HISTOGRAM_COUNT: u32 = 1;
 const HISTOGRAM_SUM: u32 = 2;
@@ -83,10 +85,12 @@ const HISTOGRAM_ZERO_COUNT: u32 = 7;
 const HISTOGRAM_SPAN: u32 = 12;
 const HISTOGRAM_DELTA: u32 = 13;
 const HISTOGRAM_START: u32 = 15;
+const HISTOGRAM_EXEMPLAR: u32 = 16;
 const SECONDS: u32 = 1;
 const NANOS: u32 = 2;
 const BUCKET_COUNT: u32 = 1;
 const BUCKET_UPPER_BOUND: u32 = 2;
+const BUCKET_EXEMPLAR: u32 = 3;
 const SPAN_OFFSET: u32 = 1;
 const SPAN_LENGTH: u32 = 2;
 
@@ -145,6 +149,7 @@ fn push_family(
                     push_message(out, METRIC_HISTOGRAM, |out| {
                         push_histogram(out, histogram, spans, deltas);
                         push_start(out, HISTOGRAM_START, family.began(index, began));
+                        push_exemplars(out, histogram);
                     });
                 });
             }
@@ -181,6 +186,9 @@ fn push_scalars(
         let Some(value) = value else { continue };
         message.clear();
         push_double(message, VALUE, value);
+        if let Some(exemplar) = family.exemplar(index) {
+            push_message_exemplar(message, COUNTER_EXEMPLAR, &exemplar);
+        }
         // Nothing for a gauge.
         push_start(message, COUNTER_START, family.began(index, began));
         push_message(out, FAMILY_METRIC, |out| {
@@ -229,11 +237,16 @@ fn push_histogram(
 ) {
     push_uint(out, HISTOGRAM_COUNT, histogram.count());
     push_double(out, HISTOGRAM_SUM, histogram.sum());
-    // Without the last one, which has no upper end: that is the count.
-    for (bound, count) in histogram.buckets() {
+    // Without the last one, which has no upper end: that is the count. But it is where the exemplar of the largest stands.
+    let last = (f64::INFINITY, histogram.count());
+    let buckets = histogram.buckets().chain([last]).zip(histogram.bucket_exemplars());
+    for ((bound, count), exemplar) in buckets.filter(|((bound, _), exemplar)| bound.is_finite() || exemplar.is_some()) {
         push_message(out, HISTOGRAM_BUCKET, |out| {
             push_uint(out, BUCKET_COUNT, count);
             push_double(out, BUCKET_UPPER_BOUND, bound);
+            if let Some(exemplar) = exemplar {
+                push_message_exemplar(out, BUCKET_EXEMPLAR, &exemplar);
+            }
         });
     }
     let native = histogram.native();
@@ -251,6 +264,13 @@ fn push_histogram(
     if !deltas.is_empty() {
         push_sints(out, HISTOGRAM_DELTA, deltas);
     }
+}
+
+/// The exemplars of the native histogram: all there are, oldest first, as scrapers drop what is older than the last.
+fn push_exemplars(out: &mut Vec<u8>, histogram: &HistogramSnapshot) {
+    let mut exemplars: Vec<_> = histogram.exemplars().collect();
+    exemplars.sort_by_key(|exemplar| exemplar.timestamp);
+    exemplars.iter().for_each(|exemplar| push_message_exemplar(out, HISTOGRAM_EXEMPLAR, exemplar));
 }
 
 /// Spans of buckets, each with its distance from the one before (the first with its index), and of each bucket in them

@@ -3,7 +3,7 @@
 //! Families come in ascending order of their names, series in that of their label values. `le` is printed as
 //! OpenMetrics prints it (`1.0`, `1e+06`), so that a series is the same one in every format.
 
-use super::lines::push_families;
+use super::lines::{Extras, push_families};
 use super::names::Names;
 use crate::collect::Snapshot;
 use crate::describe::{Descriptor, Escaping};
@@ -52,7 +52,8 @@ pub fn render_into(snapshot: &Snapshot, out: &mut String) {
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
 pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut String) {
-    push_families(out, snapshot, escaping, false, push_header);
+    // Neither is to be had here: an exemplar would fail the scrape.
+    push_families(out, snapshot, escaping, Extras::default(), push_header);
 }
 
 /// Here a counter's family has the name of its samples.

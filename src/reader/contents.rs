@@ -6,10 +6,12 @@ use super::directory::Claims;
 use super::faults::Faults;
 use super::header::time;
 use super::map::Map;
+use crate::bucket::SLOTS_MAX;
 use crate::collect::HistogramSnapshot;
 use crate::describe::{Aggregate, Descriptor, Escaping, Kind, LabelSets, LabelValues};
 use crate::record::copied::HEADER;
-use crate::segment::record::{CopyRecord, MetricRecord, Record, SeriesRecord, state};
+use crate::record::exemplar::WORDS;
+use crate::segment::record::{CopyRecord, MetricRecord, Record, SeriesRecord, SlotsRecord, state};
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ const TEXT_PER_BYTE: u64 = 64;
 const TEXT_MIN: u64 = 1 << 20;
 /// What a line of text has besides its names and values, at most: braces, quotes, a bound, the value.
 const LINE: usize = 80;
+/// And what one with an exemplar has besides, at most.
+const EXEMPLAR: usize = 140;
 
 /// What a record is, by its number.
 #[derive(Debug)]
@@ -71,6 +75,8 @@ pub(super) struct Series {
     pub(super) extent: u32,
     pub(super) front: u64,
     pub(super) back: u64,
+    /// Its slots for exemplars.
+    pub(super) slots: SlotsRecord,
     is_live: bool,
     pub(super) last: Last,
 }
@@ -102,14 +108,15 @@ impl Series {
     }
 
     /// The runs of cells that it has.
-    fn runs(&self, desc: &Descriptor) -> [(u64, u64); 2] {
+    fn runs(&self, desc: &Descriptor) -> [(u64, u64); 3] {
         let front = match (desc.kind, desc.aggregate) {
             (Kind::Histogram, _) => HEADER as u64,
             // And when it was set.
             (Kind::Gauge, Aggregate::Last) => 2,
             _ => 1,
         };
-        [(self.front, front), (self.back, desc.grid.as_ref().map_or(0, |grid| grid.len() as u64))]
+        let back = desc.grid.as_ref().map_or(0, |grid| grid.len() as u64);
+        [(self.front, front), (self.back, back), (self.slots.at, self.slots.slots * WORDS as u64)]
     }
 }
 
@@ -179,6 +186,10 @@ impl Contents {
         if record.values.len() != metric.desc.labels.len() {
             return Err(format!("{name}: a series with {} label values", record.values.len()));
         }
+        let slots = record.exemplars.unwrap_or_default();
+        if slots.slots > SLOTS_MAX as u64 {
+            return Err(format!("{name}: a series with {} slots for exemplars", slots.slots));
+        }
         let series = Series {
             number: self.entries.len() as u64,
             state_at: at + 1,
@@ -187,6 +198,7 @@ impl Contents {
             extent: *extent,
             front: record.front,
             back: record.back,
+            slots,
             is_live: false,
             last: Last::default(),
         };
@@ -317,7 +329,8 @@ impl Metric {
         let series = self.shown.iter().map(|&place| &self.series[place]);
         let bytes = series.map(|series| {
             let values: usize = series.values.iter().map(|value| value.len()).sum();
-            lines.saturating_mul((line + values) as u64)
+            let exemplar = if series.slots.slots > 0 { EXEMPLAR } else { 0 };
+            lines.saturating_mul((line + values + exemplar) as u64)
         });
         bytes.fold((2 * (desc.base.len() + LINE) + desc.help.len()) as u64, u64::saturating_add)
     }

@@ -118,6 +118,7 @@ fn make(record: MetricRecord) -> Result<Descriptor, String> {
         // Of no use here. (Not `usize::MAX`: that is the mark of metrics whose series are made for each snapshot.)
         limit: 0,
         grid,
+        exemplars: false,
     })
 }
 

@@ -1,14 +1,16 @@
 //! The values of a segment's series, out of its cells.
 
-use super::contents::{Contents, Extent, Last, Metric, Series};
+use super::contents::{Contents, Copy, Extent, Last, Metric, Series};
 use super::faults::Faults;
 use super::map::Map;
 use super::reading::Torn;
 use crate::collect::read::{held, read};
-use crate::collect::{FamilySnapshot, HistogramSnapshot, Sums, Values};
+use crate::collect::{FamilySnapshot, HistogramSnapshot, Sums, Values, exemplar};
 use crate::describe::{Aggregate, Kind, LabelSets};
 use crate::record::copied::{Copied, HEADER};
+use crate::record::exemplar::{Noted, WORDS};
 use crate::segment::publish;
+use crate::segment::record::SlotsRecord;
 use std::sync::Arc;
 
 /// Values a histogram holds at most: what an i64 counts.
@@ -23,6 +25,7 @@ pub(super) struct Reader<'a> {
     pub(super) faults: Faults,
     cells: Vec<(u32, u64)>,
     sums: Sums,
+    noted: Vec<Noted>,
 }
 
 /// One value of a series.
@@ -37,7 +40,8 @@ enum Value {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(map: &'a Map, is_alive: bool) -> Self {
-        Self { map, is_alive, torn: Vec::new(), faults: Faults::default(), cells: Vec::new(), sums: Sums::default() }
+        let (torn, faults, cells, noted) = <_>::default();
+        Self { map, is_alive, torn, faults, cells, sums: Sums::default(), noted }
     }
 
     /// The families, and of each when its series were set: for gauges of which the last one counts, otherwise nothing.
@@ -59,17 +63,21 @@ impl<'a> Reader<'a> {
             Kind::Histogram => Values::Histogram(Vec::new()),
         };
         let mut set = Vec::new();
-        let mut left_out = Vec::new();
+        let (mut left_out, mut noted) = (Vec::new(), Vec::new());
         for (index, &place) in metric.shown.iter().enumerate() {
             let series = &metric.series[place];
             let torn = self.torn.len();
             let mut last = None;
             let value = self.value(metric, series, contents.extent(series), &mut last);
+            let exemplars = self.noted(metric, series, contents.extent(series));
             // Edge SEGMENT-TOMBSTONE: what was read is the series' only if it is still live.
             publish::after_cells();
             let value = value.filter(|_| series.is_live(self.map));
             if let Some(last) = last {
                 metric.series[place].last = last;
+            }
+            if value.is_some() {
+                noted.extend(exemplars.into_iter().map(|noted| (index - left_out.len(), noted)));
             }
             match (&mut values, value) {
                 (Values::Counter(values), Some(Value::Count(value))) => values.push(value),
@@ -95,7 +103,8 @@ impl<'a> Reader<'a> {
             let kept = all.filter(|(index, _)| left_out.binary_search(index).is_err());
             Arc::new(LabelSets::new(kept.map(|(_, (set, began))| (Arc::clone(set), *began))))
         };
-        (FamilySnapshot { desc: Arc::clone(&metric.desc), labels, values }, set.into())
+        let noted = exemplar::combine(labels.sets.len(), noted.into_iter());
+        (FamilySnapshot { desc: Arc::clone(&metric.desc), labels, values, noted }, set.into())
     }
 
     /// A value; `None` where it can be none.
@@ -126,6 +135,29 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// The exemplars of a counter's copies, those that some recording can have left.
+    fn noted(&mut self, metric: &Metric, series: &Series, extent: &Extent) -> Vec<Noted> {
+        let kind = metric.desc.kind;
+        if !kind.is_counter() || series.slots.slots == 0 {
+            return Vec::new();
+        }
+        let mut noted = Vec::new();
+        extent.copies.iter().for_each(|copy| self.gather(copy, series, &mut noted));
+        if matches!(kind, Kind::Counter | Kind::ObservedCounter) {
+            return noted.into_iter().map(exemplar::floated).collect();
+        }
+        noted.retain(|noted| (0.0..f64::INFINITY).contains(&f64::from_bits(noted.value)));
+        noted
+    }
+
+    /// Adds what is in the slots of a copy, which were found to lie in it.
+    fn gather(&self, copy: &Copy, series: &Series, to: &mut Vec<Noted>) {
+        let SlotsRecord { at, slots } = series.slots;
+        if let Some(cells) = self.map.run(copy.first + at, slots * WORDS as u64) {
+            exemplar::gather(cells, to);
+        }
+    }
+
     /// Merges the copies of a histogram, or gives the last result again where no count has changed since.
     fn histogram(
         &mut self,
@@ -141,7 +173,7 @@ impl<'a> Reader<'a> {
             Some(Copied::new(grid, header, map.run(first + series.back, grid.len() as u64)?))
         };
         // Each was found to lie in the file.
-        let copies = || extent.copies.iter().filter_map(|at| Some((at.shard, copy(at.first)?)));
+        let copies = || extent.copies.iter().filter_map(|at| Some((at, copy(at.first)?)));
         if let Last { counts, merged: Some(merged) } = &series.last
             && copies().map(|(_, copy)| copy.count()).eq(counts.iter().copied())
         {
@@ -151,7 +183,8 @@ impl<'a> Reader<'a> {
         let mut counts = smallvec::SmallVec::new();
         // What is not exact, or torn, is better read again.
         let (mut total, mut is_whole) = (0_u128, true);
-        for (shard, copy) in copies() {
+        let mut noted = std::mem::take(&mut self.noted);
+        for (at, copy) in copies() {
             let part = read(copy, &mut self.cells);
             counts.push(part.counted);
             let mut ahead = part.count.wrapping_sub(part.counted);
@@ -163,14 +196,19 @@ impl<'a> Reader<'a> {
             if !part.exact && part.counted > part.count {
                 self.fault(metric, series, "its buckets hold less than its count");
             } else if ahead > 0 {
-                self.torn.push(torn(metric, series, shard, ahead));
+                self.torn.push(torn(metric, series, at.shard, ahead));
             }
             if part.count > 0 {
                 total += self.cells.iter().map(|(_, count)| u128::from(*count)).sum::<u128>();
                 merged.merge(part, &self.cells, &mut self.sums);
+                // After the count, so that none is missing of what that has.
+                self.gather(at, series, &mut noted);
             }
         }
         merged.finish(&mut self.sums);
+        noted.retain(|noted| noted.value <= grid.layout().max());
+        merged.note(&mut noted);
+        self.noted = noted;
         if total > COUNT_MAX {
             self.fault(metric, series, "more values than can be counted");
             return None;

@@ -164,6 +164,8 @@ fn directory(snapshot: &Snapshot, cells: u64, folded: &[[u64; 2]]) -> Result<(Ve
                 back: if back > 0 { next + front } else { 0 },
                 began: unix_nanos(*began),
                 values: set.iter().map(|value| value.to_string()).collect(),
+                // Their traces are gone before long.
+                exemplars: None,
             }));
             next += front + back;
         }

@@ -2,8 +2,8 @@
 //!
 //! Who writes: the thread that owns the shard, with a load and a store ([`Cell::add`], [`Cell::put`]); in the shared
 //! region any thread, with a read-modify-write (`Cell::share_*`). A region is of one of the two sorts for its whole
-//! life. Who reads: collectors, which never write. A cell only grows; it goes back to zero only in [`Cell::clear`],
-//! when no handle to it is left.
+//! life. Who reads: collectors, which never write. A cell only grows (but for those of [`super::exemplar`]); it goes
+//! back to zero only in [`Cell::clear`], when no handle to it is left.
 
 use super::edges;
 use crate::sync::{AtomicU64, Ordering};
@@ -128,6 +128,49 @@ impl Cell {
         let count = self.0.load(Ordering::Relaxed);
         edges::count_loaded();
         count
+    }
+
+    /// Says that a slot for an exemplar is being written, by its only writer: an odd number.
+    pub(crate) fn open_slot(&self, odd: u64) {
+        // Relaxed, and a release fence behind it: edge EXEMPLAR-SLOT.
+        self.0.store(odd, Ordering::Relaxed);
+        edges::slot_opened();
+    }
+
+    /// As [`Cell::open_slot`], from any thread, for a slot that has this even number. False where another was faster.
+    pub(crate) fn take_slot(&self, even: u64) -> bool {
+        let odd = even.wrapping_add(1);
+        // Edge EXEMPLAR-TAKE: one thread at a time, which sees what the last one wrote. (The mutation takes as an only
+        // writer would.) Relaxed where it fails: nothing is done then.
+        let taken = if cfg!(tach_mutate = "exemplar-take") {
+            self.0.store(odd, Ordering::Relaxed);
+            true
+        } else {
+            self.0.compare_exchange(even, odd, edges::SLOT_TAKE, Ordering::Relaxed).is_ok()
+        };
+        edges::slot_opened();
+        taken
+    }
+
+    /// Says that a slot is whole again, by an even number.
+    pub(crate) fn close_slot(&self, even: u64) {
+        // Edge EXEMPLAR-SLOT.
+        self.0.store(even, edges::SLOT_STORE);
+    }
+
+    /// The number of a slot, to be read before the rest of it.
+    pub(crate) fn get_slot(&self) -> u64 {
+        // Relaxed, and an acquire fence behind it: edge EXEMPLAR-SLOT.
+        let number = self.0.load(Ordering::Relaxed);
+        edges::slot_loaded();
+        number
+    }
+
+    /// Whether a slot still has this number, after the rest of it was read.
+    pub(crate) fn is_slot_still(&self, number: u64) -> bool {
+        // Relaxed, and an acquire fence before it: edge EXEMPLAR-SLOT.
+        edges::slot_read();
+        self.0.load(Ordering::Relaxed) == number
     }
 
     /// Sets to zero a cell that nobody records to any more. Does not touch one that is zero, so that its page stays

@@ -1,9 +1,13 @@
 //! Counters: `u64` and `f64` totals that only grow, and an `i64` that goes both ways.
 
 use super::cold::{Route, route};
+use super::exemplar::Noted;
 use super::local;
+use super::region::Base;
 use super::scalar::{Mirror, Scalar};
 use super::shard::OFF;
+use super::trace::SpanContext;
+use crate::segment;
 use std::sync::Arc;
 
 /// Records `n` to a cell found the slow way.
@@ -24,6 +28,24 @@ pub(super) fn add_float_cold(core: &Scalar, n: f64) {
         Route::Nowhere => {}
         Route::Own(base, offset) => core.add_float_at(base, offset, n),
         Route::Shared => core.share_float(n),
+    }
+}
+
+/// Adds `n`, above zero, and leaves the exemplar that `noted` makes; whatever the thread.
+#[inline(never)]
+fn add_noted(core: &Scalar, noted: impl FnOnce() -> Noted, own: impl FnOnce(Base, u32), share: impl FnOnce()) {
+    let offset = core.slot().get();
+    let route = local::reach(offset).map_or_else(|| route(core.slot(), core.space()), |base| Route::Own(base, offset));
+    match route {
+        Route::Nowhere => {}
+        Route::Own(base, offset) => {
+            core.note_at(base, noted);
+            own(base, offset);
+        }
+        Route::Shared => {
+            core.note_shared(noted);
+            share();
+        }
     }
 }
 
@@ -73,6 +95,26 @@ impl Counter {
         add(&self.0, n);
     }
 
+    /// Adds one, in a span that becomes the exemplar, as of [`Counter::add_with_exemplar`].
+    pub fn inc_with_exemplar(&self, span: &SpanContext) {
+        self.add_with_exemplar(1, span);
+    }
+
+    /// Adds `n`, in a span that becomes the exemplar of the total, unless that has one which is less than a second old
+    /// and of as large an amount; see [`MetricBuilder::exemplars`](crate::MetricBuilder::exemplars). Where the counter
+    /// was declared without, or the span is not sampled, or `n` is zero, it is as [`Counter::add`].
+    ///
+    /// Wait-free, without a lock or an allocation: a look at the clock and at the last exemplar, and six stores where
+    /// this is the better one.
+    pub fn add_with_exemplar(&self, n: u64, span: &SpanContext) {
+        if n == 0 || !span.is_sampled() {
+            return self.add(n);
+        }
+        let core = &*self.0;
+        let noted = || Noted::new(n, segment::now_coarse(), span);
+        add_noted(core, noted, |base, offset| core.add_at(base, offset, n), || core.share(n));
+    }
+
     /// A handle for this thread's innermost loop, which saves the look-up of the thread's shard.
     #[must_use]
     pub fn local(&self) -> crate::LocalCounter {
@@ -100,6 +142,16 @@ impl FloatCounter {
             None if offset == OFF => {}
             None => add_float_cold(&self.0, n),
         }
+    }
+
+    /// As [`FloatCounter::add`], with an exemplar as [`Counter::add_with_exemplar`] leaves it.
+    pub fn add_with_exemplar(&self, n: f64, span: &SpanContext) {
+        if !is_amount(n) || n == 0.0 || !span.is_sampled() {
+            return self.add(n);
+        }
+        let core = &*self.0;
+        let noted = || Noted::new(n.to_bits(), segment::now_coarse(), span);
+        add_noted(core, noted, |base, offset| core.add_float_at(base, offset, n), || core.share_float(n));
     }
 
     /// A handle for this thread's innermost loop.

@@ -32,3 +32,36 @@ pub(crate) fn count_loaded() {
         fence(Ordering::Acquire);
     }
 }
+
+/// Edge EXEMPLAR-SLOT, store: a reader that finds the number finds the exemplar that was written before it.
+pub(crate) const SLOT_STORE: Ordering =
+    if cfg!(tach_mutate = "exemplar-close") { Ordering::Relaxed } else { Ordering::Release };
+
+/// Edge EXEMPLAR-TAKE, load: of a compare-exchange, which sees what was stored before the number that it finds.
+pub(crate) const SLOT_TAKE: Ordering =
+    if cfg!(tach_mutate = "exemplar-take-load") { Ordering::Relaxed } else { Ordering::Acquire };
+
+/// Edge EXEMPLAR-SLOT, store: to be called between the store of the odd number and those of the exemplar. A reader that
+/// finds one of these finds that number, or a later one, too.
+pub(crate) fn slot_opened() {
+    // Release: as a fence, since it is the stores behind it that publish the one before.
+    if !cfg!(tach_mutate = "exemplar-open") {
+        fence(Ordering::Release);
+    }
+}
+
+/// Edge EXEMPLAR-SLOT, load: to be called between the load of the number and those of the exemplar.
+pub(crate) fn slot_loaded() {
+    // Acquire: as in `sum_loaded`.
+    if !cfg!(tach_mutate = "exemplar-load") {
+        fence(Ordering::Acquire);
+    }
+}
+
+/// Edge EXEMPLAR-SLOT, load: to be called between the loads of the exemplar and that of the number once more.
+pub(crate) fn slot_read() {
+    // Acquire: as a fence, since it is the loads before it that find what was stored.
+    if !cfg!(tach_mutate = "exemplar-check") {
+        fence(Ordering::Acquire);
+    }
+}

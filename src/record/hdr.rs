@@ -16,6 +16,7 @@
 
 use super::cell::Cell;
 use super::copied::{CLAMPED, COUNT, Copied, FLOOR, HEADER, SPAN, SPLIT, START, SUM, TOP, WIDTH};
+use super::exemplar::{self, Noted, WORDS};
 use super::region::Base;
 use super::scalar::Slot;
 use super::space::{Place, Shape, Space};
@@ -41,9 +42,10 @@ pub(crate) struct Hdr {
 }
 
 impl Hdr {
-    /// What a histogram with this grid needs.
-    pub(crate) fn shape(grid: &Grid) -> Shape {
-        let back = u32::try_from(grid.len()).expect("a histogram has fewer than 2^17 cells");
+    /// What a histogram with this grid needs, with exemplars or without.
+    pub(crate) fn shape(grid: &Grid, exemplars: bool) -> Shape {
+        let slots = if exemplars { grid.ladder().slots().len() } else { 0 };
+        let back = u32::try_from(grid.len() + slots * WORDS).expect("a histogram has fewer than 2^17 cells");
         Shape { front: HEADER as u32, back }
     }
 
@@ -208,6 +210,42 @@ impl Hdr {
         self.bucket(base, self.index(value)).share_add(n);
         self.header(base, front, SUM).share_sum(value.wrapping_mul(n));
         self.header(base, front, COUNT).share_count(n);
+    }
+
+    /// Leaves an exemplar in this thread's region, `base`, if there are slots: before its value is recorded. `noted` makes
+    /// it of the value as it will be recorded.
+    pub(crate) fn note_at(&self, base: Base, value: u64, noted: impl FnOnce(u64) -> Noted) {
+        if let Some((slot, value)) = self.slot_of(base, value) {
+            slot.offer(&noted(value));
+        }
+    }
+
+    /// As [`Hdr::note_at`], in the shared region.
+    pub(crate) fn note_shared(&self, value: u64, noted: impl FnOnce(u64) -> Noted) {
+        if let Some((slot, value)) = self.slot_of(self.place().shared(), value) {
+            slot.share(&noted(value));
+        }
+    }
+
+    /// The slot for the exemplar of a value, and the value as it will be recorded.
+    fn slot_of(&self, base: Base, value: u64) -> Option<(exemplar::Slot<'_>, u64)> {
+        let slots = self.noted(base);
+        if slots.is_empty() {
+            return None;
+        }
+        let value = if value > self.grid.limit() { self.layout.max() } else { value };
+        let at = self.grid.ladder().slots().index(value) * WORDS;
+        Some((exemplar::Slot::new(&slots[at..at + WORDS]), value))
+    }
+
+    /// The slots for exemplars of a copy; none where the histogram was declared without.
+    pub(crate) fn noted(&self, base: Base) -> &[Cell] {
+        let end = self.place().back_len() as usize;
+        #[allow(unsafe_code)]
+        // SAFETY: as in `bucket`: the place has so many cells, those of the grid and then the slots.
+        unsafe {
+            base.cells(self.back, self.grid.len()..end)
+        }
     }
 
     /// One copy, to read.

@@ -1,10 +1,13 @@
 //! The histogram handle.
 
 use super::cold::{Route, route};
+use super::exemplar::Noted;
 use super::hdr::Hdr;
 use super::local;
 use super::shard::OFF;
+use super::trace::SpanContext;
 use crate::bucket::Scale;
+use crate::segment;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +70,25 @@ fn record(core: &Hdr, value: u64, n: u64) {
     }
 }
 
+/// Records a value, and leaves it as an exemplar.
+#[inline(never)]
+fn record_noted(core: &Hdr, value: u64, span: &SpanContext) {
+    let noted = |value| Noted::new(value, segment::now_coarse(), span);
+    let front = core.slot().get();
+    let route = local::reach(front).map_or_else(|| route(core.slot(), core.space()), |base| Route::Own(base, front));
+    match route {
+        Route::Nowhere => {}
+        Route::Own(base, front) => {
+            core.note_at(base, value, noted);
+            core.record_at(base, front, value, 1);
+        }
+        Route::Shared => {
+            core.note_shared(value, noted);
+            core.share(value, 1);
+        }
+    }
+}
+
 impl Histogram {
     pub(crate) fn new(core: Arc<Hdr>, nanos: Nanos) -> Self {
         Self { core, nanos }
@@ -107,6 +129,29 @@ impl Histogram {
     pub fn record_value(&self, value: f64) {
         if let Some(ticks) = self.core.grid().ladder().scale().nearest(value) {
             self.record(ticks);
+        }
+    }
+
+    /// Records one value, in ticks, in a span that becomes the exemplar of its bucket, unless that has one which is less
+    /// than a second old and of as large a value; see [`MetricBuilder::exemplars`](crate::MetricBuilder::exemplars).
+    /// Where the histogram was declared without, or the span is not sampled, it is as [`Histogram::record`].
+    ///
+    /// Wait-free, without a lock or an allocation: a search for the bucket, a look at the clock and at the bucket's last
+    /// exemplar, and six stores where this is the better one.
+    pub fn record_with_exemplar(&self, value: u64, span: &SpanContext) {
+        if span.is_sampled() { record_noted(&self.core, value, span) } else { self.record(value) }
+    }
+
+    /// Records a duration, as [`Histogram::record_duration`] does, in a span, as [`Histogram::record_with_exemplar`].
+    pub fn record_duration_with_exemplar(&self, duration: Duration, span: &SpanContext) {
+        self.record_with_exemplar(self.nanos.ticks(duration), span);
+    }
+
+    /// Records a value in the exposed unit, as [`Histogram::record_value`] does, in a span, as
+    /// [`Histogram::record_with_exemplar`].
+    pub fn record_value_with_exemplar(&self, value: f64, span: &SpanContext) {
+        if let Some(ticks) = self.core.grid().ladder().scale().nearest(value) {
+            self.record_with_exemplar(ticks, span);
         }
     }
 

@@ -5,7 +5,7 @@
 //!   └─ local                    this thread's shard          local, and cold for everything unusual
 //!        └─ shard               a region, and its limit      shard, and space which hands out offsets
 //!             └─ region         a flat run of cells          region
-//!                  └─ cell      one word                     cell
+//!                  └─ cell      one word                     cell; exemplar: slots of some words
 //! ```
 //!
 //! Knows nothing of names, labels or formats, and nothing of who reads. After its first recording a thread records
@@ -13,6 +13,7 @@
 
 pub(crate) mod cell;
 pub(crate) mod edges;
+pub(crate) mod exemplar;
 pub(crate) mod hdr;
 pub(crate) mod region;
 pub(crate) mod scalar;
@@ -33,3 +34,5 @@ pub(crate) mod here;
 pub(crate) mod histogram;
 #[cfg(not(tach_loom))]
 pub(crate) mod local;
+#[cfg(not(tach_loom))]
+pub(crate) mod trace;

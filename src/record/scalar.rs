@@ -1,8 +1,10 @@
 //! The core of the metrics that are one cell: counters of three kinds.
 
+use super::cell::Cell;
+use super::exemplar::{self, Noted, WORDS};
 use super::region::Base;
 use super::shard::{OFF, Regions, SHARED};
-use super::space::{Place, Space};
+use super::space::{Place, Shape, Space};
 #[cfg(not(tach_loom))]
 use crate::sync::Mutex;
 use crate::sync::{Arc, AtomicU32, Ordering};
@@ -100,6 +102,11 @@ pub(crate) struct Scalar {
 }
 
 impl Scalar {
+    /// What a metric of one cell needs, with exemplars or without.
+    pub(crate) fn shape(exemplars: bool) -> Shape {
+        Shape { front: 1, back: if exemplars { WORDS as u32 } else { 0 } }
+    }
+
     pub(crate) fn new(place: Place, space: Arc<Space>, sync: bool, enabled: bool) -> Self {
         Self { slot: Slot::new(&place, sync, enabled), place: Some(place), space }
     }
@@ -148,6 +155,33 @@ impl Scalar {
         #[allow(unsafe_code)]
         // SAFETY: as in `share`.
         unsafe { place.shared().cell(place.front) }.share_float(n);
+    }
+
+    /// Leaves an exemplar in this thread's region, `base`, if there is a slot: before its amount, above zero, is added.
+    pub(crate) fn note_at(&self, base: Base, noted: impl FnOnce() -> Noted) {
+        let slot = self.noted(base);
+        if !slot.is_empty() {
+            exemplar::Slot::new(slot).offer(&noted());
+        }
+    }
+
+    /// As [`Scalar::note_at`], in the shared region.
+    pub(crate) fn note_shared(&self, noted: impl FnOnce() -> Noted) {
+        let slot = self.noted(self.place().shared());
+        if !slot.is_empty() {
+            exemplar::Slot::new(slot).share(&noted());
+        }
+    }
+
+    /// The slot for an exemplar in a copy; empty where the metric was declared without.
+    pub(crate) fn noted(&self, base: Base) -> &[Cell] {
+        let place = self.place();
+        #[allow(unsafe_code)]
+        // SAFETY: `base` is that of a region which reaches the end of the extent in which the place lies: of one below
+        // whose limit its front is, or of one that `copies` gave. The place has so many cells at its back.
+        unsafe {
+            base.cells(place.back, 0..place.back_len() as usize)
+        }
     }
 
     /// The values of all copies.

@@ -35,7 +35,7 @@ pub(crate) struct NoPlace;
 pub(crate) struct Shape {
     /// At the front: 1, or a histogram's header.
     pub(crate) front: u32,
-    /// Buckets.
+    /// Buckets, and slots for exemplars behind them.
     pub(crate) back: u32,
 }
 
@@ -94,6 +94,11 @@ impl Place {
         if self.shape.back > 0 { self.back - self.extent.start } else { 0 }
     }
 
+    /// How many cells its back has.
+    pub(crate) fn back_len(&self) -> u32 {
+        self.shape.back
+    }
+
     fn clear_copies(&self) {
         for base in self.extent.copies(&self.extent.shards.regions()) {
             self.clear(base);
@@ -107,7 +112,8 @@ impl Place {
         // SAFETY: `base` is that of a region which reaches the end of this extent, and the place lies within the
         // extent.
         let cell = |offset| unsafe { base.cell(offset) };
-        // A header is written before its buckets: where it is untouched they are, and their pages need not be.
+        // A header is written before its buckets, and soon after an exemplar: where it is untouched they are, and their
+        // pages need not be.
         if front.clone().all(|offset| cell(offset).get() == 0) {
             return;
         }

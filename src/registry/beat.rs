@@ -102,7 +102,7 @@ impl Beat {
         let cell = self.cells.entry((desc.base.clone(), labels)).or_insert_with_key(|(_, labels)| {
             let cell = registry.0.site.cell(false).ok()?;
             cell.get().put(bits);
-            metric.series(cell.place()?, SystemTime::now(), labels)?;
+            metric.series(cell.place()?, SystemTime::now(), labels, None)?;
             Some(cell)
         });
         if let Some(cell) = cell {

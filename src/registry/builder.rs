@@ -62,6 +62,7 @@ pub struct MetricBuilder<M, L = Unlabelled> {
     aggregate: Aggregate,
     limit: usize,
     cells: Cells,
+    pub(super) exemplars: bool,
     labels: L,
     /// Whether the metric is the engine's own.
     own: bool,
@@ -79,6 +80,7 @@ impl<M: Metric> MetricBuilder<M> {
             aggregate: Aggregate::default(),
             limit: LIMIT,
             cells: Cells::default(),
+            exemplars: false,
             labels: Unlabelled,
             own: false,
             metric: PhantomData,
@@ -115,6 +117,7 @@ impl<M: Metric> MetricBuilder<M> {
             aggregate: self.aggregate,
             limit: self.limit,
             cells: self.cells,
+            exemplars: self.exemplars,
             labels,
             own: self.own,
             metric: PhantomData,
@@ -233,6 +236,7 @@ impl<M: Metric, L> MetricBuilder<M, L> {
             const_labels: Arc::clone(&config.const_labels),
             limit: self.limit,
             grid: if M::KIND == Kind::Histogram { Some(Arc::new(self.grid()?)) } else { None },
+            exemplars: self.exemplars,
         };
         let names = desc.exposed_names(Escaping::Underscores);
         let is_own = |name: &str| name.starts_with("tach_");

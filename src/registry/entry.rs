@@ -129,7 +129,7 @@ impl Roster {
         let made = SystemTime::now();
         let place = post.as_ref().and_then(Fixed::place).or_else(|| core.place());
         let published = self.published.as_ref().zip(place);
-        let record = published.and_then(|(published, place)| published.series(place, made, &labels));
+        let record = published.and_then(|(published, place)| published.series(place, made, &labels, core.slots()));
         self.series.insert(labels, Listed { core, made, record, post: post.map(Arc::new) });
         self.changes.count();
     }

@@ -8,13 +8,15 @@
 use super::own::Met;
 use crate::describe::{Aggregate, Descriptor, Kind};
 use crate::record::counter::{Counter, FloatCounter, UpDownCounter};
+use crate::record::exemplar::WORDS;
 use crate::record::fixed::Fixed;
 use crate::record::gauge::{Gauge, GaugeCore};
 use crate::record::hdr::Hdr;
 use crate::record::histogram::{Histogram, Nanos};
 use crate::record::scalar::Scalar;
-use crate::record::space::{NoPlace, Place, Shape, Space};
+use crate::record::space::{NoPlace, Place, Space};
 use crate::segment::Segment;
+use crate::segment::record::SlotsRecord;
 use crate::sync::{AtomicU64, Ordering};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -74,6 +76,17 @@ impl Core {
             Self::Histogram(core) => Some(core.place()),
             Self::ObservedGauge(_) | Self::ObservedCounter(_) | Self::ObservedFloatCounter(_) => None,
         }
+    }
+
+    /// Where its slots for exemplars are, if it has some.
+    pub(super) fn slots(&self) -> Option<SlotsRecord> {
+        let (place, cells) = match self {
+            Self::Scalar(core) => (core.place(), 0),
+            Self::Histogram(core) => (core.place(), core.grid().len() as u32),
+            _ => return None,
+        };
+        let slots = u64::from(place.back_len() - cells) / WORDS as u64;
+        (slots > 0).then(|| SlotsRecord { at: u64::from(place.back_in_extent() + cells), slots })
     }
 
     pub(super) fn switch(&self, enabled: bool) {
@@ -143,16 +156,16 @@ pub(crate) mod sealed {
 }
 
 /// The core of a metric that is one cell.
-fn scalar(site: &Site, enabled: bool, optional: bool) -> Result<Arc<Scalar>, NoPlace> {
-    let place = site.space.place(Shape { front: 1, back: 0 }, optional)?;
+fn scalar(desc: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<Arc<Scalar>, NoPlace> {
+    let place = site.space.place(Scalar::shape(desc.exemplars), optional)?;
     Ok(Arc::new(Scalar::new(place, Arc::clone(&site.space), site.sync, enabled)))
 }
 
 impl sealed::Build for Counter {
     const KIND: Kind = Kind::Counter;
 
-    fn build(_: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
-        let core = scalar(site, enabled, optional)?;
+    fn build(desc: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
+        let core = scalar(desc, site, enabled, optional)?;
         Ok((Self(Arc::clone(&core)), Core::Scalar(core)))
     }
 }
@@ -160,8 +173,8 @@ impl sealed::Build for Counter {
 impl sealed::Build for FloatCounter {
     const KIND: Kind = Kind::FloatCounter;
 
-    fn build(_: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
-        let core = scalar(site, enabled, optional)?;
+    fn build(desc: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
+        let core = scalar(desc, site, enabled, optional)?;
         Ok((Self(Arc::clone(&core)), Core::Scalar(core)))
     }
 }
@@ -169,8 +182,8 @@ impl sealed::Build for FloatCounter {
 impl sealed::Build for UpDownCounter {
     const KIND: Kind = Kind::UpDownCounter;
 
-    fn build(_: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
-        let core = scalar(site, enabled, optional)?;
+    fn build(desc: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
+        let core = scalar(desc, site, enabled, optional)?;
         Ok((Self(Arc::clone(&core)), Core::Scalar(core)))
     }
 }
@@ -190,7 +203,7 @@ impl sealed::Build for Histogram {
 
     fn build(desc: &Descriptor, site: &Site, enabled: bool, optional: bool) -> Result<(Self, Core), NoPlace> {
         let grid = desc.grid.as_ref().expect("a histogram is described with its grid");
-        let place = site.space.place(Hdr::shape(grid), optional)?;
+        let place = site.space.place(Hdr::shape(grid, desc.exemplars), optional)?;
         let core = Arc::new(Hdr::new(Arc::clone(grid), place, Arc::clone(&site.space), site.sync, enabled));
         let nanos = Nanos::new(grid.ladder().scale(), desc.unit.seconds());
         Ok((Self::new(Arc::clone(&core), nanos), Core::Histogram(core)))

@@ -9,6 +9,7 @@ mod beat;
 mod builder;
 mod config;
 mod entry;
+mod exemplars;
 mod family;
 mod key;
 mod lazy;

@@ -60,6 +60,7 @@ impl Own {
                     .collect(),
                 limit: usize::MAX,
                 grid: None,
+                exemplars: false,
             })
         };
         let counter = |name, labels: &[&str], help| describe(Kind::Counter, name, Unit::None, labels, help);

@@ -2,7 +2,7 @@
 
 use crate::describe::{Aggregate, Descriptor, Kind, LabelValues, Level};
 use crate::record::space::Place;
-use crate::segment::record::{GridRecord, MetricRecord, Record, SeriesRecord, state};
+use crate::segment::record::{GridRecord, MetricRecord, Record, SeriesRecord, SlotsRecord, state};
 use crate::segment::{At, Segment, unix_nanos};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -27,7 +27,13 @@ impl Published {
     }
 
     /// Publishes a series. `None` where its cells are not in the segment, or it has no room for the record.
-    pub(super) fn series(&self, place: &Place, began: SystemTime, values: &LabelValues) -> Option<At> {
+    pub(super) fn series(
+        &self,
+        place: &Place,
+        began: SystemTime,
+        values: &LabelValues,
+        exemplars: Option<SlotsRecord>,
+    ) -> Option<At> {
         let series = SeriesRecord {
             metric: self.metric.number,
             extent: place.extent.number()?,
@@ -35,6 +41,7 @@ impl Published {
             back: place.back_in_extent().into(),
             began: unix_nanos(began),
             values: values.iter().map(|value| (**value).to_owned()).collect(),
+            exemplars,
         };
         self.segment.publish(&Record::Series(series), state::LIVE)
     }

@@ -25,6 +25,12 @@ pub(crate) fn mind_forks(_: fn(), _: fn()) -> bool {
     true
 }
 
+/// The system's clock.
+#[cfg(not(tach_loom))]
+pub(crate) fn now_coarse() -> u64 {
+    super::now()
+}
+
 #[derive(Debug)]
 pub(crate) enum Segment {}
 

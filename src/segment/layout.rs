@@ -7,7 +7,7 @@ pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"tach seg");
 /// A reader refuses another one.
 pub(crate) const MAJOR: u32 = 1;
 /// A reader skips what a later one added.
-pub(crate) const MINOR: u32 = 0;
+pub(crate) const MINOR: u32 = 1;
 /// The header takes a page, so that the directory begins on one.
 pub(crate) const HEADER_BYTES: u64 = 4096;
 /// The header in words.

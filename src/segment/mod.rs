@@ -33,6 +33,8 @@ pub(crate) mod system;
 #[cfg(not(tach_loom))]
 mod words;
 
+#[cfg(not(any(target_os = "linux", tach_loom)))]
+pub(crate) use absent::now_coarse;
 #[cfg(not(all(target_os = "linux", not(tach_loom))))]
 pub(crate) use absent::{At, INTERVAL, Segment, calm, forks, mind_forks};
 #[cfg(all(target_os = "linux", not(tach_loom)))]
@@ -40,7 +42,7 @@ pub(crate) use {
     directory::At,
     file::{INTERVAL, Segment},
     place::id as new_id,
-    system::{calm, forks, watch as mind_forks},
+    system::{calm, forks, now_coarse, watch as mind_forks},
 };
 
 use std::path::PathBuf;

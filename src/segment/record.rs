@@ -101,6 +101,16 @@ pub(crate) struct SeriesRecord {
     pub(crate) began: u64,
     /// The label values, in the order of the metric's labels.
     pub(crate) values: Vec<String>,
+    /// From version 1.1 on, where it has some: slots for exemplars.
+    pub(crate) exemplars: Option<SlotsRecord>,
+}
+
+/// Slots for exemplars, one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct SlotsRecord {
+    /// The first one's first cell, in cells from the extent's start.
+    pub(crate) at: u64,
+    pub(crate) slots: u64,
 }
 
 /// A run of cells, of which there are copies.
@@ -212,6 +222,7 @@ impl Record {
             Self::Series(series) => {
                 out.0.extend([series.metric, series.extent, series.front, series.back, series.began]);
                 out.texts(&series.values);
+                out.0.extend(series.exemplars.iter().flat_map(|exemplars| [exemplars.at, exemplars.slots]));
                 kind::SERIES
             }
             Self::Extent(extent) => {
@@ -279,6 +290,10 @@ impl Record {
                 back: rest.word()?,
                 began: rest.word()?,
                 values: rest.texts()?,
+                exemplars: match rest.0 {
+                    [] => None,
+                    _ => Some(SlotsRecord { at: rest.word()?, slots: rest.word()? }),
+                },
             }),
             kind::EXTENT => Self::Extent(ExtentRecord { cells: rest.word()? }),
             kind::COPY => Self::Copy(CopyRecord { extent: rest.word()?, shard: rest.word()?, at: rest.word()? }),
@@ -319,11 +334,13 @@ mod tests {
     #[test]
     fn a_record_reads_back() {
         let values = vec!["12345678".to_owned(), "123456789".to_owned(), String::new()];
-        let series = SeriesRecord { metric: 1, extent: 2, front: 3, back: 4, began: 5, values };
+        let exemplars = Some(SlotsRecord { at: 6, slots: 7 });
+        let series = SeriesRecord { metric: 1, extent: 2, front: 3, back: 4, began: 5, values, exemplars };
         let records = [
             Record::Metric(Box::new(metric())),
             Record::Metric(Box::new(MetricRecord { grid: None, ..metric() })),
-            Record::Series(series),
+            Record::Series(series.clone()),
+            Record::Series(SeriesRecord { exemplars: None, ..series }),
             Record::Extent(ExtentRecord { cells: 2048 }),
             Record::Copy(CopyRecord { extent: 1, shard: 2, at: 4096 }),
             Record::Folded([7, 8]),

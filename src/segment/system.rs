@@ -307,6 +307,18 @@ pub(crate) fn user() -> u32 {
     }
 }
 
+/// The system's clock as of its last tick, some milliseconds ago at most, in Unix nanoseconds: a fifth of what the
+/// exact one costs.
+pub(crate) fn now_coarse() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[allow(unsafe_code)]
+    // SAFETY: the structure is the caller's own, and the call fills it.
+    let done = unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut now) } == 0;
+    let seconds = u64::try_from(now.tv_sec).ok().filter(|_| done);
+    let nanos = seconds.and_then(|seconds| seconds.checked_mul(1_000_000_000)?.checked_add(now.tv_nsec as u64));
+    nanos.unwrap_or_else(super::now)
+}
+
 /// Bytes of a page.
 pub(super) fn page() -> u64 {
     #[allow(unsafe_code)]

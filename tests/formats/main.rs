@@ -2,6 +2,7 @@
 //! nothing with the engine, as what was recorded.
 
 mod created;
+mod exemplars;
 mod model;
 mod om2_reader;
 mod om_reader;

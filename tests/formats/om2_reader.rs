@@ -4,7 +4,8 @@
 //! histogram has to have native buckets.
 
 use crate::model::Labels;
-use crate::om_reader::{closing_quote, name, number, unescape};
+use crate::om_reader::{closing_quote, exemplar, name, number, unescape};
+use crate::pb_reader::Exemplar;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Default, PartialEq)]
@@ -22,6 +23,7 @@ pub(crate) struct Series {
     pub(crate) value: Value,
     /// When it began, as it is spelt.
     pub(crate) start: Option<String>,
+    pub(crate) exemplars: Vec<Exemplar>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -89,6 +91,12 @@ fn read_line(families: &mut Vec<Family>, line: &str) -> Result<(), &'static str>
 fn sample(family: &mut Family, line: &str) -> Result<(), &'static str> {
     let (labels, rest) = labels(&family.name, line)?;
     let rest = rest.strip_prefix(' ').ok_or("no space before the value")?;
+    let mut parts = rest.split(" # ");
+    let rest = parts.next().unwrap_or_default();
+    let exemplars = parts.map(exemplar).collect::<Result<Vec<_>, _>>()?;
+    if !exemplars.is_empty() && family.kind == "gauge" || exemplars.len() > 1 && family.kind == "counter" {
+        return Err("exemplars of what may have none, or not so many");
+    }
     let (value, start) = match rest.split_once(" st@") {
         Some((value, start)) => (value, Some(start.to_owned())),
         None => (rest, None),
@@ -114,7 +122,7 @@ fn sample(family: &mut Family, line: &str) -> Result<(), &'static str> {
     if family.series.iter().any(|series| series.labels == labels) {
         return Err("a series that is there twice");
     }
-    family.series.push(Series { labels, value, start });
+    family.series.push(Series { labels, value, start, exemplars });
     Ok(())
 }
 

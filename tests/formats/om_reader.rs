@@ -1,9 +1,10 @@
 //! A strict reader of OpenMetrics text: what a printer has to keep to so that every scraper agrees.
 //!
 //! Less is allowed than the specification allows: metadata in the order TYPE, UNIT, HELP, one space between words, no
-//! timestamp, no exemplar, one spelling of each number.
+//! timestamp but of an exemplar, one spelling of each number.
 
 use crate::model::Labels;
+use crate::pb_reader::Exemplar;
 use std::collections::BTreeSet;
 
 #[derive(Debug, Default, PartialEq)]
@@ -21,6 +22,7 @@ pub(crate) struct Sample {
     pub(crate) labels: Labels,
     /// As it is spelt.
     pub(crate) value: String,
+    pub(crate) exemplar: Option<Exemplar>,
 }
 
 /// Reads a page, or says which line breaks which rule.
@@ -104,9 +106,43 @@ fn sample(line: &str) -> Result<Sample, &'static str> {
             inner = inner.strip_prefix(',').ok_or("no comma between labels")?;
         }
     }
-    let value = rest.strip_prefix(' ').ok_or("no space before the value")?;
+    let rest = rest.strip_prefix(' ').ok_or("no space before the value")?;
+    let (value, exemplar) = match rest.split_once(" # ") {
+        Some((value, rest)) => (value, Some(exemplar(rest)?)),
+        None => (rest, None),
+    };
     number(value).ok_or("no number")?;
-    Ok(Sample { name: first.ok_or("no name")?, labels, value: value.to_owned() })
+    let name = first.ok_or("no name")?;
+    if exemplar.is_some() && !name.ends_with("_total") && !name.ends_with("_bucket") {
+        return Err("an exemplar of what may have none");
+    }
+    Ok(Sample { name, labels, value: value.to_owned(), exemplar })
+}
+
+/// What follows ` # ` behind a value.
+pub(crate) fn exemplar(text: &str) -> Result<Exemplar, &'static str> {
+    let (mut rest, text) = text.strip_prefix('{').and_then(|rest| rest.split_once("} ")).ok_or("no set of labels")?;
+    let (mut labels, mut length) = (Labels::new(), 0);
+    while !rest.is_empty() {
+        let (label, after) = name(rest, "")?;
+        let after = after.strip_prefix("=\"").ok_or("a label without a value")?;
+        let end = closing_quote(after).ok_or("a value without an end")?;
+        let value = unescape(&after[..end])?;
+        length += label.chars().count() + value.chars().count();
+        if labels.insert(label, value).is_some() {
+            return Err("a label that is there twice");
+        }
+        rest = after[end + 1..].strip_prefix(',').unwrap_or(&after[end + 1..]);
+    }
+    if length > 128 {
+        return Err("an exemplar that is too long");
+    }
+    let (value, time) = text.split_once(' ').ok_or("an exemplar without a time")?;
+    let (seconds, nanos) = time.split_once('.').unwrap_or((time, "0"));
+    let nanos: u64 = format!("{nanos:0<9}").parse().map_err(|_| "a time that is none")?;
+    let seconds: u64 = seconds.parse().map_err(|_| "a time that is none")?;
+    let value = number(value).ok_or("an exemplar without a number")?;
+    Ok(Exemplar { labels, value, time: seconds * 1_000_000_000 + nanos })
 }
 
 /// A name, which is in quotes if it must be, and what follows.
@@ -244,6 +280,11 @@ fn check_histograms(samples: &[Sample]) -> Result<(), &'static str> {
                 });
                 if !follows {
                     return Err("buckets in disorder");
+                }
+                let low = before.as_ref().map_or(f64::NEG_INFINITY, |(last, ..)| *last);
+                let is_inside = |exemplar: &Exemplar| low < exemplar.value && exemplar.value <= bound;
+                if !sample.exemplar.as_ref().is_none_or(is_inside) {
+                    return Err("an exemplar of another bucket");
                 }
                 before = Some((bound, count, labels));
             }

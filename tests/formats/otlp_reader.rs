@@ -1,7 +1,7 @@
 //! A reader of OTLP's requests that knows the fields of metrics, and refuses what else there is.
 
 use crate::model::Labels;
-use crate::pb_reader::{Field, fields, signed, text, unknown, varint};
+use crate::pb_reader::{Exemplar, Field, fields, signed, text, unknown, varint};
 
 #[derive(Debug, Default)]
 pub(crate) struct Request {
@@ -45,6 +45,7 @@ pub(crate) struct Point {
     pub(crate) zeros: u64,
     pub(crate) zero_threshold: f64,
     pub(crate) offset: i64,
+    pub(crate) exemplars: Vec<Exemplar>,
 }
 
 impl Metric {
@@ -162,6 +163,20 @@ fn fixed(float: f64) -> u64 {
     float.to_bits()
 }
 
+fn exemplar(bytes: &[u8]) -> Result<Exemplar, String> {
+    let hex = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    match *fields(bytes)? {
+        [(2, Field::Float(time)), (3, Field::Float(value)), (4, Field::Bytes(span)), (5, Field::Bytes(trace))]
+            if span.len() == 8 && trace.len() == 16 =>
+        {
+            let labels = [("trace_id", hex(trace)), ("span_id", hex(span))];
+            let labels = labels.map(|(name, id)| (name.to_owned(), id)).into();
+            Ok(Exemplar { labels, value, time: fixed(time) })
+        }
+        ref other => Err(format!("Exemplar has {other:?}")),
+    }
+}
+
 fn number(bytes: &[u8]) -> Result<Point, String> {
     let mut point = Point::default();
     for field in fields(bytes)? {
@@ -169,6 +184,7 @@ fn number(bytes: &[u8]) -> Result<Point, String> {
             (2, Field::Float(start)) => point.start = fixed(start),
             (3, Field::Float(time)) => point.time = fixed(time),
             (4, Field::Float(value)) => point.double = Some(value),
+            (5, Field::Bytes(bytes)) => point.exemplars.push(exemplar(bytes)?),
             (6, Field::Float(value)) => point.int = Some(fixed(value).cast_signed()),
             field => attribute(&mut point.attributes, 7, &field)?,
         }
@@ -191,6 +207,7 @@ fn explicit(bytes: &[u8]) -> Result<Point, String> {
             (5, Field::Float(sum)) => point.sum = Some(sum),
             (6, Field::Bytes(bytes)) => point.counts = packed_fixed(bytes)?,
             (7, Field::Bytes(bytes)) => point.bounds = packed_fixed(bytes)?.into_iter().map(f64::from_bits).collect(),
+            (8, Field::Bytes(bytes)) => point.exemplars.push(exemplar(bytes)?),
             (11, Field::Float(min)) => point.min = Some(min),
             (12, Field::Float(max)) => point.max = Some(max),
             field => attribute(&mut point.attributes, 9, &field)?,
@@ -218,6 +235,7 @@ fn exponential(bytes: &[u8]) -> Result<Point, String> {
                 }
                 ref other => return Err(format!("Buckets has {other:?}")),
             },
+            (11, Field::Bytes(bytes)) => point.exemplars.push(exemplar(bytes)?),
             (12, Field::Float(min)) => point.min = Some(min),
             (13, Field::Float(max)) => point.max = Some(max),
             (14, Field::Float(threshold)) => point.zero_threshold = threshold,

@@ -75,6 +75,7 @@ pub(crate) struct Metric {
     pub(crate) labels: Labels,
     pub(crate) gauge: Option<f64>,
     pub(crate) counter: Option<f64>,
+    pub(crate) exemplar: Option<Exemplar>,
     /// Of a counter or histogram, in nanoseconds since 1970.
     pub(crate) start: Option<u64>,
     pub(crate) histogram: Option<Histogram>,
@@ -84,13 +85,24 @@ pub(crate) struct Metric {
 pub(crate) struct Histogram {
     pub(crate) count: u64,
     pub(crate) sum: f64,
-    /// Upper bound and cumulative count.
+    /// Upper bound and cumulative count. (One of infinity is only there for its exemplar, and not here.)
     pub(crate) buckets: Vec<(f64, u64)>,
+    /// With the upper bounds of their buckets.
+    pub(crate) bucket_exemplars: Vec<(f64, Exemplar)>,
+    pub(crate) exemplars: Vec<Exemplar>,
     pub(crate) schema: Option<i64>,
     pub(crate) zero_threshold: f64,
     pub(crate) zero_count: u64,
     pub(crate) spans: Vec<(i64, u64)>,
     pub(crate) deltas: Vec<i64>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Exemplar {
+    pub(crate) labels: Labels,
+    pub(crate) value: f64,
+    /// In nanoseconds since 1970.
+    pub(crate) time: u64,
 }
 
 /// Reads a whole body.
@@ -129,7 +141,7 @@ fn metric(bytes: &[u8]) -> Result<Metric, String> {
                 }
             }
             (2, Field::Bytes(bytes)) => metric.gauge = Some(value(bytes)?),
-            (3, Field::Bytes(bytes)) => (metric.counter, metric.start) = counter(bytes)?,
+            (3, Field::Bytes(bytes)) => counter(bytes, &mut metric)?,
             (7, Field::Bytes(bytes)) => (metric.histogram, metric.start) = histogram(bytes)?,
             field => return unknown("Metric", &field),
         }
@@ -152,11 +164,24 @@ fn value(bytes: &[u8]) -> Result<f64, String> {
     }
 }
 
-fn counter(bytes: &[u8]) -> Result<(Option<f64>, Option<u64>), String> {
+fn counter(bytes: &[u8], metric: &mut Metric) -> Result<(), String> {
+    for field in fields(bytes)? {
+        match field {
+            (1, Field::Float(float)) => metric.counter = Some(float),
+            (2, Field::Bytes(bytes)) => metric.exemplar = Some(exemplar(bytes)?),
+            (3, Field::Bytes(bytes)) => metric.start = Some(timestamp(bytes)?),
+            field => return unknown("Counter", &field),
+        }
+    }
+    Ok(())
+}
+
+fn exemplar(bytes: &[u8]) -> Result<Exemplar, String> {
     match *fields(bytes)? {
-        [(1, Field::Float(value))] => Ok((Some(value), None)),
-        [(1, Field::Float(value)), (3, Field::Bytes(start))] => Ok((Some(value), Some(timestamp(start)?))),
-        ref other => Err(format!("Counter has {other:?}")),
+        [(1, Field::Bytes(first)), (1, Field::Bytes(second)), (2, Field::Float(value)), (3, Field::Bytes(time))] => {
+            Ok(Exemplar { labels: [label(first)?, label(second)?].into(), value, time: timestamp(time)? })
+        }
+        ref other => Err(format!("Exemplar has {other:?}")),
     }
 }
 
@@ -176,7 +201,17 @@ fn histogram(bytes: &[u8]) -> Result<(Option<Histogram>, Option<u64>), String> {
             (1, Field::Number(count)) => histogram.count = count,
             (2, Field::Float(sum)) => histogram.sum = sum,
             (3, Field::Bytes(bytes)) => match *fields(bytes)? {
-                [(1, Field::Number(count)), (2, Field::Float(bound))] => histogram.buckets.push((bound, count)),
+                [(1, Field::Number(count)), (2, Field::Float(bound))] if bound.is_finite() => {
+                    histogram.buckets.push((bound, count));
+                }
+                [(1, Field::Number(count)), (2, Field::Float(bound)), (3, Field::Bytes(bytes))] => {
+                    if bound.is_finite() {
+                        histogram.buckets.push((bound, count));
+                    } else if count != histogram.count {
+                        return Err("a last bucket that is not the count".to_owned());
+                    }
+                    histogram.bucket_exemplars.push((bound, exemplar(bytes)?));
+                }
                 ref other => return Err(format!("Bucket has {other:?}")),
             },
             (5, Field::Number(schema)) => histogram.schema = Some(signed(schema)),
@@ -194,6 +229,7 @@ fn histogram(bytes: &[u8]) -> Result<(Option<Histogram>, Option<u64>), String> {
                 }
             }
             (15, Field::Bytes(bytes)) => start = Some(timestamp(bytes)?),
+            (16, Field::Bytes(bytes)) => histogram.exemplars.push(exemplar(bytes)?),
             field => return unknown("Histogram", &field),
         }
     }

@@ -7,4 +7,5 @@ mod golden;
 mod names;
 mod page;
 mod server;
+mod traces;
 mod values;

@@ -66,7 +66,7 @@ impl Segment {
         let bytes = std::fs::read(path).unwrap();
         let words: Vec<_> = bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect();
         assert_eq!(words[0], u64::from_le_bytes(*b"tach seg"));
-        assert_eq!((words[1], words[2]), (1 << 32, 4096));
+        assert_eq!((words[1], words[2]), (1 << 32 | 1, 4096));
         let checked = words[1..29].iter().flat_map(|word| word.to_le_bytes());
         let check = checked
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));

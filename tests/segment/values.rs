@@ -173,3 +173,50 @@ fn a_long_directory_is_chained() {
     assert_eq!(registry.snapshot().counter("tach_segment_fallbacks", &[]), Some(1));
     assert_eq!(registry.snapshot().counter("beyond", &[]), Some(1));
 }
+
+#[test]
+fn exemplars_are_in_the_file_and_found_from_outside() {
+    let dir = Dir::new("exemplars");
+    let registry = dir.builder().build().unwrap();
+    let span = |n: u8| tach::SpanContext::new([n; 16], [n; 8]).unwrap();
+    let h = registry.histogram("h").tick(1.0).buckets([10.0, 100.0]).max(1000.0).exemplars().build().unwrap();
+    let native = registry.histogram("native").tick(1.0).native_schema(2).exemplars().build().unwrap();
+    let c = registry.counter("c").labels(["l"]).exemplars().build().unwrap();
+    let f = registry.float_counter("f").exemplars().build().unwrap();
+    h.record_with_exemplar(7, &span(1));
+    c.with(["a"]).inc();
+    c.with(["b"]).add_with_exemplar(5, &span(2));
+    f.add_with_exemplar(0.5, &span(3));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            h.record_with_exemplar(500, &span(4));
+            native.record_with_exemplar(70, &span(5));
+        });
+    });
+    let inside = registry.snapshot();
+    let outside = tach::reader::Segment::open(crate::path(&registry)).unwrap().read().unwrap().snapshot;
+    for name in ["h", "native"] {
+        let all = |snapshot: &Snapshot| snapshot.histogram(name, &[]).unwrap().exemplars().collect::<Vec<_>>();
+        assert_eq!(all(&outside), all(&inside));
+    }
+    let values = |name: &str| -> Vec<_> {
+        let exemplars = outside.histogram(name, &[]).unwrap().exemplars();
+        exemplars.map(|exemplar| (exemplar.value, exemplar.trace_id[0])).collect()
+    };
+    assert_eq!((values("h"), values("native")), (vec![(7.0, 1), (500.0, 4)], vec![(70.0, 5)]));
+    for (name, labels, found) in
+        [("c", &[("l", "a")][..], None), ("c", &[("l", "b")], Some((5.0, 2))), ("f", &[], Some((0.5, 3)))]
+    {
+        let exemplar = outside.exemplar(name, labels);
+        assert_eq!(exemplar, inside.exemplar(name, labels));
+        assert_eq!(exemplar.map(|exemplar| (exemplar.value, exemplar.span_id[7])), found);
+    }
+    // Of a directory too, where there is another process with the same metrics.
+    let other = dir.builder().process_name("other").build().unwrap();
+    let there = other.counter("c").labels(["l"]).exemplars().build().unwrap();
+    there.with(["b"]).add_with_exemplar(9, &span(6));
+    let merged = tach::reader::Directory::open(&dir.0, Default::default()).unwrap().read();
+    let exemplar = merged.exemplar("c", &[("l", "b")]).unwrap();
+    assert_eq!((merged.counter("c", &[("l", "b")]), exemplar.value), (Some(14), 9.0));
+    assert_eq!(merged.histogram("h", &[]).unwrap().exemplars().count(), 2);
+}

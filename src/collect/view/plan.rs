@@ -1,5 +1,6 @@
 //! How one family of a view is made out of a snapshot, worked out once for as long as the sources have the same series.
 
+use super::super::exemplar;
 use super::super::histogram::{HistogramSnapshot, Sums};
 use super::super::snapshot::{Column, FamilySnapshot, Snapshot, Values};
 use super::table::{Rule, Source, ViewFamily, ViewKind, cells, places, process};
@@ -157,7 +158,19 @@ impl Plan {
                 if kind.is_counter() { Values::FloatCounter(values) } else { Values::Gauge(values) }
             }
         };
-        Some(FamilySnapshot { desc: Arc::clone(&self.desc), labels: Arc::clone(&self.labels), values })
+        // Amounts in another unit are other amounts.
+        let is_amount = self.desc.kind.is_counter() && family.power == 0;
+        let noted = if is_amount { self.noted(base) } else { Default::default() };
+        Some(FamilySnapshot { desc: Arc::clone(&self.desc), labels: Arc::clone(&self.labels), values, noted })
+    }
+
+    /// The exemplars of counters.
+    fn noted(&self, base: &Snapshot) -> exemplar::Column {
+        let noted = self.sources.iter().flatten().flat_map(|source| {
+            let noted = base.families()[source.at].noted.iter().zip(&source.targets);
+            noted.filter_map(|(noted, target)| target.zip(*noted))
+        });
+        exemplar::combine(self.labels.sets.len(), noted)
     }
 
     fn floats(&self, sources: &[Option<Taken>], base: &Snapshot, zero: f64) -> Column<f64> {

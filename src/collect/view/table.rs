@@ -120,6 +120,7 @@ impl ViewFamily {
             limit: sources.iter().map(|source| source.limit).max().unwrap_or(0),
             label_set: None,
             grid: None,
+            exemplars: false,
         }
     }
 

@@ -121,12 +121,14 @@ fn family(
         // The label sets are made for each snapshot.
         limit: usize::MAX,
         grid: None,
+        exemplars: false,
     };
     let (sets, values): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
     FamilySnapshot {
         desc: Arc::new(desc),
         labels: Arc::new(LabelSets::since(now.began(), sets)),
         values: Values::Gauge(values.into()),
+        noted: Default::default(),
     }
 }
 

@@ -142,10 +142,16 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
                 .collect(),
             limit: usize::MAX,
             grid: None,
+            exemplars: false,
         };
         let sets = values.iter().map(|&value| label.map(|_| value.into()).into_iter().collect());
         let labels = LabelSets::since(snapshot.time(), sets);
-        FamilySnapshot { desc: Arc::new(desc), labels: Arc::new(labels), values: Values::Counter(<_>::default()) }
+        FamilySnapshot {
+            desc: Arc::new(desc),
+            labels: Arc::new(labels),
+            values: Values::Counter(<_>::default()),
+            noted: <_>::default(),
+        }
     };
     let codes = CODES.map(|code| code.as_str().to_owned());
     vec![

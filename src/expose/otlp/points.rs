@@ -5,7 +5,7 @@ use super::super::wire::{
 };
 use super::encoder::Histograms;
 use super::units::code;
-use crate::collect::{FamilySnapshot, HistogramSnapshot, Values, ZERO_THRESHOLD};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Kind, LabelValues};
 use crate::expose::number::is_total;
 
@@ -24,6 +24,7 @@ const IS_MONOTONIC: u32 = 3;
 const START: u32 = 2;
 const TIME: u32 = 3;
 const NUMBER_DOUBLE: u32 = 4;
+const NUMBER_EXEMPLAR: u32 = 5;
 const NUMBER_INT: u32 = 6;
 const NUMBER_ATTRIBUTE: u32 = 7;
 /// Of both sorts of histogram.
@@ -31,6 +32,7 @@ const COUNT: u32 = 4;
 const SUM: u32 = 5;
 const HISTOGRAM_COUNTS: u32 = 6;
 const HISTOGRAM_BOUNDS: u32 = 7;
+const HISTOGRAM_EXEMPLAR: u32 = 8;
 const HISTOGRAM_ATTRIBUTE: u32 = 9;
 const HISTOGRAM_MIN: u32 = 11;
 const HISTOGRAM_MAX: u32 = 12;
@@ -38,11 +40,16 @@ const EXPONENTIAL_ATTRIBUTE: u32 = 1;
 const EXPONENTIAL_SCALE: u32 = 6;
 const EXPONENTIAL_ZERO_COUNT: u32 = 7;
 const EXPONENTIAL_POSITIVE: u32 = 8;
+const EXPONENTIAL_EXEMPLAR: u32 = 11;
 const EXPONENTIAL_MIN: u32 = 12;
 const EXPONENTIAL_MAX: u32 = 13;
 const EXPONENTIAL_ZERO_THRESHOLD: u32 = 14;
 const BUCKETS_OFFSET: u32 = 1;
 const BUCKETS_COUNTS: u32 = 2;
+const EXEMPLAR_TIME: u32 = 2;
+const EXEMPLAR_DOUBLE: u32 = 3;
+const EXEMPLAR_SPAN: u32 = 4;
+const EXEMPLAR_TRACE: u32 = 5;
 const KEY: u32 = 1;
 const VALUE: u32 = 2;
 const VALUE_STRING: u32 = 1;
@@ -83,10 +90,12 @@ pub(super) fn push_metric(
                     Histograms::Exponential => {
                         push_head(out, &family.desc, set, EXPONENTIAL_ATTRIBUTE, Some((span.start)(index)), span.end);
                         push_exponential(out, histogram);
+                        histogram.exemplars().for_each(|exemplar| push_exemplar(out, EXPONENTIAL_EXEMPLAR, &exemplar));
                     }
                     Histograms::Explicit => {
                         push_head(out, &family.desc, set, HISTOGRAM_ATTRIBUTE, Some((span.start)(index)), span.end);
                         push_explicit(out, histogram);
+                        histogram.exemplars().for_each(|exemplar| push_exemplar(out, HISTOGRAM_EXEMPLAR, &exemplar));
                     }
                 });
             }
@@ -145,6 +154,9 @@ fn push_numbers<T: Copy>(
                 Number::Int(n) => push_fixed(out, NUMBER_INT, n.cast_unsigned()),
                 Number::Float(n) => push_double(out, NUMBER_DOUBLE, n),
             }
+            if let Some(exemplar) = family.exemplar(index) {
+                push_exemplar(out, NUMBER_EXEMPLAR, &exemplar);
+            }
         });
     }
 }
@@ -171,6 +183,15 @@ pub(super) fn push_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &s
             push_message(out, VALUE, |out| push_text(out, VALUE_STRING, &[value]));
         });
     }
+}
+
+fn push_exemplar(out: &mut Vec<u8>, field: u32, exemplar: &Exemplar) {
+    push_message(out, field, |out| {
+        push_fixed(out, EXEMPLAR_TIME, u64::try_from(exemplar.since_epoch().as_nanos()).unwrap_or(u64::MAX));
+        push_double(out, EXEMPLAR_DOUBLE, exemplar.value);
+        push_bytes(out, EXEMPLAR_SPAN, &exemplar.span_id);
+        push_bytes(out, EXEMPLAR_TRACE, &exemplar.trace_id);
+    });
 }
 
 fn push_totals(out: &mut Vec<u8>, histogram: &HistogramSnapshot, min: u32, max: u32) {

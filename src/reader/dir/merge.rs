@@ -2,7 +2,7 @@
 
 use super::exact::Exact;
 use crate::bucket::Grid;
-use crate::collect::{FamilySnapshot, HistogramSnapshot, Sums, Values};
+use crate::collect::{FamilySnapshot, HistogramSnapshot, Sums, Values, exemplar};
 use crate::describe::{Aggregate, Descriptor, LabelSets, LabelValues, PROCESS};
 use crate::reader::{Info, Reading};
 use crate::segment::record::GridRecord;
@@ -246,7 +246,12 @@ impl Plan {
             Values::Gauge(_) => Values::Gauge(self.gauges(parts).into()),
             Values::Histogram(_) => Values::Histogram(self.histograms(parts, sums, faults)),
         };
-        FamilySnapshot { desc: Arc::clone(&self.desc), labels: Arc::clone(&self.labels), values }
+        let noted = parts.iter().zip(&self.inputs).flat_map(|(part, input)| {
+            let noted = part.family.noted.iter().zip(&input.targets);
+            noted.filter_map(|(noted, target)| Some(*target).zip(*noted))
+        });
+        let noted = exemplar::combine(len, noted);
+        FamilySnapshot { desc: Arc::clone(&self.desc), labels: Arc::clone(&self.labels), values, noted }
     }
 
     /// Has `add` add each value of the parts to the total of its series.

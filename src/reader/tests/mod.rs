@@ -2,6 +2,7 @@
 
 mod cut;
 mod damaged;
+mod exemplars;
 mod hostile;
 mod round_trip;
 mod seeds;

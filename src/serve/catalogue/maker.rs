@@ -33,6 +33,10 @@ pub(super) const PIXELS: Unit = Unit::Other("pixels");
 pub(super) const ITEMS: Unit = Unit::Other("items");
 pub(super) const TOOLS: Unit = Unit::Other("tools");
 
+/// Instruments that keep exemplars: those on whose graphs one asks which request that was.
+const EXEMPLARS: [&str; 5] =
+    ["time_to_first_token", "itl", "time_per_output_token", "request_latency", "requests_finished"];
+
 /// The name of a row's metric in its registry.
 fn name(row: &Instrument) -> String {
     format!("maxserve.{}", row.name)
@@ -62,7 +66,8 @@ impl<'a> Maker<'a> {
     }
 
     pub(super) fn counter(&self, row: &Instrument) -> MetricBuilder<Counter> {
-        Self::describe(row, self.registry(row).counter(name(row)))
+        let builder = Self::describe(row, self.registry(row).counter(name(row)));
+        if EXEMPLARS.contains(&row.name) { builder.exemplars() } else { builder }
     }
 
     pub(super) fn updown_counter(&self, row: &Instrument) -> MetricBuilder<UpDownCounter> {
@@ -76,10 +81,11 @@ impl<'a> Maker<'a> {
 
     pub(super) fn histogram(&self, row: &Instrument) -> MetricBuilder<Histogram> {
         let ladder = &row.ladder;
-        Self::describe(row, self.registry(row).histogram(name(row)))
+        let builder = Self::describe(row, self.registry(row).histogram(name(row)))
             .tick(ladder.tick)
             .max(ladder.max)
             .buckets(ladder.bounds.iter().copied())
-            .exact_at(self.profiles.bounds(row))
+            .exact_at(self.profiles.bounds(row));
+        if EXEMPLARS.contains(&row.name) { builder.exemplars() } else { builder }
     }
 }

@@ -1,9 +1,9 @@
 //! The life of one request.
 
 use super::{Stamp, Step};
-use crate::UpDownCounter;
 use crate::serve::catalogue::{ByFinish, ByTurn, Finish, Turn};
 use crate::serve::metrics::{Live, Metrics};
+use crate::{Histogram, SpanContext, UpDownCounter};
 
 /// Where a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,10 @@ pub struct RequestTimer {
     first: Option<Stamp>,
     last: Stamp,
     tokens: u64,
+    /// What follows belongs to this span.
+    span: Option<SpanContext>,
+    /// It has had its first token, and no span: what a token has to ask.
+    is_usual: bool,
     place: Place,
     awaits_admission: bool,
 }
@@ -98,8 +102,42 @@ impl RequestTimer {
             first: None,
             last: now,
             tokens: 0,
+            span: None,
+            is_usual: false,
             place: Place::Waiting,
             awaits_admission: true,
+        }
+    }
+
+    /// It is part of a trace: what follows of `time_to_first_token`, `itl`, `time_per_output_token`, `request_latency` and
+    /// `requests_finished` may become the exemplar of its bucket. A span that is not sampled is as none.
+    ///
+    /// [`SpanContext::from_traceparent`] reads it from the request's headers; better still is the server's own span, if it
+    /// has one. A request without a trace costs what it does without this; one with it some tens of nanoseconds a token
+    /// more.
+    ///
+    /// ```
+    /// use tach::SpanContext;
+    /// use tach::serve::{Finish, METRICS, RequestTimer};
+    ///
+    /// let mut request = RequestTimer::arrived(&METRICS);
+    /// let header = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    /// if let Some(span) = header.and_then(SpanContext::from_traceparent) {
+    ///     request.trace(&span);
+    /// }
+    /// request.tokens(1);
+    /// request.finished(Finish::Stop);
+    /// ```
+    pub fn trace(&mut self, span: &SpanContext) {
+        self.span = Some(*span).filter(SpanContext::is_sampled);
+        self.is_usual = self.first.is_some() && self.span.is_none();
+    }
+
+    /// Records a value, which may become an exemplar.
+    fn record(&self, histogram: &Histogram, value: u64) {
+        match &self.span {
+            Some(span) => histogram.record_with_exemplar(value, span),
+            None => histogram.record(value),
         }
     }
 
@@ -198,7 +236,8 @@ impl RequestTimer {
         live.requests.output_tokens.add(n);
     }
 
-    /// Notes the event. Gives the gap to the one before; none for the first.
+    /// Notes the event. Gives the gap to the one before, to be recorded; none for the first, and where it is recorded
+    /// already.
     #[inline]
     pub(super) fn advance(&mut self, live: &Live, n: u64, now: Stamp) -> Option<u64> {
         if n == 0 {
@@ -206,20 +245,31 @@ impl RequestTimer {
         }
         self.tokens = self.tokens.saturating_add(n);
         let before = std::mem::replace(&mut self.last, now);
-        if self.first.is_some() {
+        if self.is_usual {
             return Some(now.since(before));
         }
-        self.begin_output(live, now);
+        self.advance_unusual(live, n, before, now);
         None
     }
 
+    /// The first event, or one of a request with a span.
     #[cold]
+    fn advance_unusual(&mut self, live: &Live, n: u64, before: Stamp, now: Stamp) {
+        if self.first.is_none() {
+            return self.begin_output(live, now);
+        }
+        let gap = now.since(before);
+        self.record(&live.requests.itl, gap);
+        live.needed.itl_per_token.record_n(per_token(gap, n), n);
+    }
+
     fn begin_output(&mut self, live: &Live, now: Stamp) {
         self.first = Some(now);
+        self.is_usual = self.span.is_none();
         // It cannot have a token without, told or not.
         self.admitted();
         self.move_to(live, Place::Scheduled);
-        live.requests.ttft.record(now.since(self.arrived));
+        self.record(&live.requests.ttft, now.since(self.arrived));
         if let Some(scheduled) = self.scheduled {
             live.more.request_prefill_time.record(now.since(scheduled));
         }
@@ -255,9 +305,13 @@ impl RequestTimer {
         level(live, self.place).dec();
         live.requests.reqs_running.dec();
         let by = ByFinish { finished_reason: reason };
-        live.more.requests_finished.with(by).inc();
+        let finished = live.more.requests_finished.with(by);
+        match &self.span {
+            Some(span) => finished.inc_with_exemplar(span),
+            None => finished.inc(),
+        }
         let latency = now.since(self.arrived);
-        live.more.request_latency.with(by).record(latency);
+        self.record(live.more.request_latency.with(by), latency);
         if let Some(input) = self.input {
             live.requests.output_time.record(now.since(input));
         }
@@ -274,7 +328,7 @@ impl RequestTimer {
                 live.more.request_inference_time.record(self.last.since(scheduled));
             }
             if self.tokens > 1 {
-                live.requests.time_per_output_token.record(tpot);
+                self.record(&live.requests.time_per_output_token, tpot);
             }
         }
         if matches!(reason, Finish::Stop | Finish::Length) {

@@ -70,7 +70,7 @@ impl Group {
 pub(crate) type Entry = (&'static str, fn() -> Group);
 
 /// All timed groups, in the order of the table.
-pub(crate) const ALL: [Entry; 15] = [
+pub(crate) const ALL: [Entry; 16] = [
     ("clock", clock::group),
     ("counter", counter::group),
     ("counter, two threads", counter::two_threads),
@@ -82,6 +82,7 @@ pub(crate) const ALL: [Entry; 15] = [
     ("modes, counter", modes::counters),
     ("modes, gauge", modes::gauges),
     ("modes, histogram", modes::histograms),
+    ("exemplars", modes::exemplars),
     ("serve", serve::group),
     ("render", render::group),
     ("collect counters", collect::counters),

@@ -14,3 +14,7 @@ pub(crate) fn gauges() -> Group {
 pub(crate) fn histograms() -> Group {
     Group::new("modes, histogram", of::floor::plain_add(), of::tach::modes::histograms())
 }
+
+pub(crate) fn exemplars() -> Group {
+    Group::new("exemplars", of::floor::plain_add(), of::tach::modes::exemplars())
+}

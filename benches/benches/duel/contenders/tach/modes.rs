@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tach::{Level, Recording, Registry, Unit};
+use tach::{Level, Recording, Registry, SpanContext, Unit};
 
 use crate::contender::{Contender, nanos, repeat};
 use crate::values::LADDER;
@@ -83,5 +83,39 @@ pub(crate) fn histograms() -> Vec<Contender> {
         histogram("tach Histogram, SYNC", registry(Recording::Sync)),
         histogram("tach Histogram, NOOP", registry(Recording::Noop)),
         histogram("tach Histogram, above the level", off()),
+    ]
+}
+
+/// The same recordings with a span. In a run of them hardly any takes the place of the last exemplar: it is the clock that
+/// is paid, and the look at what is there.
+pub(crate) fn exemplars() -> Vec<Contender> {
+    let registry = registry(Recording::Sharded);
+    let span = SpanContext::new([1; 16], [2; 8]).expect("ids that are not zero");
+    let build = |name: &str| registry.histogram(name).unit(Unit::Seconds).buckets(LADDER);
+    let plain = build("plain").build().expect("valid description");
+    let kept = build("kept").exemplars().build().expect("valid description");
+    let traced = build("traced").exemplars().build().expect("valid description");
+    let without = build("without").build().expect("valid description");
+    let tokens = registry.counter("tokens").build().expect("valid name");
+    let traced_tokens = registry.counter("traced_tokens").exemplars().build().expect("valid name");
+    let _alive = registry;
+    vec![
+        Contender::new("tach Histogram, 20 bounds", move |work| {
+            nanos(work, &plain, |plain, value| plain.record(value))
+        })
+        .reference(),
+        Contender::new("tach Histogram with exemplars, no span", move |work| {
+            nanos(work, &kept, |kept, value| kept.record(value))
+        }),
+        Contender::new("tach Histogram with exemplars, a span", move |work| {
+            nanos(work, &(&traced, span), |(traced, span), value| traced.record_with_exemplar(value, span))
+        }),
+        Contender::new("tach Histogram without exemplars, a span", move |work| {
+            nanos(work, &(&without, span), |(without, span), value| without.record_with_exemplar(value, span))
+        }),
+        Contender::new("tach Counter", move |work| repeat(work, &tokens, |tokens| tokens.inc())),
+        Contender::new("tach Counter with exemplars, a span", move |work| {
+            repeat(work, &(&traced_tokens, span), |(tokens, span)| tokens.inc_with_exemplar(span))
+        }),
     ]
 }

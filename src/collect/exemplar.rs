@@ -1,0 +1,112 @@
+//! Exemplars as a snapshot holds them: what the copies of a metric's slots say, as one.
+
+use super::snapshot::{FamilySnapshot, Values};
+use crate::bucket::Slots;
+use crate::describe::Descriptor;
+use crate::record::cell::Cell;
+use crate::record::exemplar::{Noted, pick, read_all};
+use crate::record::shard::Regions;
+use crate::registry::{Core, Series};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A recording with the span it was made in: the way from a graph to a trace.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Exemplar {
+    /// What was recorded, in the exposed unit; for a counter, what was added.
+    pub value: f64,
+    /// When, to some milliseconds.
+    pub timestamp: SystemTime,
+    /// The trace.
+    pub trace_id: [u8; 16],
+    /// The span in it.
+    pub span_id: [u8; 8],
+}
+
+impl Exemplar {
+    /// `value`: what was noted, in the exposed unit.
+    pub(super) fn new(noted: &Noted, value: f64) -> Self {
+        Self {
+            value,
+            timestamp: UNIX_EPOCH + Duration::from_nanos(noted.nanos),
+            trace_id: (u128::from(noted.trace[0]) << 64 | u128::from(noted.trace[1])).to_be_bytes(),
+            span_id: noted.span.to_be_bytes(),
+        }
+    }
+
+    /// Since 1970.
+    pub(crate) fn since_epoch(&self) -> Duration {
+        self.timestamp.duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+/// Of each series of a counter the exemplar it has, whose value is the bits of a float; nothing at all where none has
+/// one.
+pub(crate) type Column = Box<[Option<Noted>]>;
+
+/// The exemplars of the series of a counter.
+pub(super) fn column(desc: &Descriptor, listed: &Series, values: &Values, regions: &Regions) -> Column {
+    let is_whole = match values {
+        Values::Counter(_) if desc.exemplars => true,
+        Values::FloatCounter(_) if desc.exemplars => false,
+        _ => return Column::default(),
+    };
+    let noted = listed.cores.iter().enumerate().flat_map(|(index, core)| {
+        let mut noted = Vec::new();
+        if let Core::Scalar(core) = core {
+            core.place().extent.copies(regions).for_each(|base| gather(core.noted(base), &mut noted));
+        }
+        noted.into_iter().map(move |noted| (index, if is_whole { floated(noted) } else { noted }))
+    });
+    combine(listed.cores.len(), noted)
+}
+
+/// An exemplar of whole numbers as one of floats.
+pub(crate) fn floated(noted: Noted) -> Noted {
+    Noted { value: (noted.value as f64).to_bits(), ..noted }
+}
+
+/// A column of `len` series out of exemplars that each belong to one.
+pub(crate) fn combine(len: usize, noted: impl Iterator<Item = (usize, Noted)>) -> Column {
+    let mut all: Vec<_> = noted.collect();
+    if all.is_empty() {
+        return Column::default();
+    }
+    let mut column = vec![None; len];
+    all.sort_by_key(|(index, _)| *index);
+    for group in all.chunk_by(|a, b| a.0 == b.0) {
+        column[group[0].0] = pick(group.iter().map(|(_, noted)| noted));
+    }
+    column.into()
+}
+
+/// Adds what the slots of a copy hold.
+pub(crate) fn gather(cells: &[Cell], to: &mut Vec<Noted>) {
+    to.extend(read_all(cells).flatten());
+}
+
+/// Exemplars of a histogram, or of several of one sort, as one for each slot: in the order of their values.
+pub(super) fn thin(gathered: &mut Vec<Noted>, slots: &Slots) -> Vec<Noted> {
+    gathered.sort_by_key(|noted| noted.value);
+    let groups = gathered.chunk_by(|a, b| slots.index(a.value) == slots.index(b.value));
+    let thinned = groups.filter_map(|group| pick(group.iter())).collect();
+    gathered.clear();
+    thinned
+}
+
+impl FamilySnapshot {
+    /// The exemplar of a series of a counter.
+    pub(crate) fn exemplar(&self, series: usize) -> Option<Exemplar> {
+        let noted = self.noted.get(series)?.as_ref()?;
+        Some(Exemplar::new(noted, f64::from_bits(noted.value)))
+    }
+
+    /// Those that `before` has not, where `old` finds the series of this in it.
+    pub(super) fn noted_since(&self, before: &Self, old: impl Fn(usize) -> Option<usize>) -> Column {
+        let is_new = |index: usize, noted: &Noted| {
+            old(index).and_then(|old| before.noted.get(old).copied().flatten()) != Some(*noted)
+        };
+        let noted = self.noted.iter().enumerate();
+        noted.map(|(index, noted)| noted.filter(|noted| is_new(index, noted))).collect()
+    }
+}
