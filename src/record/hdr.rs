@@ -131,15 +131,17 @@ impl Hdr {
         // maximum to track, or too large for the index to be exact. Where the layout is not that of two digits, no value
         // passes it, and a second test takes its place.
         let past = value.wrapping_sub(self.header(base, front, START).get());
-        let bucket = if past < self.header(base, front, WIDTH).get() {
-            self.usual_bucket(base, value)
+        // Each with its own additions: brought together, two digits would pay for a jump and two moves.
+        let is_stored = if past < self.header(base, front, WIDTH).get() {
+            self.store(base, front, self.usual_bucket(base, value), value, n)
         } else if past < self.header(base, front, SPAN).get() {
             out_of_line();
-            self.any_bucket(base, value)
+            self.store(base, front, self.any_bucket(base, value), value, n)
         } else {
             return self.record_rare(base, front, value, n);
         };
-        if !self.store(base, front, bucket, value, n) {
+        if !is_stored {
+            out_of_line();
             self.record_split(base, front, value, n);
         }
     }
@@ -246,7 +248,8 @@ impl Hdr {
     }
 }
 
-/// Marks the branch that calls it as the one to move out of the way: most histograms have two digits.
+/// Marks the branch that calls it as the one to move out of the way of most recordings, which are of two digits and to
+/// cells that are not split.
 #[cold]
 #[inline(always)]
 fn out_of_line() {}
