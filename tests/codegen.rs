@@ -97,11 +97,12 @@ fn main() {
 "#;
 
 /// What a fast path may call, on the way nobody takes. (The last: of a typed family.)
-const COLD: [&str; 9] = [
+const COLD: [&str; 10] = [
     "add_cold",
     "add_float_cold",
     "record_cold",
-    "record_unusual",
+    "record_rare",
+    "record_split",
     "set_cold",
     "8overflow",
     "advance_unusual",

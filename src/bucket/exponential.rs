@@ -13,25 +13,21 @@
 //!
 //! **How many are below, by one load and one compare.** The octave is cut into `2N` bins of equal width. Two ends are
 //! at least `2^(1/N) - 1 > 0.69/N` apart, which is more than a bin's `0.5/N`, so a bin has one end at most: what its
-//! table entry says is how many ends come before the bin, and that one. The comparison is one of whole numbers, `v`'s
-//! mantissa with the end's rounded down: `v > end` just where `v > floor(end)`. Both are exact: a value up to
-//! [`EXACT_MAX`](super::EXACT_MAX) is an `f64`, and larger ones are compared in all 64 bits.
+//! table entry says is how many ends come before the bin, and that one ([`super::Index`]). The comparison is one of whole
+//! numbers, `v`'s mantissa with the end's rounded down: `v > end` just where `v > floor(end)`. Both are exact: a value up
+//! to [`EXACT_MAX`](super::EXACT_MAX) is an `f64`, and larger ones are compared in all 64 bits.
 //!
 //! **Low octaves** have fewer ticks than cells. Cells in which no tick lies stay empty: so the index of a cell is that
 //! of its bucket, but for a constant. They cost their room, `N·(schema + 1) - 2N` cells at most.
 
-use super::Decimal;
-use super::layout::{EXACT_MAX, EXPONENT_BIAS, MANTISSA_BITS};
+use super::layout::EXACT_MAX;
 use super::powers::Ends;
+use super::{Decimal, Index};
 use std::sync::Arc;
 
 /// The finest schema: the finest that Prometheus has. Below zero, where a bucket is wider than a doubling, quantiles
 /// would say little.
 pub(crate) const SCHEMA_MAX: u8 = 8;
-
-/// Bits of a mantissa's word that are no part of it, and hold a count in the table.
-const COUNT_BITS: u32 = u64::BITS - MANTISSA_BITS;
-const COUNT: u64 = (1 << COUNT_BITS) - 1;
 
 /// The cells of one histogram: its schema's buckets.
 #[derive(Clone, Debug)]
@@ -39,9 +35,7 @@ pub(crate) struct Exponential {
     schema: u32,
     /// The largest value that is not clamped, in ticks.
     max: u64,
-    /// By bin: in the upper bits the mantissa of the end in it, without the leading one, or ones where there is none;
-    /// in the lower bits how many ends are below the bin.
-    table: Arc<[u64]>,
+    cells: Index,
     /// The mantissas of the ends in an octave of ticks, ascending, with the leading one as bit 63, rounded down.
     ends: Arc<[u64]>,
     /// The bucket of one tick.
@@ -55,15 +49,7 @@ impl Exponential {
         assert!(schema <= SCHEMA_MAX, "schemas are checked at registration");
         let schema = u32::from(schema);
         let Ends { mantissas, first } = Ends::new(schema, Decimal::of(tick));
-        let entry = |bin: u64| {
-            let start = 1 << 63 | bin << (62 - schema);
-            let below = mantissas.partition_point(|end| *end < start);
-            let end = mantissas.get(below).filter(|end| (*end ^ start) >> (62 - schema) == 0);
-            // A bin without an end has all its values up to it.
-            end.map_or(u64::MAX, |end| end << 1) & !COUNT | below as u64
-        };
-        let table = (0..2 << schema).map(entry).collect();
-        Self { schema, max, table, ends: mantissas.into(), first }
+        Self { schema, max, cells: Index::of_ends(schema, &mantissas), ends: mantissas.into(), first }
     }
 
     pub(crate) fn schema(&self) -> u32 {
@@ -84,22 +70,16 @@ impl Exponential {
     /// The cell that holds `value`, which must not exceed [`MAX_TICKS`](super::MAX_TICKS).
     pub(super) fn index(&self, value: u64) -> usize {
         if value <= EXACT_MAX {
-            return self.index_exact(value);
+            return self.cells.exact(value);
         }
         let octave = value.ilog2();
         let mantissa = value << (63 - octave);
         1 + ((octave as usize) << self.schema) + self.ends.partition_point(|end| *end < mantissa)
     }
 
-    /// The cell that holds `value`, which must not exceed [`EXACT_MAX`].
-    #[inline(always)]
-    pub(super) fn index_exact(&self, value: u64) -> usize {
-        let bits = (value.cast_signed() as f64).to_bits();
-        let mantissa = bits << COUNT_BITS;
-        let entry = self.table[(mantissa >> (63 - self.schema)) as usize];
-        let above = ((bits >> MANTISSA_BITS) << self.schema) + (entry & COUNT) + u64::from(mantissa > entry);
-        // Zero has no exponent: far below that of one, which is the bias.
-        above.saturating_sub((EXPONENT_BIAS << self.schema) - 1) as usize
+    /// How a recording finds a cell.
+    pub(super) fn cells(&self) -> &Index {
+        &self.cells
     }
 
     /// The smallest value of a cell that is not empty, in ticks.

@@ -140,7 +140,7 @@ proptest::proptest! {
         proptest::prop_assert_eq!(cells.bucket(cell), bucket(value, tick, schema));
         proptest::prop_assert!(cells.lowest(cell) <= value && value <= cells.highest(cell));
         if value <= EXACT_MAX {
-            proptest::prop_assert_eq!(cells.index_exact(value), cell);
+            proptest::prop_assert_eq!(cells.cells().exact(value), cell);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Value ⇄ cell of a histogram, by whichever of the two layouts it was declared with.
 
-use super::{Exponential, LogLinear};
+use super::{Exponential, Index, LogLinear};
 use std::fmt;
 
 /// The largest value a layout can track, in ticks: every larger one is clamped to it or to a smaller maximum.
@@ -67,12 +67,11 @@ impl Layout {
         }
     }
 
-    /// The cell that holds `value`, which must not exceed [`EXACT_MAX`].
-    #[inline(always)]
-    pub(crate) fn index_exact(&self, value: u64) -> usize {
+    /// How a recording finds the cell of a value up to [`EXACT_MAX`].
+    pub(crate) fn cells(&self) -> Index {
         match self {
-            Self::LogLinear(cells) => cells.index_exact(value),
-            Self::Exponential(cells) => cells.index_exact(value),
+            Self::LogLinear(cells) => cells.cells(),
+            Self::Exponential(cells) => cells.cells().clone(),
         }
     }
 

@@ -14,6 +14,7 @@
 //! The exponent and the top `p` bits after the leading one are just what the top bits of an `f64` hold, so the index is
 //! one conversion and one shift. That is half the cost of `leading_zeros` where it compiles to `bsr` (x86-64 baseline).
 
+use super::Index;
 use super::layout::{EXPONENT_BIAS, MANTISSA_BITS, MAX_TICKS};
 
 /// The cells of one histogram: their number, and which value belongs to which.
@@ -58,13 +59,12 @@ impl LogLinear {
         // Clearing the bits that lie 12 below a set one keeps the conversion, which rounds beyond 2^53, from carrying
         // into the bits that make the index: the top 11 stay as they are, and no run of ones reaches the last place.
         // Values below 2^12 lose nothing by it.
-        self.index_exact(value & !(value >> 12))
+        self.biased(value & !(value >> 12)).wrapping_sub(self.bias()) as usize
     }
 
-    /// The cell that holds `value`, which must not exceed [`EXACT_MAX`](super::EXACT_MAX).
-    #[inline(always)]
-    pub(super) fn index_exact(&self, value: u64) -> usize {
-        self.biased(value).wrapping_sub(self.bias()) as usize
+    /// How a recording finds a cell, where it does not know the digits.
+    pub(super) fn cells(&self) -> Index {
+        Index::of_equal(MANTISSA_BITS - self.shift)
     }
 
     /// What [`LogLinear::biased`] adds to an index, modulo 2^32.
@@ -163,6 +163,9 @@ mod tests {
             let layout = LogLinear::new(digits, MAX_TICKS);
             let value = value >> cut;
             let index = layout.index(value);
+            if value <= super::super::EXACT_MAX {
+                proptest::prop_assert_eq!(layout.cells().exact(value), index);
+            }
             let theirs = hdrhistogram::Histogram::<u64>::new_with_bounds(1, MAX_TICKS, digits).unwrap();
             proptest::prop_assert_eq!(layout.lowest(index), theirs.lowest_equivalent(value));
             proptest::prop_assert_eq!(layout.highest(index), theirs.highest_equivalent(value));

@@ -3,6 +3,7 @@
 mod decimal;
 mod exponential;
 mod grid;
+mod index;
 mod ladder;
 mod layout;
 mod log_linear;
@@ -15,6 +16,7 @@ mod split;
 pub(crate) use decimal::Decimal;
 pub(crate) use exponential::{Exponential, SCHEMA_MAX};
 pub(crate) use grid::Grid;
+pub(crate) use index::Index;
 pub(crate) use ladder::{Bound, Ladder, Scale};
 pub(crate) use layout::{EXACT_MAX, Layout, MAX_TICKS, Resolution};
 pub(crate) use log_linear::LogLinear;

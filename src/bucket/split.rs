@@ -3,7 +3,11 @@
 //! The cells of [`super::Layout`] have binary edges, and 0.025 s is on none of them. A cell in which a declared bound
 //! lies keeps the values up to the bound; those above it, of the same cell, go to a cell of their own behind the
 //! layout's last. So every `le` is exact, and adding a cell and its upper parts gives HdrHistogram's cell back.
+//!
+//! Which part a value belongs to takes one table load and, where no two bounds are closer than an eighth of an octave,
+//! one compare.
 
+use std::hint::select_unpredictable;
 use std::ops::RangeInclusive;
 
 /// The upper part of a cell that a bound splits.
@@ -18,33 +22,58 @@ pub(crate) struct Split {
 /// The cells that are split, in ascending order.
 #[derive(Debug)]
 pub(crate) struct Splits {
+    /// In ascending order of `above`, and behind the last one that no value is above.
     parts: Box<[Split]>,
     /// The index of the first part.
     first: usize,
+    /// The bin of the first part.
+    from: usize,
+    /// By [`bin`], from the first part's to the one after the last's: how many parts have theirs before it.
+    before: Box<[u32]>,
+}
+
+/// An eighth of an octave, and smaller for no larger value. A value does not exceed [`MAX_TICKS`](super::MAX_TICKS).
+#[inline(always)]
+fn bin(value: u64) -> usize {
+    ((value.cast_signed() as f64).to_bits() >> 49) as usize
 }
 
 impl Splits {
     /// `parts` in ascending order of `above`, for a layout of `cells` cells.
-    pub(crate) fn new(parts: Box<[Split]>, cells: usize) -> Self {
-        Self { parts, first: cells }
+    pub(crate) fn new(mut parts: Vec<Split>, cells: usize) -> Self {
+        let bins = match (parts.first(), parts.last()) {
+            (Some(first), Some(last)) => bin(first.above)..bin(last.above) + 2,
+            _ => 0..1,
+        };
+        let from = bins.start;
+        let before = bins.map(|here| parts.partition_point(|part| bin(part.above) < here) as u32).collect();
+        parts.push(Split { cell: usize::MAX, above: u64::MAX });
+        Self { parts: parts.into(), first: cells, from, before }
     }
 
     pub(crate) fn parts(&self) -> &[Split] {
-        &self.parts
+        &self.parts[..self.parts.len() - 1]
     }
 
     /// The split cells from the first to the last of `cells`.
     pub(crate) fn among(&self, cells: RangeInclusive<usize>) -> impl Iterator<Item = usize> + '_ {
-        let first = self.parts.partition_point(|part| part.cell < *cells.start());
-        self.parts[first..].iter().map(|part| part.cell).take_while(move |cell| cell <= cells.end())
+        let first = self.parts().partition_point(|part| part.cell < *cells.start());
+        self.parts()[first..].iter().map(|part| part.cell).take_while(move |cell| cell <= cells.end())
     }
 
     /// The index for a `value` whose cell is `cell`, which may be split.
+    #[inline(always)]
     pub(crate) fn index(&self, cell: usize, value: u64) -> usize {
-        let below = self.parts.partition_point(|part| part.above < value);
-        match below.checked_sub(1) {
-            Some(last) if self.parts[last].cell == cell => self.first + last,
-            _ => cell,
+        let here = bin(value).saturating_sub(self.from).min(self.before.len() - 1);
+        let mut below = self.before[here] as usize;
+        // The first without a branch: whether it is below is what no predictor knows.
+        below += usize::from(self.parts[below].above < value);
+        while self.parts[below].above < value {
+            below += 1;
         }
+        // Without a branch either.
+        let last = below.wrapping_sub(1);
+        let is_part = self.parts.get(last).is_some_and(|part| part.cell == cell);
+        select_unpredictable(is_part, self.first.wrapping_add(last), cell)
     }
 }

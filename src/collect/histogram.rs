@@ -203,11 +203,14 @@ impl HistogramSnapshot {
     /// The declared bounds with how many values do not exceed each, ascending; without `+Inf`, which is
     /// [`Self::count`].
     pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
-        let mut cells = self.cells.iter().peekable();
+        let mut cells = &*self.cells;
         let mut seen = 0;
         self.ladder().bounds().iter().zip(self.ladder().last_places()).map(move |(bound, &last)| {
-            while let Some((_, count)) = cells.next_if(|(place, _)| *place <= last) {
+            while let [(place, count), rest @ ..] = cells
+                && *place <= last
+            {
                 seen += count;
+                cells = rest;
             }
             (bound.value, seen)
         })

@@ -89,8 +89,13 @@ impl<B: Index<Range<usize>>> Pieces<B> {
         self.ends.push(end);
     }
 
+    /// How long all pieces are together.
+    pub(crate) fn total(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
     /// The pieces, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &B::Output> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &B::Output> {
         let mut start = 0;
         self.ends.iter().map(move |&end| &self.all[std::mem::replace(&mut start, end)..end])
     }
@@ -128,6 +133,6 @@ mod tests {
     fn pieces_come_back_as_they_were() {
         let mut lines = Pieces::<String>::default();
         ["ab", "", "ä"].into_iter().for_each(|line| lines.line(line));
-        assert_eq!(lines.iter().collect::<Vec<_>>(), ["ab", "", "ä"]);
+        assert_eq!((lines.iter().collect::<Vec<_>>(), lines.total()), (vec!["ab", "", "ä"], 4));
     }
 }

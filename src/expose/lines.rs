@@ -36,6 +36,9 @@ pub(super) fn push_families(
     }
 }
 
+/// What to make room for where a number and the line's end go: most are shorter.
+const NUMBER: usize = 8;
+
 /// When the series of a family began.
 struct Created<'a> {
     family: &'a FamilySnapshot,
@@ -120,6 +123,7 @@ fn push_scalars<T: Copy>(
     is_shown: fn(T) -> bool,
     mut push: impl FnMut(&mut String, T),
 ) {
+    out.reserve(lines.total() + NUMBER * values.len());
     for (series, (line, value)) in lines.iter().zip(values).enumerate().filter(|(_, (_, value))| is_shown(**value)) {
         out.push_str(line);
         push(out, *value);
@@ -150,6 +154,7 @@ fn push_histograms(
         }
         lines
     });
+    out.reserve(lines.total() + NUMBER * lines.iter().len());
     let mut lines = lines.iter();
     for (series, histogram) in values.iter().enumerate() {
         let counts = histogram.buckets().map(|(_, count)| count).chain([histogram.count()]);

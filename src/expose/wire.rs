@@ -8,14 +8,24 @@ enum Wire {
     Sized = 2,
 }
 
+#[inline]
 fn push_tag(out: &mut Vec<u8>, field: u32, wire: Wire) {
     push_varint(out, u64::from(field << 3 | wire as u32));
 }
 
+/// Most numbers are small ones.
+#[inline]
 fn push_varint(out: &mut Vec<u8>, value: u64) {
     if value < 0x80 {
-        return out.push(value as u8);
+        out.push(value as u8);
+    } else if value < 0x4000 {
+        out.extend_from_slice(&[value as u8 | 0x80, (value >> 7) as u8]);
+    } else {
+        push_long(out, value);
     }
+}
+
+fn push_long(out: &mut Vec<u8>, value: u64) {
     let (bytes, len) = varint(value);
     out.extend_from_slice(&bytes[..len]);
 }
@@ -72,6 +82,7 @@ pub(super) fn push_text(out: &mut Vec<u8>, field: u32, pieces: &[&str]) {
 /// `repeated sint64`, packed.
 pub(super) fn push_sints(out: &mut Vec<u8>, field: u32, values: &[i64]) {
     push_tag(out, field, Wire::Sized);
+    out.reserve(2 * values.len());
     push_sized(out, |out| values.iter().for_each(|value| push_varint(out, zigzag(*value))));
 }
 

@@ -20,7 +20,7 @@ pub(super) const START: usize = 4;
 pub(super) const WIDTH: usize = 5;
 /// How many values were above the maximum.
 pub(crate) const CLAMPED: usize = 6;
-/// As [`WIDTH`], whatever the layout.
+/// As [`WIDTH`], by `Index::biased` and whatever the layout.
 pub(super) const SPAN: usize = 7;
 /// How many cells a header has.
 pub(crate) const HEADER: usize = 8;

@@ -20,7 +20,7 @@ use super::exemplar::{self, Noted, WORDS};
 use super::region::Base;
 use super::scalar::Slot;
 use super::space::{Place, Shape, Space};
-use crate::bucket::{EXACT_MAX, Grid, Layout, LogLinear, MAX_TICKS, Resolution};
+use crate::bucket::{EXACT_MAX, Grid, Index, Layout, LogLinear, MAX_TICKS, Resolution};
 use crate::sync::Arc;
 use std::sync::Arc as Shared;
 
@@ -32,9 +32,11 @@ const TWO_DIGITS: LogLinear = LogLinear::new(2, MAX_TICKS);
 #[repr(C, align(64))]
 pub(crate) struct Hdr {
     slot: Slot,
-    /// What to add to `TWO_DIGITS.biased()` for the offset of a bucket, modulo 2^32.
+    /// What to add to `index.biased()`, which with two digits is `TWO_DIGITS.biased()`, for the offset of a bucket, modulo
+    /// 2^32.
     origin: u32,
     back: u32,
+    index: Index,
     layout: Layout,
     grid: Shared<Grid>,
     place: Option<Place>,
@@ -51,10 +53,12 @@ impl Hdr {
 
     /// `sync`: record to the shared region always.
     pub(crate) fn new(grid: Shared<Grid>, place: Place, space: Arc<Space>, sync: bool, enabled: bool) -> Self {
+        let index = grid.layout().cells();
         Self {
             slot: Slot::new(&place, sync, enabled),
-            origin: place.back.wrapping_sub(TWO_DIGITS.bias()),
+            origin: place.back.wrapping_sub(index.bias()),
             back: place.back,
+            index,
             layout: grid.layout().clone(),
             grid,
             place: Some(place),
@@ -111,9 +115,14 @@ impl Hdr {
         }
     }
 
-    /// The index of any value, whatever the layout.
-    fn index(&self, value: u64) -> usize {
-        self.grid.splits().index(self.layout.index(value), value)
+    /// The bucket of a value within [`SPAN`], if its cell is not split, whatever the layout.
+    #[inline(always)]
+    fn any_bucket(&self, base: Base, value: u64) -> &Cell {
+        #[allow(unsafe_code)]
+        // SAFETY: as in `bucket`: the range check passes no value above the maximum, and `back` plus its index this is.
+        unsafe {
+            base.cell(self.origin.wrapping_add(self.index.biased(value)))
+        }
     }
 
     /// Records to this thread's cells: `base` is this thread's region, and `front` what the slot says, below this
@@ -121,19 +130,22 @@ impl Hdr {
     #[inline(always)]
     pub(crate) fn record_at(&self, base: Base, front: u32, value: u64, n: u64) {
         // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the
-        // maximum to track, or too large for the index to be exact. Where the layout is not that of two digits, every
-        // value is unusual.
-        if !self.is_within(base, front, WIDTH, value)
-            || !self.store(base, front, self.usual_bucket(base, value), value, n)
-        {
-            self.record_unusual(base, front, value, n);
+        // maximum to track, or too large for the index to be exact. Where the layout is not that of two digits, no value
+        // passes it, and a second test takes its place.
+        let past = value.wrapping_sub(self.header(base, front, START).get());
+        // Each with its own additions: brought together, two digits would pay for a jump and two moves.
+        let is_stored = if past < self.header(base, front, WIDTH).get() {
+            self.store(base, front, self.usual_bucket(base, value), value, n)
+        } else if past < self.header(base, front, SPAN).get() {
+            out_of_line();
+            self.store(base, front, self.any_bucket(base, value), value, n)
+        } else {
+            return self.record_rare(base, front, value, n);
+        };
+        if !is_stored {
+            out_of_line();
+            self.record_split(base, front, value, n);
         }
-    }
-
-    /// Whether a value is one of those that `width` counts.
-    #[inline(always)]
-    fn is_within(&self, base: Base, front: u32, width: usize, value: u64) -> bool {
-        value.wrapping_sub(self.header(base, front, START).get()) < self.header(base, front, width).get()
     }
 
     /// The three additions of a recording. False, and nothing done, where the bucket's cell is split.
@@ -153,18 +165,14 @@ impl Hdr {
         true
     }
 
-    /// Records where the layout is not that of two digits, or passes on to [`Hdr::record_rare`].
-    #[cold]
+    /// Records a value within [`SPAN`] whose cell is split.
     #[inline(never)]
-    fn record_unusual(&self, base: Base, front: u32, value: u64, n: u64) {
-        if !self.is_within(base, front, SPAN, value)
-            || !self.store(base, front, self.bucket(base, self.layout.index_exact(value)), value, n)
-        {
-            self.record_rare(base, front, value, n);
-        }
+    fn record_split(&self, base: Base, front: u32, value: u64, n: u64) {
+        let index = self.grid.splits().index(self.index.exact(value), value);
+        self.store_rare(base, front, index, value, n);
     }
 
-    /// Records a value that is clamped, widens the range, or belongs to a split cell.
+    /// Records a value that is clamped, widens the range, or is too large for the index to be exact.
     #[cold]
     #[inline(never)]
     fn record_rare(&self, base: Base, front: u32, value: u64, n: u64) {
@@ -177,7 +185,12 @@ impl Hdr {
         if value < low || value > high {
             self.widen(base, front, low.min(value), high.max(value));
         }
-        self.bucket(base, self.index(value)).add(n);
+        self.store_rare(base, front, self.grid.splits().index(self.layout.index(value), value), value, n);
+    }
+
+    /// The three additions of a recording, whether the bucket's cell is split or not.
+    fn store_rare(&self, base: Base, front: u32, index: usize, value: u64, n: u64) {
+        self.bucket(base, index).add(n);
         let (sum, count) = (self.header(base, front, SUM), self.header(base, front, COUNT));
         sum.put_sum(sum.get().wrapping_add(value.wrapping_mul(n)));
         count.put_count(count.get().wrapping_add(n));
@@ -207,7 +220,7 @@ impl Hdr {
         let value = if clamped { self.layout.max() } else { value };
         self.header(base, front, FLOOR).share_max(!value);
         self.header(base, front, TOP).share_max(value);
-        self.bucket(base, self.index(value)).share_add(n);
+        self.bucket(base, self.grid.splits().index(self.layout.index(value), value)).share_add(n);
         self.header(base, front, SUM).share_sum(value.wrapping_mul(n));
         self.header(base, front, COUNT).share_count(n);
     }
@@ -272,6 +285,12 @@ impl Hdr {
         self.place().extent.copies(&regions).map(|base| self.copy(base).clamped()).sum()
     }
 }
+
+/// Marks the branch that calls it as the one to move out of the way of most recordings, which are of two digits and to
+/// cells that are not split.
+#[cold]
+#[inline(always)]
+fn out_of_line() {}
 
 impl Drop for Hdr {
     fn drop(&mut self) {
