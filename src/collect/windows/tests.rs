@@ -348,3 +348,53 @@ fn the_thread_keeps_snapshots_and_ends_with_the_windows() {
     drop(windows);
     assert!(past.upgrade().is_none());
 }
+
+#[test]
+fn names_of_any_characters_are_those_of_the_histogram() {
+    let registry = Registry::builder().utf8_names(true).const_label("zone.α", "eu").build().unwrap();
+    let itl = registry.histogram("llm.itl é").unit(Unit::Seconds).labels(["model.id"]).build().unwrap();
+    let taken = registry.histogram("taken").labels(["q."]).build().unwrap();
+    let mut hand = Hand::new(&registry, &["llm.itl é", "taken"]);
+    hand.ticks(20);
+    itl.with(["a"]).record_n(2_000_000_000, 30);
+    taken.with(["x"]).record(1);
+    let shown = hand.windows.show(&hand.snapshot());
+    let page = text::render_with(&shown, crate::Escaping::AllowUtf8);
+    for line in [
+        r#"{"llm.itl é_window_seconds","zone.α"="eu","model.id"="a",window="10s",q="0.5"} 2"#,
+        r#"{"llm.itl é_window_values","zone.α"="eu","model.id"="a",window="10s"} 30"#,
+        r#"taken_window_rate{"zone.α"="eu","q."="x",window="10s"} 0.1"#,
+    ] {
+        assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
+    }
+    // To whom such names mean nothing: `_` in their place, and still no name twice.
+    let page = text::render_with(&shown, crate::Escaping::Underscores);
+    let line = r#"llm_itl___window_values{zone__="eu",model_id="a",window="10s"} 30"#;
+    assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
+}
+
+#[test]
+fn native_schemas_have_windows_to_their_own_resolution() {
+    const SCHEMA: u8 = 5;
+    let registry = Registry::new();
+    let itl = registry.histogram("itl").unit(Unit::Seconds).native_schema(SCHEMA).build().unwrap();
+    let mut hand = Hand::new(&registry, &["itl"]);
+    (1..=1000).for_each(|value| itl.record(value));
+    hand.ticks(20);
+    (1..=1000).for_each(|value| itl.record(value * 1_000_000));
+    let window = hand.last(LENGTHS[0]);
+    let found = window.histogram("itl", &[]).unwrap();
+    assert_eq!((found.count(), (found.sum() - 500.5).abs() < 1e-9), (1000, true));
+    let growth = 2_f64.powf(2_f64.powi(-i32::from(SCHEMA)));
+    for (q, exact) in [(0.001, 0.001), (0.5, 0.5), (0.9, 0.9), (0.99, 0.99), (1.0, 1.0)] {
+        let quantile = found.quantile(q);
+        assert!((exact..=exact * growth).contains(&(quantile * (1.0 + 1e-9))), "{q}: {quantile}");
+        if q >= 0.5 && q < 1.0 {
+            let labels: &[(&str, &str)] = &[("window", "10s"), ("q", &format!("{q:?}"))];
+            let shown = hand.windows.show(&hand.snapshot());
+            assert_eq!(shown.gauge("itl_window", labels), Some(quantile), "{q}");
+        }
+    }
+    hand.ticks(11);
+    assert!(hand.last(LENGTHS[0]).histogram("itl", &[]).unwrap().quantile(0.5).is_nan());
+}
