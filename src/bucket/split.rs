@@ -77,3 +77,32 @@ impl Splits {
         select_unpredictable(is_part, self.first.wrapping_add(last), cell)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::MAX_TICKS;
+    use super::*;
+    use std::collections::BTreeSet;
+
+    proptest::proptest! {
+        /// Bounds close together and far apart, and values at them, beside them and anywhere.
+        #[test]
+        fn the_part_of_a_value_is_that_of_a_search(
+            bounds in proptest::collection::btree_set((0..62_u32, 0..MAX_TICKS), 0..40),
+            values in proptest::collection::vec((0..62_u32, 0..MAX_TICKS), 0..40),
+        ) {
+            const CELLS: usize = 1000;
+            let bounds: BTreeSet<u64> = bounds.into_iter().map(|(cut, bound)| bound >> cut).collect();
+            // Of cells of equal width, more than one bound in some.
+            let cell = |value: u64| (value >> 53) as usize;
+            let parts: Vec<Split> = bounds.iter().map(|&above| Split { cell: cell(above), above }).collect();
+            let splits = Splits::new(parts.clone(), CELLS);
+            let beside = bounds.iter().flat_map(|&bound| [bound.saturating_sub(1), bound, bound + 1]);
+            for value in values.into_iter().map(|(cut, value)| value >> cut).chain(beside).chain([0, MAX_TICKS]) {
+                let below = parts.iter().rposition(|part| part.above < value);
+                let found = below.filter(|&last| parts[last].cell == cell(value)).map(|last| CELLS + last);
+                proptest::prop_assert_eq!(splits.index(cell(value), value), found.unwrap_or(cell(value)), "{}", value);
+            }
+        }
+    }
+}

@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn openmetrics_2_is_for_who_names_it_where_it_is_told() {
         const OM_2: &str = "application/openmetrics-text; version=2.0.0; charset=utf-8; escaping=";
-        // Prometheus from 3.15 on, with OpenMetricsText2.0.0 before the default protocols.
+        // What Prometheus would send that has 2.0.0 before its default protocols.
         let prometheus = "application/openmetrics-text;version=2.0.0;escaping=allow-utf-8;q=0.6,\
                           application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
                           text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
