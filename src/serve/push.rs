@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 const VARIABLES: &str = "TACH_OTLP_ENDPOINT (or MAX_SERVE_OTLP_METRICS_ENDPOINT)";
 
+#[cfg(feature = "otlp")]
+const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"];
+
 /// What pushes, if anything does; for the last time when it is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Push {
@@ -22,7 +25,9 @@ impl Push {
     pub(super) fn start(settings: &Settings, registry: &Registry, shown: &Arc<Shown>) -> Result<Self, Error> {
         let Some(endpoint) = &settings.otlp_endpoint else { return Ok(Self::default()) };
         let view = Arc::clone(shown);
-        let builder = OtlpBuilder::from_env()?.endpoint(endpoint).view(move |snapshot| view.apply(snapshot));
+        // Those that say where are for others, and may be what this build cannot do.
+        let vars = std::env::vars_os().filter(|(name, _)| !ENDPOINTS.iter().any(|other| name == other));
+        let builder = OtlpBuilder::from_vars(vars)?.endpoint(endpoint).view(move |snapshot| view.apply(snapshot));
         let exporter = builder.start(registry).map_err(|error| error.within(&format!("serve: {VARIABLES}")))?;
         Ok(Self { _exporter: Some(exporter) })
     }

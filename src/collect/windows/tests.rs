@@ -389,7 +389,7 @@ fn native_schemas_have_windows_to_their_own_resolution() {
     for (q, exact) in [(0.001, 0.001), (0.5, 0.5), (0.9, 0.9), (0.99, 0.99), (1.0, 1.0)] {
         let quantile = found.quantile(q);
         assert!((exact..=exact * growth).contains(&(quantile * (1.0 + 1e-9))), "{q}: {quantile}");
-        if q >= 0.5 && q < 1.0 {
+        if (0.5..1.0).contains(&q) {
             let labels: &[(&str, &str)] = &[("window", "10s"), ("q", &format!("{q:?}"))];
             let shown = hand.windows.show(&hand.snapshot());
             assert_eq!(shown.gauge("itl_window", labels), Some(quantile), "{q}");

@@ -223,8 +223,7 @@ impl ExporterBuilder {
     /// Whether who asks for OpenMetrics in version 2.0.0 gets it; false unless told, as there is only a release candidate
     /// of it (2.0.0-rc0), whose scrapers are experimental too. Nobody else gets it: 1.0.0 is for who names no version.
     ///
-    /// Prometheus asks for it where `scrape_protocols` has `OpenMetricsText2.0.0`. See
-    /// [`openmetrics_2`](crate::openmetrics_2).
+    /// See [`openmetrics_2`](crate::openmetrics_2).
     #[must_use]
     pub fn openmetrics_2(mut self, openmetrics_2: bool) -> Self {
         self.offer = self.offer.openmetrics_2(openmetrics_2);

@@ -51,8 +51,9 @@ pub struct Settings {
     pub openmetrics_2: bool,
     /// Records nothing and opens no port, whatever the rest says. False unless told.
     pub disabled: bool,
-    /// Where to push to by OTLP, with the path, besides being scraped; nowhere unless told. Without the feature `otlp`
-    /// [`start`](super::start) refuses it, and `https://` without the feature `tls`.
+    /// Where to push to by OTLP besides being scraped, a URL with the path (by gRPC, which the variables of OpenTelemetry
+    /// choose, without one); nowhere unless told. Without the feature `otlp` [`start`](super::start) refuses it, and
+    /// `https://` without the feature `tls`.
     pub otlp_endpoint: Option<String>,
     /// Labels on every series, with their values. None that an instrument or one of the profiles has already:
     /// [`start`](super::start) refuses them.

@@ -108,9 +108,10 @@ pub(super) static VARIABLES: &[Variable] = &[
         name: "TACH_OTLP_ENDPOINT",
         other: Some("MAX_SERVE_OTLP_METRICS_ENDPOINT"),
         default: "",
-        allowed: "an http or https URL, as http://localhost:4318/v1/metrics",
-        meaning: "Where to push to by OTLP besides, with the path. Takes a build with the feature otlp, and with tls for \
-                  https; refused at the start by others.",
+        allowed: "an http or https URL, as http://localhost:4318/v1/metrics, or http://localhost:4317 by gRPC",
+        meaning: "Where to push to by OTLP besides: with the path, but by gRPC (OTEL_EXPORTER_OTLP_PROTOCOL=grpc) without \
+                  one. Takes a build with the feature otlp or otlp-grpc, and with tls for https; refused at the start by \
+                  others.",
         read: read::otlp_endpoint,
     },
     Variable {

@@ -96,3 +96,20 @@ fn names_that_are_no_longer_allowed_end_with_the_next_connection() {
     assert_eq!(client.request("GET", "/metrics", "").status, 403);
     assert!(connect(&exporter, authority.client(BOTH, Some(&certificate))).is_none());
 }
+
+#[test]
+fn names_are_not_dropped_by_a_file_that_is_cut() {
+    let authority = Authority::new();
+    let files = Files::new("sans-cut", &authority, &format!("{CLIENTS}  client_allowed_sans:\n  - known\n"));
+    files.write("ca.crt", &authority.pem);
+    let exporter = files.start();
+    let of = |name: &str| authority.issue_for(vec![SanType::DnsName(name.try_into().unwrap())]);
+    let (known, stranger) = (of("known"), of("stranger"));
+    let text = std::fs::read_to_string(files.path("web.yml")).unwrap();
+    let key = text.find("  client_allowed_sans").unwrap();
+    for cut in [key, key + "  client_allowed_sans:".len(), key + "  client_allowed_sans:\n  ".len()] {
+        files.write("web.yml", &text[..cut]);
+        assert!(connect(&exporter, authority.client(BOTH, Some(&stranger))).is_none(), "{:?}", &text[..cut]);
+        assert!(connect(&exporter, authority.client(BOTH, Some(&known))).is_some());
+    }
+}

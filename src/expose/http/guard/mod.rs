@@ -249,6 +249,11 @@ impl Loaded {
         self.clients().is_some_and(|clients| clients.required)
     }
 
+    /// Whether only clients whose certificate has one of some names do.
+    fn is_named(&self) -> bool {
+        self.clients().is_some_and(Shown::is_named)
+    }
+
     /// Whether a client has to show who it is.
     fn asks(&self) -> bool {
         self.is_certified() || !self.users.is_empty()
@@ -259,6 +264,7 @@ impl Loaded {
     fn protects_as(&self, other: &Self) -> bool {
         (self.tls.is_some() || other.tls.is_none())
             && (self.is_certified() || !other.is_certified())
+            && (self.is_named() || !other.is_named())
             && (!self.users.is_empty() || other.users.is_empty())
     }
 }

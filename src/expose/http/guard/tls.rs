@@ -31,6 +31,12 @@ pub(super) struct Shown {
     pub(super) required: bool,
 }
 
+impl Shown {
+    pub(super) fn is_named(&self) -> bool {
+        !self.sans.is_empty()
+    }
+}
+
 impl Tls {
     /// Whether handshakes are the same.
     pub(super) fn is_as(&self, other: &Self) -> bool {

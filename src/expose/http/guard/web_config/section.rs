@@ -60,10 +60,11 @@ impl Section {
         }
     }
 
-    /// The list of scalars `name`.
+    /// The list of scalars `name`; an empty one where it has no value.
     pub(super) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, String> {
         let nodes = match self.take(name) {
-            None | Some(Node { value: Value::Null, .. }) => return Ok(None),
+            None => return Ok(None),
+            Some(Node { value: Value::Null, .. }) => Vec::new(),
             Some(Node { value: Value::List(nodes), .. }) => nodes,
             Some(_) => return Err(self.wrong(name, "is to be a list")),
         };

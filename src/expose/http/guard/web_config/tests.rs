@@ -72,6 +72,10 @@ fn mistakes_are_told_with_line_key_and_remedy() {
             "line 4: tls_server_config.client_allowed_sans allows nobody",
         ),
         (
+            &*tls("client_allowed_sans:\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca: a"),
+            "line 4: tls_server_config.client_allowed_sans allows nobody",
+        ),
+        (
             &*tls("client_allowed_sans: [a@b]\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca: a"),
             "addresses of mail are not looked at",
         ),
@@ -160,6 +164,6 @@ fn suites_groups_and_names_are_chosen_by_what_go_calls_them() {
     assert_eq!(tls.spoken.groups, Some(vec![NamedGroup::secp384r1, NamedGroup::X25519]));
     assert_eq!(tls.sans, ["prometheus", "10.0.0.1", "spiffe://a@b/c"]);
     let tls =
-        parse("tls_server_config: {cert: a, key: b, cipher_suites: [], curve_preferences: []}").unwrap().tls.unwrap();
+        parse("tls_server_config: {cert: a, key: b, cipher_suites: [], curve_preferences: }").unwrap().tls.unwrap();
     assert_eq!((tls.spoken.suites, tls.spoken.groups, tls.sans), (None, None, Vec::new()));
 }

@@ -26,16 +26,22 @@ pub(in super::super) fn judge(result: Result<Reply, Lost>) -> Outcome {
         let text = format!("was answered by something that speaks no gRPC, with the status {status} of HTTP: {said}");
         return failed(Code::of_http(status), text, None, matches!(status, 502 | 504));
     }
-    let Some(trailers) = reply.trailers else {
+    // Without a message the status may stand in the headers.
+    let said = [reply.trailers.as_ref(), Some(&reply.headers)].into_iter().flatten();
+    let said = said.filter_map(|fields| Some((fields, Code::of(fields)?))).next();
+    if reply.trailers.is_none() && reply.status == 200 && said.is_none_or(|(_, code)| code == Code::OK) {
         // There is a message only where the call went well.
         let bytes = reply.body.len();
         return Outcome::TakenUnread(format!("the response has more than the {bytes} bytes that were read of it"));
+    }
+    let Some((fields, code)) = said else {
+        let status = reply.status;
+        let text = format!("was answered without a status of gRPC, with the status {status} of HTTP");
+        return failed(Code::of_http(status), text, None, matches!(status, 200 | 502 | 504));
     };
-    // Without a message the status may stand in the headers.
-    let fields = if reply.headers.contains_key("grpc-status") { &reply.headers } else { &trailers };
-    match Code::of(fields) {
-        Some(Code::OK) => taken(&reply.body),
-        Some(code) => {
+    match code {
+        Code::OK => taken(&reply.body),
+        _ => {
             let text = format!("was answered {}: {}", code.name(), excerpt(&message(fields)));
             let retry = details(fields);
             // What says when to come back has looked at the request and left it; what does not may be a gateway that knows
@@ -43,7 +49,6 @@ pub(in super::super) fn judge(result: Result<Reply, Lost>) -> Outcome {
             let is_known = retry.is_some() || matches!(code, Code::ABORTED | Code::OUT_OF_RANGE);
             failed(code, text, retry.map(|retry| retry.delay), !is_known)
         }
-        None => failed(Code::UNKNOWN, "was answered without a status of gRPC".to_owned(), None, true),
     }
 }
 

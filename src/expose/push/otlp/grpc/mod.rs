@@ -141,7 +141,8 @@ async fn exchange(to: &Target, request: Request<()>, framed: Bytes, limit: usize
         Ok(reply)
     };
     beside(connection, answered).await.map_err(|error: h2::Error| match error.reason() {
-        Some(reason) if error.is_reset() => Lost::Reset(reason),
+        // One that this end makes is of an answer that it cannot take.
+        Some(reason) if error.is_reset() && error.is_remote() => Lost::Reset(reason),
         _ => Lost::Fault(Fault::Response(describe(to, "no response from", &error))),
     })
 }

@@ -83,6 +83,12 @@ fn what_was_taken_is_taken_whatever_the_message() {
     let mut cut = reply(200, &fields, b"\0\0\0\x10\0").unwrap();
     cut.trailers = None;
     assert_eq!(word(&judge(Ok(cut))).0, "unread");
+    let mut refused = reply(200, &[KIND, ("grpc-status", "3")], b"\0\0\0\x10\0").unwrap();
+    refused.trailers = None;
+    assert_eq!(word(&judge(Ok(refused))).0, "never");
+    // What comes last counts.
+    let both = [KIND, ("grpc-status", "0"), ("|grpc-status", "14")];
+    assert_eq!(word(&judge(reply(200, &both, b""))).0, "later");
 }
 
 #[test]
@@ -111,6 +117,13 @@ fn who_speaks_no_grpc_is_judged_by_its_status_of_http() {
     let kinds = ["application/grpc+proto", "application/grpc; x=y"];
     for kind in kinds {
         assert_eq!(word(&judge(reply(200, &[("content-type", kind)], b""))), ("never", "UNKNOWN", false));
+        // A proxy that says so and no more: with a status of gRPC it is that which counts.
+        for (status, expected) in [(429, false), (502, true), (503, false), (504, true)] {
+            let outcome = judge(reply(status, &[("content-type", kind)], b""));
+            assert_eq!(word(&outcome), ("later", "UNAVAILABLE", expected), "{status}");
+            let outcome = judge(reply(status, &[("content-type", kind), ("grpc-status", "3")], b""));
+            assert_eq!(word(&outcome), ("never", "INVALID_ARGUMENT", false), "{status}");
+        }
     }
 }
 
