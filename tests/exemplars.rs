@@ -176,3 +176,61 @@ fn exemplars_are_of_one_recording_while_threads_record() {
     record_on_threads(&Registry::new());
     record_on_threads(&Registry::builder().recording(Recording::Sync).build().unwrap());
 }
+
+#[test]
+fn a_difference_has_none_from_before_it() {
+    let registry = Registry::new();
+    let counter = registry.counter("c").exemplars().build().unwrap();
+    std::thread::scope(|scope| {
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let (done, other) = std::sync::mpsc::channel();
+        let counter = &counter;
+        scope.spawn(move || {
+            counter.add_with_exemplar(9, &span(9));
+            done.send(()).unwrap();
+            wait.recv().unwrap();
+            counter.add_with_exemplar(1, &span(1));
+            done.send(()).unwrap();
+        });
+        other.recv().unwrap();
+        // Of another thread, and not shown beside the larger one.
+        std::thread::sleep(Duration::from_millis(500));
+        counter.add_with_exemplar(5, &span(5));
+        let earlier = registry.snapshot();
+        let shown = earlier.exemplar("c", &[]).map(|shown| number(&shown)).unwrap();
+        assert!(shown == 9 || shown == 5);
+        let time = SystemTime::now() - Duration::from_millis(50);
+        // The larger one is no longer young when the next comes, and the other one is.
+        std::thread::sleep(Duration::from_millis(650));
+        go.send(()).unwrap();
+        other.recv().unwrap();
+        let found = registry.snapshot().since(&earlier).exemplar("c", &[]);
+        assert!(found.is_none_or(|found| found.timestamp >= time), "{found:?}");
+    });
+}
+
+#[test]
+fn a_counter_that_has_wrapped_to_zero_leaves_none() {
+    let registry = Registry::new();
+    let family = registry.counter("c").labels(["n"]).exemplars().build().unwrap();
+    for n in 0..50 {
+        let name = n.to_string();
+        let counter = family.with([&name]);
+        assert_eq!(registry.snapshot().exemplar("c", &[("n", &name)]), None, "{n}");
+        counter.add_with_exemplar(u64::MAX, &span(n));
+        counter.add(1);
+        assert!(registry.snapshot().exemplar("c", &[("n", &name)]).is_some());
+        drop(counter);
+        assert!(family.remove([&name]));
+    }
+}
+
+#[test]
+fn one_is_in_its_bucket_whatever_a_tick_is() {
+    let registry = Registry::new();
+    let h = registry.histogram("h").tick(0.01667).buckets([0.08335]).exemplars().build().unwrap();
+    h.record_with_exemplar(5, &span(5));
+    let page = tach::openmetrics::render(&registry.snapshot());
+    assert!(page.contains("h_bucket{le=\"0.08335\"} 1 # {"), "{page}");
+    assert!(page.contains("} 0.08335 ") && !page.contains("} 0.0833500"), "{page}");
+}

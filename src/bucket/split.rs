@@ -5,7 +5,7 @@
 //! layout's last. So every `le` is exact, and adding a cell and its upper parts gives HdrHistogram's cell back.
 //!
 //! Which part a value belongs to takes one table load and, where no two bounds are closer than an eighth of an octave,
-//! one compare.
+//! one compare; otherwise a search.
 
 use std::hint::select_unpredictable;
 use std::ops::RangeInclusive;
@@ -68,8 +68,8 @@ impl Splits {
         let mut below = self.before[here] as usize;
         // The first without a branch: whether it is below is what no predictor knows.
         below += usize::from(self.parts[below].above < value);
-        while self.parts[below].above < value {
-            below += 1;
+        if self.parts[below].above < value {
+            below += self.parts[below..].partition_point(|part| part.above < value);
         }
         // Without a branch either.
         let last = below.wrapping_sub(1);

@@ -4,7 +4,7 @@ use super::snapshot::{FamilySnapshot, Values};
 use crate::bucket::Slots;
 use crate::describe::Descriptor;
 use crate::record::cell::Cell;
-use crate::record::exemplar::{Noted, pick, read_all};
+use crate::record::exemplar::{Noted, YOUTH, pick, read_all};
 use crate::record::shard::Regions;
 use crate::registry::{Core, Series};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -80,9 +80,22 @@ pub(crate) fn combine(len: usize, noted: impl Iterator<Item = (usize, Noted)>) -
     column.into()
 }
 
-/// Adds what the slots of a copy hold.
+/// The time, in Unix nanoseconds, from which on what is noted after `time` is: what is noted has the time of the system's
+/// last tick, of which there are a hundred in a second at least.
+pub(super) fn since(time: SystemTime) -> u64 {
+    let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    u64::try_from(nanos).unwrap_or(u64::MAX).saturating_sub(10_000_000)
+}
+
+/// Adds what the slots of a copy hold. Not what is from the future, as after a clock was set back: it would be taken for
+/// the newest until then.
 pub(crate) fn gather(cells: &[Cell], to: &mut Vec<Noted>) {
-    to.extend(read_all(cells).flatten());
+    let mut found = read_all(cells).flatten().peekable();
+    if found.peek().is_some() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let latest = now + u128::from(YOUTH);
+        to.extend(found.filter(|noted| u128::from(noted.nanos) <= latest));
+    }
 }
 
 /// Exemplars of a histogram, or of several of one sort, as one for each slot: in the order of their values.
@@ -101,12 +114,31 @@ impl FamilySnapshot {
         Some(Exemplar::new(noted, f64::from_bits(noted.value)))
     }
 
-    /// Those that `before` has not, where `old` finds the series of this in it.
-    pub(super) fn noted_since(&self, before: &Self, old: impl Fn(usize) -> Option<usize>) -> Column {
+    /// Those that `before` has not, where `old` finds the series of this in it, and that are not from before `from`.
+    pub(super) fn noted_since(&self, before: &Self, old: impl Fn(usize) -> Option<usize>, from: u64) -> Column {
         let is_new = |index: usize, noted: &Noted| {
-            old(index).and_then(|old| before.noted.get(old).copied().flatten()) != Some(*noted)
+            noted.nanos >= from && old(index).and_then(|old| before.noted.get(old).copied().flatten()) != Some(*noted)
         };
         let noted = self.noted.iter().enumerate();
         noted.map(|(index, noted)| noted.filter(|noted| is_new(index, noted))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::exemplar::{Slot, WORDS};
+
+    #[test]
+    fn what_is_from_the_future_is_left_out() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+        let found = [now, now + 60 * YOUTH, u64::MAX].map(|nanos| {
+            let cells: [Cell; WORDS] = std::array::from_fn(|_| Cell::new());
+            Slot::new(&cells).offer(&Noted { value: 7, nanos, trace: [1, 2], span: 3 });
+            let mut to = Vec::new();
+            gather(&cells, &mut to);
+            to.len()
+        });
+        assert_eq!(found, [1, 0, 0]);
     }
 }

@@ -239,11 +239,13 @@ impl HistogramSnapshot {
     /// Of each exposed bucket, with that of `+Inf`, the exemplar that lies in it and not in the one before.
     pub(crate) fn bucket_exemplars(&self) -> impl Iterator<Item = Option<Exemplar>> + '_ {
         let mut rest = &*self.noted;
-        let ends = self.ladder().bounds().iter().map(|bound| bound.ticks).chain([u64::MAX]);
-        ends.map(move |end| {
+        let ends =
+            self.ladder().bounds().iter().map(|bound| (bound.ticks, bound.value)).chain([(u64::MAX, f64::INFINITY)]);
+        ends.map(move |(end, bound)| {
             let (here, above) = rest.split_at(rest.partition_point(|noted| noted.value <= end));
             rest = above;
-            pick(here.iter()).map(|noted| self.exemplar(&noted))
+            // The product of ticks may be rounded up, over the bound.
+            pick(here.iter()).map(|noted| Exemplar::new(&noted, self.exposed(noted.value).min(bound)))
         })
     }
 
@@ -286,8 +288,8 @@ impl HistogramSnapshot {
         hdr
     }
 
-    /// What was recorded since `earlier`, which must be of the same series.
-    pub(super) fn since(&self, earlier: &Self) -> Self {
+    /// What was recorded since `earlier`, which must be of the same series; its exemplars are from `from` on.
+    pub(super) fn since(&self, earlier: &Self, from: u64) -> Self {
         if !Arc::ptr_eq(&self.grid, &earlier.grid) || earlier.count > self.count {
             return self.clone();
         }
@@ -307,7 +309,12 @@ impl HistogramSnapshot {
             clamped: self.clamped.saturating_sub(earlier.clamped),
             exact: self.exact && earlier.exact,
             cells: cells.into(),
-            noted: self.noted.iter().filter(|noted| !earlier.noted.contains(noted)).copied().collect(),
+            noted: self
+                .noted
+                .iter()
+                .filter(|noted| noted.nanos >= from && !earlier.noted.contains(noted))
+                .copied()
+                .collect(),
         }
     }
 

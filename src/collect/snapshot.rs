@@ -210,8 +210,9 @@ impl Snapshot {
     /// `earlier` does not have, or that has started anew since, is as it is here.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
+        let from = exemplar::since(earlier.0.time);
         let families = self.0.families.iter().map(|family| {
-            earlier.family(&family.desc.base).map_or_else(|| family.clone(), |before| family.since(before))
+            earlier.family(&family.desc.base).map_or_else(|| family.clone(), |before| family.since(before, from))
         });
         let elapsed = Some(self.0.taken.saturating_duration_since(earlier.0.taken));
         Self::new(Data { elapsed, began: earlier.0.time, families: families.collect(), ..self.0.moment() })
@@ -262,7 +263,8 @@ impl FamilySnapshot {
         })
     }
 
-    fn since(&self, before: &Self) -> Self {
+    /// `from`: as of [`exemplar::since`].
+    fn since(&self, before: &Self, from: u64) -> Self {
         let old = |index: usize| self.earlier(index, before);
         let values = match (&self.values, &before.values) {
             (Values::Counter(now), Values::Counter(then)) => Values::Counter(each(now, |index, value| {
@@ -275,11 +277,11 @@ impl FamilySnapshot {
                 }))
             }
             (Values::Histogram(now), Values::Histogram(then)) => Values::Histogram(each(now, |index, value| {
-                old(index).map_or_else(|| value.clone(), |old| value.since(&then[old]))
+                old(index).map_or_else(|| value.clone(), |old| value.since(&then[old], from))
             })),
             (now, _) => now.clone(),
         };
-        let noted = self.noted_since(before, old);
+        let noted = self.noted_since(before, old, from);
         Self { desc: Arc::clone(&self.desc), labels: Arc::clone(&self.labels), values, noted }
     }
 }

@@ -11,7 +11,7 @@
 use super::exemplar::push_message_exemplar;
 use super::number::{has_series, is_total};
 use super::wire::{push_bytes, push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
-use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Escaping, LabelValues, Pieces};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -237,10 +237,14 @@ fn push_histogram(
 ) {
     push_uint(out, HISTOGRAM_COUNT, histogram.count());
     push_double(out, HISTOGRAM_SUM, histogram.sum());
-    // Without the last one, which has no upper end: that is the count. But it is where the exemplar of the largest stands.
+    // Without the last one, which has no upper end: that is the count. But it is where the exemplar of the largest stands;
+    // though not where it would be the only one, and make of this a classic histogram too.
     let last = (f64::INFINITY, histogram.count());
-    let buckets = histogram.buckets().chain([last]).zip(histogram.bucket_exemplars());
-    for ((bound, count), exemplar) in buckets.filter(|((bound, _), exemplar)| bound.is_finite() || exemplar.is_some()) {
+    let buckets = histogram.buckets().chain([last]).zip(histogram.bucket_exemplars()).enumerate();
+    let is_said = |(number, ((bound, _), exemplar)): &(usize, ((f64, u64), Option<Exemplar>))| {
+        bound.is_finite() || *number > 0 && exemplar.is_some()
+    };
+    for (_, ((bound, count), exemplar)) in buckets.filter(is_said) {
         push_message(out, HISTOGRAM_BUCKET, |out| {
             push_uint(out, BUCKET_COUNT, count);
             push_double(out, BUCKET_UPPER_BOUND, bound);

@@ -9,6 +9,7 @@
 //! count), and the clearing before recordings through new ones (the lock here). Without it an old total would reappear
 //! in a new series.
 
+use super::exemplar;
 use super::region::Base;
 use super::shard::{EXTENT_CELLS, REACH_MAX, Regions, Shards};
 use crate::segment::{Segment, publish};
@@ -114,7 +115,9 @@ impl Place {
         let cell = |offset| unsafe { base.cell(offset) };
         // A header is written before its buckets, and soon after an exemplar: where it is untouched they are, and their
         // pages need not be.
-        if front.clone().all(|offset| cell(offset).get() == 0) {
+        // A counter may have come back to zero, and its slot is as near as it.
+        let slot = if self.shape.back <= exemplar::WORDS as u32 { back.clone() } else { 0..0 };
+        if front.clone().chain(slot).all(|offset| cell(offset).get() == 0) {
             return;
         }
         front.chain(back).for_each(|offset| cell(offset).clear());

@@ -154,8 +154,12 @@ impl Plan {
             (kind, None) => {
                 // Minus zero adds nothing even to minus zero.
                 let sums = self.floats(&self.sources, base, -0.0);
-                let values = sums.into_iter().map(|sum| shift(sum, family.power)).collect();
-                if kind.is_counter() { Values::FloatCounter(values) } else { Values::Gauge(values) }
+                let values = sums.into_iter().map(|sum| shift(sum, family.power));
+                if kind.is_counter() {
+                    Values::FloatCounter(values.map(|total| total.min(f64::MAX)).collect())
+                } else {
+                    Values::Gauge(values.collect())
+                }
             }
         };
         // Amounts in another unit are other amounts.
@@ -176,7 +180,9 @@ impl Plan {
     fn floats(&self, sources: &[Option<Taken>], base: &Snapshot, zero: f64) -> Column<f64> {
         self.fold(sources, base, zero, |sum, (values, index)| match values {
             Values::Counter(values) => sum + values[index] as f64,
-            Values::FloatCounter(values) | Values::Gauge(values) => sum + values[index],
+            // As in one process a total stays at the largest float.
+            Values::FloatCounter(values) => (sum + values[index]).min(f64::MAX),
+            Values::Gauge(values) => sum + values[index],
             Values::UpDown(values) => sum + values[index] as f64,
             Values::Histogram(_) => sum,
         })
