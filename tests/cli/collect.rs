@@ -147,6 +147,37 @@ fn a_profile_gives_the_names_that_dashboards_ask_for() {
     assert_eq!(collector.end("-TERM").1, Some(0));
 }
 
+#[test]
+fn what_an_exporter_gives_a_collector_gives_too() {
+    use tach::{Recording, Registry, SpanContext};
+    let dir = Dir::in_memory("formats");
+    let registry = Registry::builder().recording(Recording::Process).segment_dir(dir.path("")).build().unwrap();
+    let tokens = registry.counter("tokens").exemplars().build().unwrap();
+    tokens.add_with_exemplar(3, &SpanContext::new([0xab; 16], [0xcd; 8]).unwrap());
+    let exemplar = format!(" # {{trace_id=\"{}\",span_id=\"{}\"}} 3", "ab".repeat(16), "cd".repeat(8));
+
+    let one = "Accept: application/openmetrics-text;version=1.0.0\r\n";
+    let two = "Accept: application/openmetrics-text;version=2.0.0\r\n";
+    let collector = Collector::start(&["--dir", &dir.path(""), "--allow", "127.0.0.0/8"]);
+    let page = collector.answer(one);
+    assert!(page.contains(&format!("\ntokens_total 3{exemplar}")) && !page.contains("_created"), "{page}");
+    assert!(collector.answer(two).contains("text/plain"));
+    assert_eq!(collector.end("-TERM").1, Some(0));
+
+    let collector = Collector::start(&["--dir", &dir.path(""), "--created", "--openmetrics-2"]);
+    assert!(collector.answer(one).contains("\ntokens_created "));
+    let page = collector.answer(two);
+    assert!(page.contains("version=2.0.0") && page.contains("\ntokens_total 3 st@"), "{page}");
+    assert_eq!(collector.end("-TERM").1, Some(0));
+
+    let collector = Collector::start(&["--dir", &dir.path(""), "--allow", "10.0.0.0/8"]);
+    let mut stream = TcpStream::connect(&collector.address).unwrap();
+    let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut page = String::new();
+    assert!(stream.read_to_string(&mut page).is_err() || page.is_empty(), "{page}");
+    assert_eq!(collector.end("-TERM").1, Some(0));
+}
+
 #[cfg(feature = "tls")]
 #[test]
 fn a_web_config_says_who_may_look() {

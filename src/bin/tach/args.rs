@@ -43,6 +43,10 @@ pub(crate) struct Collect {
     /// How long the files of processes that are gone are kept, and how many.
     pub(crate) keep_for: Option<Duration>,
     pub(crate) keep: Option<usize>,
+    /// Who may connect: networks, or nobody in particular.
+    pub(crate) allow: Vec<String>,
+    pub(crate) created: bool,
+    pub(crate) openmetrics_2: bool,
     #[cfg(feature = "tls")]
     pub(crate) web_config: Option<PathBuf>,
     #[cfg(feature = "serve")]
@@ -126,6 +130,13 @@ fn collect_command() -> clap::Command {
             .value_name("N")
             .value_parser(value_parser!(usize))
             .help("How many files of processes that are gone to keep"),
+        Arg::new("allow")
+            .long("allow")
+            .value_name("NETWORK")
+            .action(ArgAction::Append)
+            .help("Lets in only this network, as 10.0.0.0/8; may be given several times"),
+        flag("created", "Tells who asks for OpenMetrics when series began, by `_created`"),
+        flag("openmetrics-2", "Gives OpenMetrics 2.0.0, a release candidate, to who asks for it"),
     ]);
     #[cfg(feature = "tls")]
     let command = command.arg(
@@ -148,7 +159,7 @@ fn collect_command() -> clap::Command {
 }
 
 fn top_command() -> clap::Command {
-    let once = Arg::new("once").long("once").action(ArgAction::SetTrue).help("Prints one frame, and ends");
+    let once = flag("once", "Prints one frame, and ends");
     clap::Command::new("top")
         .about("Shows what the processes of a directory record, as they do")
         .after_help(
@@ -163,6 +174,10 @@ fn top_command() -> clap::Command {
 
 fn path(id: &'static str, name: &'static str, help: &'static str) -> Arg {
     Arg::new(id).value_name(name).required(true).value_parser(value_parser!(PathBuf)).help(help)
+}
+
+fn flag(id: &'static str, help: &'static str) -> Arg {
+    Arg::new(id).long(id).action(ArgAction::SetTrue).help(help)
 }
 
 fn duration(id: &'static str, help: &'static str) -> Arg {
@@ -191,6 +206,9 @@ fn collect(matches: &ArgMatches) -> Collect {
         interval: given::<Duration>(matches, "interval").max(INTERVAL_MIN),
         keep_for: matches.get_one("keep-for").copied(),
         keep: matches.get_one("keep").copied(),
+        allow: matches.get_many("allow").into_iter().flatten().cloned().collect(),
+        created: matches.get_flag("created"),
+        openmetrics_2: matches.get_flag("openmetrics-2"),
         #[cfg(feature = "tls")]
         web_config: matches.get_one("web-config").cloned(),
         #[cfg(feature = "serve")]

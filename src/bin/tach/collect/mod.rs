@@ -57,6 +57,8 @@ fn address(exporter: &Exporter) -> String {
 
 fn exporter(options: &Collect) -> Result<ExporterBuilder, Stop> {
     let builder = Exporter::builder().listen(options.listen.as_str());
+    let builder = builder.created(options.created).openmetrics_2(options.openmetrics_2);
+    let builder = options.allow.iter().fold(builder, |builder, network| builder.allow(network));
     #[cfg(feature = "tls")]
     let builder = match &options.web_config {
         Some(path) => builder.web_config(path),
