@@ -149,7 +149,10 @@ def slowness(started, program):
     pushed = start(started, program, receiver, OTEL_EXPORTER_OTLP_TIMEOUT="1000")
     truth = pushed.ask("record")
     receiver.answer(Answer(pause=3.0))
-    pushed.flush("no answer within")
+    # The time goes with the request: whether this end or grpcio is first to see that it is over is a race, and both are right.
+    error = pushed.ask("flush")["error"]
+    if not error or not ("no answer within" in error or "DEADLINE_EXCEEDED" in error):
+        raise SystemExit(f"the flush said {error!r} instead of being out of time")
     # It may be that a busy machine needs another try.
     eventually("the flush after a slow answer", lambda: pushed.ask("flush")["error"] is None)
     check(receiver.take()[-1], truth, "exponential_histogram")
