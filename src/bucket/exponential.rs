@@ -11,11 +11,11 @@
 //! index    1 + N·e + (how many of end[] are below v / 2^e),   e = floor(log2 v)
 //! ```
 //!
-//! **How many are below, by one load and one compare.** The octave is cut into `2N` bins of equal width. Two ends are
-//! at least `2^(1/N) - 1 > 0.69/N` apart, which is more than a bin's `0.5/N`, so a bin has one end at most: what its
-//! table entry says is how many ends come before the bin, and that one ([`super::Index`]). The comparison is one of whole
-//! numbers, `v`'s mantissa with the end's rounded down: `v > end` just where `v > floor(end)`. Both are exact: a value up
-//! to [`EXACT_MAX`](super::EXACT_MAX) is an `f64`, and larger ones are compared in all 64 bits.
+//! **How many are below, by one load and one addition.** The octave is cut into `2N` bins of equal width. Two ends are
+//! at least `2^(1/N) - 1 > 0.69/N` apart, which is more than a bin's `0.5/N`, so a bin has one end at most: what
+//! its table entry says is how many ends come before the bin, and where in it the sum is to carry to the next one
+//! ([`super::Index`]). That is at the first whole number above the end, as `v > end` just where `v > floor(end)`. All of it
+//! is exact: a value up to [`EXACT_MAX`](super::EXACT_MAX) is an `f64`, and larger ones are compared in all 64 bits.
 //!
 //! **Low octaves** have fewer ticks than cells. Cells in which no tick lies stay empty: so the index of a cell is that
 //! of its bucket, but for a constant. They cost their room, `N·(schema + 1) - 2N` cells at most.

@@ -73,6 +73,7 @@ impl Index {
     #[inline(always)]
     pub(crate) fn biased(&self, value: u64) -> u32 {
         if value < u64::from(self.linear) {
+            // Latencies are large numbers.
             out_of_line();
             return (value as u32).wrapping_add(self.bias);
         }
@@ -88,7 +89,7 @@ impl Index {
     }
 }
 
-/// Marks the branch that calls it as the one to move out of the way: latencies are large numbers.
+/// Marks the branch that calls it as the one to move out of the way of most recordings.
 #[cold]
 #[inline(always)]
-const fn out_of_line() {}
+pub(crate) const fn out_of_line() {}

@@ -6,6 +6,7 @@ use crate::describe::Descriptor;
 use crate::record::cell::Cell;
 use crate::record::exemplar::{Noted, YOUTH, pick, read_all};
 use crate::record::shard::Regions;
+use crate::record::trace::trace_id;
 use crate::registry::{Core, Series};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,7 +30,7 @@ impl Exemplar {
         Self {
             value,
             timestamp: UNIX_EPOCH + Duration::from_nanos(noted.nanos),
-            trace_id: (u128::from(noted.trace[0]) << 64 | u128::from(noted.trace[1])).to_be_bytes(),
+            trace_id: trace_id(noted.trace),
             span_id: noted.span.to_be_bytes(),
         }
     }
@@ -90,7 +91,7 @@ pub(super) fn since(time: SystemTime) -> u64 {
 /// Adds what the slots of a copy hold. Not what is from the future, as after a clock was set back: it would be taken for
 /// the newest until then.
 pub(crate) fn gather(cells: &[Cell], to: &mut Vec<Noted>) {
-    let mut found = read_all(cells).flatten().peekable();
+    let mut found = read_all(cells).peekable();
     if found.peek().is_some() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let latest = now + u128::from(YOUTH);

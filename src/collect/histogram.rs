@@ -60,13 +60,6 @@ impl HistogramSnapshot {
         }
     }
 
-    /// Takes the exemplars that were gathered from all shards.
-    pub(crate) fn note(&mut self, gathered: &mut Vec<Noted>) {
-        if !gathered.is_empty() {
-            self.noted = thin(gathered, self.ladder().slots()).into();
-        }
-    }
-
     /// The same values in the cells of `grid`, of ticks of the same size, exposed as `view` says. Costs nothing where
     /// these are its cells already.
     pub(super) fn viewed(&self, grid: &Arc<Grid>, view: &Arc<Ladder>) -> Self {
@@ -351,7 +344,8 @@ pub(crate) struct Sums {
     /// The places that may hold something: from `first` up to, not including, `end`.
     first: usize,
     end: usize,
-    noted: Vec<Noted>,
+    /// The exemplars, in any order.
+    pub(crate) noted: Vec<Noted>,
 }
 
 impl Sums {

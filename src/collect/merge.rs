@@ -10,7 +10,6 @@ use super::histogram::{HistogramSnapshot, Sums};
 use super::read::read;
 use super::snapshot::{Data, FamilySnapshot, Snapshot, Values};
 use crate::describe::{Descriptor, Kind, LabelSets, LabelValues};
-use crate::record::exemplar::Noted;
 use crate::record::hdr::Hdr;
 use crate::record::local;
 use crate::record::shard::Regions;
@@ -189,11 +188,10 @@ impl Cells<'_> {
             if part.count > 0 {
                 merged.merge(part, &scratch.cells, &mut scratch.sums);
                 // After the count, so that none is missing of what that has.
-                exemplar::gather(core.noted(base), &mut scratch.noted);
+                exemplar::gather(core.noted(base), &mut scratch.sums.noted);
             }
         }
         merged.finish(&mut scratch.sums);
-        merged.note(&mut scratch.noted);
         if let Some(last) = last {
             // What is not exact is better read again.
             let merged = merged.is_exact().then(|| merged.clone());
@@ -218,7 +216,6 @@ struct Last {
 struct Scratch {
     cells: Vec<(u32, u64)>,
     sums: Sums,
-    noted: Vec<Noted>,
 }
 
 /// Adds the engine's own metrics.

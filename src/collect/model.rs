@@ -188,7 +188,7 @@ impl Counter {
     pub fn noted(&self) -> Vec<Option<(u64, u64)>> {
         let regions = self.process.0.regions();
         let read = |base| {
-            let noted = read_all(self.core.noted(base)).next().flatten()?;
+            let noted = read_all(self.core.noted(base)).next()?;
             let n = noted.value;
             assert_eq!((noted.trace, noted.span), ([n, n], n), "an exemplar is of one recording");
             Some((n, noted.nanos))

@@ -2,22 +2,12 @@
 //! and a time. With their names they have 63 of the 128 characters that OpenMetrics allows.
 
 use super::number::{push_float, push_time};
-use super::wire::{push_double, push_message, push_text, push_uint};
 use crate::collect::Exemplar;
 
-const LABELS: [&str; 2] = ["trace_id", "span_id"];
-
-// The numbers of protobuf's fields.
-const LABEL: u32 = 1;
-const VALUE: u32 = 2;
-const TIMESTAMP: u32 = 3;
-const LABEL_NAME: u32 = 1;
-const LABEL_VALUE: u32 = 2;
-const SECONDS: u32 = 1;
-const NANOS: u32 = 2;
+pub(super) const LABELS: [&str; 2] = ["trace_id", "span_id"];
 
 /// Lower-case hexadecimal digits, up to 32.
-fn hex<'a>(id: &[u8], digits: &'a mut [u8; 32]) -> &'a str {
+pub(super) fn hex<'a>(id: &[u8], digits: &'a mut [u8; 32]) -> &'a str {
     for (pair, byte) in digits.chunks_exact_mut(2).zip(id) {
         pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
         pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
@@ -33,22 +23,4 @@ pub(super) fn push_text_exemplar(out: &mut String, exemplar: &Exemplar) {
     push_float(out, exemplar.value);
     out.push(' ');
     push_time(out, exemplar.since_epoch());
-}
-
-/// Appends protobuf's message.
-pub(super) fn push_message_exemplar(out: &mut Vec<u8>, field: u32, exemplar: &Exemplar) {
-    push_message(out, field, |out| {
-        for (name, id) in LABELS.into_iter().zip([&exemplar.trace_id[..], &exemplar.span_id]) {
-            push_message(out, LABEL, |out| {
-                push_text(out, LABEL_NAME, &[name]);
-                push_text(out, LABEL_VALUE, &[hex(id, &mut [0; 32])]);
-            });
-        }
-        push_double(out, VALUE, exemplar.value);
-        let since = exemplar.since_epoch();
-        push_message(out, TIMESTAMP, |out| {
-            push_uint(out, SECONDS, since.as_secs());
-            push_uint(out, NANOS, since.subsec_nanos().into());
-        });
-    });
 }

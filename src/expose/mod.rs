@@ -14,5 +14,6 @@ pub mod otlp;
 pub mod protobuf;
 #[cfg(feature = "push")]
 pub mod push;
+mod spans;
 pub mod text;
 mod wire;

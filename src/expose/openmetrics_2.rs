@@ -12,6 +12,7 @@ use super::lines::{push_escaped, scalar_lines};
 use super::names::Names;
 use super::number::{has_series, is_total, push_bound, push_float, push_time};
 use super::openmetrics::END;
+use super::spans::split;
 use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Escaping, Form, Pieces};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,8 +20,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The `Content-Type` of what [`render`] prints.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=2.0.0; charset=utf-8";
 
-/// Between two spans of buckets; a shorter gap is an empty bucket in one span, which takes fewer bytes.
-const GAP_MIN: i32 = 2;
+/// So many empty buckets in a row are part of a span, which takes fewer bytes than another one; more there should not be.
+const GAP_MAX: i32 = 1;
+
+/// Spans and counts of native buckets, used again for each histogram.
+type Buckets = (Vec<(i32, u32)>, Vec<u64>);
 
 /// Prints a snapshot.
 ///
@@ -54,7 +58,7 @@ pub fn render_into(snapshot: &Snapshot, out: &mut String) {
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
 pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut String) {
     let began = snapshot.earliest();
-    let mut buckets = String::new();
+    let mut buckets = Buckets::default();
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
         if has_series(family) {
@@ -147,7 +151,7 @@ impl Shown<'_> {
     }
 
     /// `buckets`: for use here.
-    fn push_histograms(&self, out: &mut String, values: &[HistogramSnapshot], buckets: &mut String) {
+    fn push_histograms(&self, out: &mut String, values: &[HistogramSnapshot], buckets: &mut Buckets) {
         let Some(any) = values.first() else { return };
         let mut number = itoa::Buffer::new();
         let mut pieces = self.histogram_pieces(any).iter();
@@ -175,7 +179,7 @@ impl Shown<'_> {
     }
 }
 
-fn push_samples(out: &mut String, shown: &Shown<'_>, buckets: &mut String) {
+fn push_samples(out: &mut String, shown: &Shown<'_>, buckets: &mut Buckets) {
     let mut integer = itoa::Buffer::new();
     match &shown.family.values {
         Values::Counter(values) => {
@@ -191,64 +195,22 @@ fn push_samples(out: &mut String, shown: &Shown<'_>, buckets: &mut String) {
 }
 
 /// Appends the count of zeros and, where there are others, the spans and the counts of their buckets.
-fn push_native(out: &mut String, histogram: &HistogramSnapshot, counts: &mut String) {
+fn push_native(out: &mut String, histogram: &HistogramSnapshot, (spans, counts): &mut Buckets) {
     let native = histogram.native();
-    out.push_str(itoa::Buffer::new().format(native.zeros));
-    counts.clear();
-    push_spans(out, native.buckets, counts);
-    if !counts.is_empty() {
-        out.extend([",positive_buckets:[", counts, "]"]);
-    }
-}
-
-/// Appends where the buckets are to `out`, and to `counts`, which is empty, how much is in each.
-fn push_spans(out: &mut String, buckets: impl Iterator<Item = (i32, u64)>, counts: &mut String) {
     let mut number = itoa::Buffer::new();
-    // Of the span under way.
-    let (mut next, mut length) = (0, 0_u32);
-    for (index, count) in buckets {
-        let gap = index - next;
-        if length > 0 && gap < GAP_MIN {
-            (0..gap).for_each(|_| counts.push_str(",0"));
-            length += gap.unsigned_abs();
-        } else {
-            if length > 0 {
-                out.push_str(number.format(length));
-            }
-            out.push_str(if length > 0 { "," } else { ",positive_spans:[" });
-            out.push_str(number.format(gap));
-            out.push(':');
-            length = 0;
-        }
-        length += 1;
-        if !counts.is_empty() {
-            counts.push(',');
-        }
-        counts.push_str(number.format(count));
-        next = index + 1;
-    }
-    if length > 0 {
+    out.push_str(number.format(native.zeros));
+    split(native.buckets, GAP_MAX, spans, counts);
+    for (nth, &(offset, length)) in spans.iter().enumerate() {
+        out.push_str(if nth == 0 { ",positive_spans:[" } else { "," });
+        out.push_str(number.format(offset));
+        out.push(':');
         out.push_str(number.format(length));
+    }
+    for (nth, &count) in counts.iter().enumerate() {
+        out.push_str(if nth == 0 { "],positive_buckets:[" } else { "," });
+        out.push_str(number.format(count));
+    }
+    if !counts.is_empty() {
         out.push(']');
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::push_spans;
-
-    fn spans(buckets: &[(i32, u64)]) -> (String, String) {
-        let (mut out, mut counts) = (String::new(), String::new());
-        push_spans(&mut out, buckets.iter().copied(), &mut counts);
-        (out, counts)
-    }
-
-    #[test]
-    fn a_gap_of_one_is_an_empty_bucket_and_a_longer_one_ends_a_span() {
-        let both = |spans: &str, counts: &str| (spans.to_owned(), counts.to_owned());
-        assert_eq!(spans(&[]), both("", ""));
-        assert_eq!(spans(&[(0, u64::MAX)]), both(",positive_spans:[0:1]", "18446744073709551615"));
-        let long = spans(&[(-3, 5), (-2, 2), (0, 7), (3, 1), (4, 8), (90, 9)]);
-        assert_eq!(long, both(",positive_spans:[-3:4,2:2,85:1]", "5,2,0,7,1,8,9"));
     }
 }

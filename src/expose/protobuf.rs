@@ -8,12 +8,13 @@
 //! Numbers are floats here, so counters beyond 2^53 are rounded, as every scraper does. Counters and histograms tell when
 //! they began, which is how a scraper knows of a restart; those that a callback gives do not.
 
-use super::exemplar::push_message_exemplar;
+use super::exemplar;
 use super::number::{has_series, is_total};
+use super::spans::split;
 use super::wire::{push_bytes, push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
 use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Escaping, LabelValues, Pieces};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The `Content-Type` of what [`render`] gives.
 pub const CONTENT_TYPE: &str =
@@ -93,6 +94,9 @@ const BUCKET_UPPER_BOUND: u32 = 2;
 const BUCKET_EXEMPLAR: u32 = 3;
 const SPAN_OFFSET: u32 = 1;
 const SPAN_LENGTH: u32 = 2;
+const EXEMPLAR_LABEL: u32 = 1;
+const EXEMPLAR_VALUE: u32 = 2;
+const EXEMPLAR_TIME: u32 = 3;
 
 // The types in use.
 const COUNTER: u64 = 0;
@@ -107,7 +111,7 @@ const GAP_MAX: i32 = 2;
 struct Scratch {
     message: Vec<u8>,
     spans: Vec<(i32, u32)>,
-    deltas: Vec<i64>,
+    counts: Vec<u64>,
 }
 
 fn push_family(
@@ -126,7 +130,7 @@ fn push_family(
     }
     let whole = |n: u64| Some(n as f64);
     let total = |n| is_total(n).then_some(n);
-    let Scratch { message, spans, deltas } = scratch;
+    let Scratch { message, spans, counts } = scratch;
     let (counter, gauge) = ((COUNTER, METRIC_COUNTER), (GAUGE, METRIC_GAUGE));
     match &family.values {
         Values::Counter(values) => {
@@ -147,7 +151,7 @@ fn push_family(
                 push_message(out, FAMILY_METRIC, |out| {
                     out.extend_from_slice(labels);
                     push_message(out, METRIC_HISTOGRAM, |out| {
-                        push_histogram(out, histogram, spans, deltas);
+                        push_histogram(out, histogram, spans, counts);
                         push_start(out, HISTOGRAM_START, family.began(index, began));
                         push_exemplars(out, histogram);
                     });
@@ -187,7 +191,7 @@ fn push_scalars(
         message.clear();
         push_double(message, VALUE, value);
         if let Some(exemplar) = family.exemplar(index) {
-            push_message_exemplar(message, COUNTER_EXEMPLAR, &exemplar);
+            push_exemplar(message, COUNTER_EXEMPLAR, &exemplar);
         }
         // Nothing for a gauge.
         push_start(message, COUNTER_START, family.began(index, began));
@@ -201,28 +205,42 @@ fn push_scalars(
 /// When a total began. Nothing before 1970, where a clock is that was never set.
 fn push_start(out: &mut Vec<u8>, field: u32, began: Option<SystemTime>) {
     if let Some(since) = began.and_then(|began| began.duration_since(UNIX_EPOCH).ok()) {
-        push_message(out, field, |out| {
-            push_uint(out, SECONDS, since.as_secs());
-            push_uint(out, NANOS, since.subsec_nanos().into());
-        });
+        push_time(out, field, since);
     }
+}
+
+fn push_time(out: &mut Vec<u8>, field: u32, since: Duration) {
+    push_message(out, field, |out| {
+        push_uint(out, SECONDS, since.as_secs());
+        push_uint(out, NANOS, since.subsec_nanos().into());
+    });
+}
+
+fn push_exemplar(out: &mut Vec<u8>, field: u32, exemplar: &Exemplar) {
+    push_message(out, field, |out| {
+        for (name, id) in exemplar::LABELS.into_iter().zip([&exemplar.trace_id[..], &exemplar.span_id]) {
+            push_label(out, EXEMPLAR_LABEL, name, exemplar::hex(id, &mut [0; 32]));
+        }
+        push_double(out, EXEMPLAR_VALUE, exemplar.value);
+        push_time(out, EXEMPLAR_TIME, exemplar.since_epoch());
+    });
 }
 
 /// Appends the labels of a series, and gives the length of all.
 fn push_labels(out: &mut Vec<u8>, desc: &Descriptor, set: &LabelValues, escaping: Escaping) -> usize {
     for (name, value) in &*desc.const_labels {
-        push_label(out, &escaping.label(name), value);
+        push_label(out, METRIC_LABEL, &escaping.label(name), value);
     }
     for (name, value) in desc.labels.iter().zip(set.iter()) {
-        push_label(out, &escaping.label(name), value);
+        push_label(out, METRIC_LABEL, &escaping.label(name), value);
     }
     out.len()
 }
 
-fn push_label(out: &mut Vec<u8>, name: &str, value: &str) {
+fn push_label(out: &mut Vec<u8>, field: u32, name: &str, value: &str) {
     // An empty value is the same as no label.
     if !value.is_empty() {
-        push_message(out, METRIC_LABEL, |out| {
+        push_message(out, field, |out| {
             push_text(out, LABEL_NAME, &[name]);
             push_text(out, LABEL_VALUE, &[value]);
         });
@@ -233,23 +251,20 @@ fn push_histogram(
     out: &mut Vec<u8>,
     histogram: &HistogramSnapshot,
     spans: &mut Vec<(i32, u32)>,
-    deltas: &mut Vec<i64>,
+    counts: &mut Vec<u64>,
 ) {
     push_uint(out, HISTOGRAM_COUNT, histogram.count());
     push_double(out, HISTOGRAM_SUM, histogram.sum());
-    // Without the last one, which has no upper end: that is the count. But it is where the exemplar of the largest stands;
-    // though not where it would be the only one, and make of this a classic histogram too.
-    let last = (f64::INFINITY, histogram.count());
-    let buckets = histogram.buckets().chain([last]).zip(histogram.bucket_exemplars()).enumerate();
-    let is_said = |(number, ((bound, _), exemplar)): &(usize, ((f64, u64), Option<Exemplar>))| {
-        bound.is_finite() || *number > 0 && exemplar.is_some()
-    };
-    for (_, ((bound, count), exemplar)) in buckets.filter(is_said) {
+    // Without the last one, which has no upper end: that is the count. But it is where the exemplar of the largest stands,
+    // if there are others: alone it would make of this a classic histogram too.
+    let last = histogram.buckets().next().map(|_| (f64::INFINITY, histogram.count()));
+    let buckets = histogram.buckets().chain(last).zip(histogram.bucket_exemplars());
+    for ((bound, count), exemplar) in buckets.filter(|((bound, _), exemplar)| bound.is_finite() || exemplar.is_some()) {
         push_message(out, HISTOGRAM_BUCKET, |out| {
             push_uint(out, BUCKET_COUNT, count);
             push_double(out, BUCKET_UPPER_BOUND, bound);
             if let Some(exemplar) = exemplar {
-                push_message_exemplar(out, BUCKET_EXEMPLAR, &exemplar);
+                push_exemplar(out, BUCKET_EXEMPLAR, &exemplar);
             }
         });
     }
@@ -258,15 +273,20 @@ fn push_histogram(
     // Above zero, it also says that this is a native histogram where there are no values yet.
     push_double(out, HISTOGRAM_ZERO_THRESHOLD, ZERO_THRESHOLD);
     push_uint(out, HISTOGRAM_ZERO_COUNT, native.zeros);
-    split(native.buckets, spans, deltas);
+    split(native.buckets, GAP_MAX, spans, counts);
     for &(offset, length) in &*spans {
         push_message(out, HISTOGRAM_SPAN, |out| {
             push_sint(out, SPAN_OFFSET, offset.into());
             push_uint(out, SPAN_LENGTH, length.into());
         });
     }
-    if !deltas.is_empty() {
-        push_sints(out, HISTOGRAM_DELTA, deltas);
+    if !counts.is_empty() {
+        let mut last = 0;
+        push_sints(
+            out,
+            HISTOGRAM_DELTA,
+            counts.iter().map(|&count| count.wrapping_sub(std::mem::replace(&mut last, count)).cast_signed()),
+        );
     }
 }
 
@@ -274,72 +294,5 @@ fn push_histogram(
 fn push_exemplars(out: &mut Vec<u8>, histogram: &HistogramSnapshot) {
     let mut exemplars: Vec<_> = histogram.exemplars().collect();
     exemplars.sort_by_key(|exemplar| exemplar.timestamp);
-    exemplars.iter().for_each(|exemplar| push_message_exemplar(out, HISTOGRAM_EXEMPLAR, exemplar));
-}
-
-/// Spans of buckets, each with its distance from the one before (the first with its index), and of each bucket in them
-/// how much more it has than the one before.
-fn split(buckets: impl Iterator<Item = (i32, u64)>, spans: &mut Vec<(i32, u32)>, deltas: &mut Vec<i64>) {
-    spans.clear();
-    deltas.clear();
-    let (mut next, mut last) = (0, 0_u64);
-    for (index, count) in buckets {
-        let gap = index - next;
-        match spans.last_mut() {
-            Some((_, length)) if gap <= GAP_MAX => {
-                for _ in 0..gap {
-                    deltas.push(0_u64.wrapping_sub(last).cast_signed());
-                    last = 0;
-                }
-                *length += gap.unsigned_abs() + 1;
-            }
-            _ => spans.push((gap, 1)),
-        }
-        deltas.push(count.wrapping_sub(last).cast_signed());
-        (next, last) = (index + 1, count);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::split;
-
-    /// What a reader makes of them.
-    fn join(spans: &[(i32, u32)], deltas: &[i64]) -> Vec<(i32, u64)> {
-        let (mut index, mut count, mut deltas) = (0, 0_u64, deltas.iter());
-        let mut buckets = Vec::new();
-        for (offset, length) in spans {
-            index += offset;
-            for _ in 0..*length {
-                count = count.wrapping_add_signed(*deltas.next().unwrap());
-                buckets.push((index, count));
-                index += 1;
-            }
-        }
-        assert!(deltas.next().is_none());
-        buckets
-    }
-
-    #[test]
-    fn gaps_of_up_to_two_are_empty_buckets_and_longer_ones_end_a_span() {
-        let (mut spans, mut deltas) = (vec![(9, 9)], vec![9]);
-        split([(-3, 5), (-2, 2), (1, 7), (5, 1)].into_iter(), &mut spans, &mut deltas);
-        assert_eq!(spans, [(-3, 5), (3, 1)]);
-        assert_eq!(deltas, [5, -3, -2, 0, 7, -6]);
-        split(std::iter::empty(), &mut spans, &mut deltas);
-        assert_eq!((spans.len(), deltas.len()), (0, 0));
-        split([(0, u64::MAX), (1, 1)].into_iter(), &mut spans, &mut deltas);
-        assert_eq!((spans.len(), join(&spans, &deltas)), (1, vec![(0, u64::MAX), (1, 1)]));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_buckets_read_back(buckets in proptest::collection::btree_map(-50..50, 1_u64..=u64::MAX, 0..20)) {
-            let (mut spans, mut deltas) = (Vec::new(), Vec::new());
-            split(buckets.clone().into_iter(), &mut spans, &mut deltas);
-            let mut found = join(&spans, &deltas);
-            found.retain(|(_, count)| *count != 0);
-            proptest::prop_assert_eq!(found, buckets.into_iter().collect::<Vec<_>>());
-        }
-    }
+    exemplars.iter().for_each(|exemplar| push_exemplar(out, HISTOGRAM_EXEMPLAR, exemplar));
 }

@@ -80,10 +80,10 @@ pub(super) fn push_text(out: &mut Vec<u8>, field: u32, pieces: &[&str]) {
 }
 
 /// `repeated sint64`, packed.
-pub(super) fn push_sints(out: &mut Vec<u8>, field: u32, values: &[i64]) {
+pub(super) fn push_sints(out: &mut Vec<u8>, field: u32, values: impl ExactSizeIterator<Item = i64>) {
     push_tag(out, field, Wire::Sized);
     out.reserve(2 * values.len());
-    push_sized(out, |out| values.iter().for_each(|value| push_varint(out, zigzag(*value))));
+    push_sized(out, |out| values.for_each(|value| push_varint(out, zigzag(value))));
 }
 
 /// `repeated uint64`, packed.
@@ -157,7 +157,7 @@ mod tests {
             assert_eq!(bytes(|out| push_fixeds(out, 6, [1].into_iter())), [0x32, 8, 1, 0, 0, 0, 0, 0, 0, 0]);
             assert_eq!(bytes(|out| push_bytes(out, 1, b"ab")), b"\x0a\x02ab");
         }
-        assert_eq!(bytes(|out| push_sints(out, 13, &[1, -1, 64])), [0x6a, 4, 2, 1, 0x80, 1]);
+        assert_eq!(bytes(|out| push_sints(out, 13, [1, -1, 64].into_iter())), [0x6a, 4, 2, 1, 0x80, 1]);
     }
 
     #[test]

@@ -25,7 +25,6 @@ pub(super) struct Reader<'a> {
     pub(super) faults: Faults,
     cells: Vec<(u32, u64)>,
     sums: Sums,
-    noted: Vec<Noted>,
 }
 
 /// One value of a series.
@@ -40,8 +39,7 @@ enum Value {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(map: &'a Map, is_alive: bool) -> Self {
-        let (torn, faults, cells, noted) = <_>::default();
-        Self { map, is_alive, torn, faults, cells, sums: Sums::default(), noted }
+        Self { map, is_alive, torn: Vec::new(), faults: Faults::default(), cells: Vec::new(), sums: Sums::default() }
     }
 
     /// The families, and of each when its series were set: for gauges of which the last one counts, otherwise nothing.
@@ -142,20 +140,12 @@ impl<'a> Reader<'a> {
             return Vec::new();
         }
         let mut noted = Vec::new();
-        extent.copies.iter().for_each(|copy| self.gather(copy, series, &mut noted));
+        extent.copies.iter().for_each(|copy| gather(self.map, copy, series, &mut noted));
         if matches!(kind, Kind::Counter | Kind::ObservedCounter) {
             return noted.into_iter().map(exemplar::floated).collect();
         }
         noted.retain(|noted| (0.0..f64::INFINITY).contains(&f64::from_bits(noted.value)));
         noted
-    }
-
-    /// Adds what is in the slots of a copy, which were found to lie in it.
-    fn gather(&self, copy: &Copy, series: &Series, to: &mut Vec<Noted>) {
-        let SlotsRecord { at, slots } = series.slots;
-        if let Some(cells) = self.map.run(copy.first + at, slots * WORDS as u64) {
-            exemplar::gather(cells, to);
-        }
     }
 
     /// Merges the copies of a histogram, or gives the last result again where no count has changed since.
@@ -183,7 +173,6 @@ impl<'a> Reader<'a> {
         let mut counts = smallvec::SmallVec::new();
         // What is not exact, or torn, is better read again.
         let (mut total, mut is_whole) = (0_u128, true);
-        let mut noted = std::mem::take(&mut self.noted);
         for (at, copy) in copies() {
             let part = read(copy, &mut self.cells);
             counts.push(part.counted);
@@ -202,13 +191,11 @@ impl<'a> Reader<'a> {
                 total += self.cells.iter().map(|(_, count)| u128::from(*count)).sum::<u128>();
                 merged.merge(part, &self.cells, &mut self.sums);
                 // After the count, so that none is missing of what that has.
-                self.gather(at, series, &mut noted);
+                gather(map, at, series, &mut self.sums.noted);
             }
         }
+        self.sums.noted.retain(|noted| noted.value <= grid.layout().max());
         merged.finish(&mut self.sums);
-        noted.retain(|noted| noted.value <= grid.layout().max());
-        merged.note(&mut noted);
-        self.noted = noted;
         if total > COUNT_MAX {
             self.fault(metric, series, "more values than can be counted");
             return None;
@@ -219,6 +206,14 @@ impl<'a> Reader<'a> {
 
     fn fault(&mut self, metric: &Metric, series: &Series, text: &str) {
         self.faults.add(format_args!("{}: {text}: {:?}", metric.desc.name, series.values));
+    }
+}
+
+/// Adds what is in the slots of a copy, which were found to lie in it.
+fn gather(map: &Map, copy: &Copy, series: &Series, to: &mut Vec<Noted>) {
+    let SlotsRecord { at, slots } = series.slots;
+    if let Some(cells) = map.run(copy.first + at, slots * WORDS as u64) {
+        exemplar::gather(cells, to);
     }
 }
 

@@ -129,8 +129,8 @@ impl<'a> Slot<'a> {
 }
 
 /// What the slots in `cells` hold, one after the other.
-pub(crate) fn read_all(cells: &[Cell]) -> impl Iterator<Item = Option<Noted>> + '_ {
-    cells.chunks_exact(WORDS).map(|cells| Slot(cells).read())
+pub(crate) fn read_all(cells: &[Cell]) -> impl Iterator<Item = Noted> + '_ {
+    cells.chunks_exact(WORDS).filter_map(|cells| Slot(cells).read())
 }
 
 #[cfg(all(test, not(tach_loom)))]

@@ -20,7 +20,7 @@ use super::exemplar::{self, Noted, WORDS};
 use super::region::Base;
 use super::scalar::Slot;
 use super::space::{Place, Shape, Space};
-use crate::bucket::{EXACT_MAX, Grid, Index, Layout, LogLinear, MAX_TICKS, Resolution};
+use crate::bucket::{EXACT_MAX, Grid, Index, Layout, LogLinear, MAX_TICKS, Resolution, out_of_line};
 use crate::sync::Arc;
 use std::sync::Arc as Shared;
 
@@ -133,7 +133,8 @@ impl Hdr {
         // maximum to track, or too large for the index to be exact. Where the layout is not that of two digits, no value
         // passes it, and a second test takes its place.
         let past = value.wrapping_sub(self.header(base, front, START).get());
-        // Each with its own additions: brought together, two digits would pay for a jump and two moves.
+        // Each with its own additions: brought together, two digits would pay for a jump and two moves. Most recordings are
+        // of two digits, and to cells that are not split.
         let is_stored = if past < self.header(base, front, WIDTH).get() {
             self.store(base, front, self.usual_bucket(base, value), value, n)
         } else if past < self.header(base, front, SPAN).get() {
@@ -285,12 +286,6 @@ impl Hdr {
         self.place().extent.copies(&regions).map(|base| self.copy(base).clamped()).sum()
     }
 }
-
-/// Marks the branch that calls it as the one to move out of the way of most recordings, which are of two digits and to
-/// cells that are not split.
-#[cold]
-#[inline(always)]
-fn out_of_line() {}
 
 impl Drop for Hdr {
     fn drop(&mut self) {

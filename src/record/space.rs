@@ -114,8 +114,7 @@ impl Place {
         // extent.
         let cell = |offset| unsafe { base.cell(offset) };
         // A header is written before its buckets, and soon after an exemplar: where it is untouched they are, and their
-        // pages need not be.
-        // A counter may have come back to zero, and its slot is as near as it.
+        // pages need not be. But a counter may have come back to zero: its slot, which is as near as it, tells.
         let slot = if self.shape.back <= exemplar::WORDS as u32 { back.clone() } else { 0..0 };
         if front.clone().chain(slot).all(|offset| cell(offset).get() == 0) {
             return;

@@ -57,7 +57,7 @@ impl SpanContext {
     /// The id of the trace.
     #[must_use]
     pub const fn trace_id(&self) -> [u8; 16] {
-        ((self.trace[0] as u128) << 64 | self.trace[1] as u128).to_be_bytes()
+        trace_id(self.trace)
     }
 
     /// The id of the span in it.
@@ -75,6 +75,11 @@ impl SpanContext {
     pub(super) fn words(&self) -> ([u64; 2], u64) {
         (self.trace, self.span)
     }
+}
+
+/// The id of a trace out of its two words.
+pub(crate) const fn trace_id([high, low]: [u64; 2]) -> [u8; 16] {
+    ((high as u128) << 64 | low as u128).to_be_bytes()
 }
 
 /// Up to sixteen lower-case hexadecimal digits.

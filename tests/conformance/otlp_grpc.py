@@ -3,7 +3,6 @@
     otlp_grpc.py PUSHED
 """
 
-import queue
 import signal
 import sys
 import time
@@ -15,7 +14,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as serv
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as services
 
 from otlp import Pushed, check, check_failures, check_streams, expect
-from receiver import refuse_unknown, response
+from receiver import Queue, refuse_unknown, response
 from scrape import eventually
 
 RETRIED = (
@@ -53,11 +52,11 @@ class Received:
         refuse_unknown(request)
 
 
-class Receiver(services.MetricsServiceServicer):
+class Receiver(Queue, services.MetricsServiceServicer):
     """Listens on loopback. `answers` are given in their order; then all is well."""
 
     def __init__(self):
-        self.answers, self.received, self.faults = queue.Queue(), [], []
+        super().__init__()
         self.server = grpc.server(futures.ThreadPoolExecutor(4), compression=None)
         services.add_MetricsServiceServicer_to_server(self, self.server)
         self.base = f"http://127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
@@ -68,27 +67,13 @@ class Receiver(services.MetricsServiceServicer):
             self.received.append(Received(request, context))
         except Exception as error:  # Whatever is wrong with it is told at the end.
             self.faults.append(repr(error))
-        try:
-            answer = self.answers.get_nowait()
-        except queue.Empty:
-            answer = Answer()
+        answer = self.next(Answer())
         time.sleep(answer.pause)
         if answer.trailers:
             context.set_trailing_metadata(answer.trailers)
         if answer.status != grpc.StatusCode.OK:
             context.abort(answer.status, answer.said)
         return service.ExportMetricsServiceResponse.FromString(answer.body)
-
-    def answer(self, *answers):
-        for answer in answers:
-            self.answers.put(answer)
-
-    def take(self):
-        """What was received since the last call; ends the program on what could not be read."""
-        if self.faults:
-            raise SystemExit(f"the receiver could not read: {self.faults}")
-        received, self.received = self.received, []
-        return received
 
 
 def start(started, program, receiver, **variables):
@@ -150,9 +135,7 @@ def slowness(started, program):
     truth = pushed.ask("record")
     receiver.answer(Answer(pause=3.0))
     # The time goes with the request: whether this end or grpcio is first to see that it is over is a race, and both are right.
-    error = pushed.ask("flush")["error"]
-    if not error or not ("no answer within" in error or "DEADLINE_EXCEEDED" in error):
-        raise SystemExit(f"the flush said {error!r} instead of being out of time")
+    pushed.flush("no answer within", "answered DEADLINE_EXCEEDED")
     # It may be that a busy machine needs another try.
     eventually("the flush after a slow answer", lambda: pushed.ask("flush")["error"] is None)
     check(receiver.take()[-1], truth, "exponential_histogram")

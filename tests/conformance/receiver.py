@@ -48,13 +48,36 @@ def refuse_unknown(message):
                 refuse_unknown(part)
 
 
-class Receiver:
+class Queue:
+    """The answers that are to be given, and what was received."""
+
+    def __init__(self):
+        self.answers, self.received, self.faults = queue.Queue(), [], []
+
+    def next(self, otherwise):
+        """The answer whose turn it is, or `otherwise` if there is none."""
+        try:
+            return self.answers.get_nowait()
+        except queue.Empty:
+            return otherwise
+
+    def answer(self, *answers):
+        for answer in answers:
+            self.answers.put(answer)
+
+    def take(self):
+        """What was received since the last call; ends the program on what could not be read."""
+        if self.faults:
+            raise SystemExit(f"the receiver could not read: {self.faults}")
+        received, self.received = self.received, []
+        return received
+
+
+class Receiver(Queue):
     """Listens on loopback. `answers` are given in their order; then there is 200."""
 
     def __init__(self):
-        self.answers = queue.Queue()
-        self.received = []
-        self.faults = []
+        super().__init__()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -73,10 +96,7 @@ class Receiver:
 
     def handle(self, handler):
         body = handler.rfile.read(int(handler.headers["content-length"]))
-        try:
-            answer = self.answers.get_nowait()
-        except queue.Empty:
-            answer = Answer(body=response())
+        answer = self.next(Answer(body=response()))
         try:
             if handler.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
@@ -98,14 +118,3 @@ class Receiver:
         except OSError:
             # The client has not waited for it.
             handler.close_connection = True
-
-    def answer(self, *answers):
-        for answer in answers:
-            self.answers.put(answer)
-
-    def take(self):
-        """What was received since the last call; ends the program on what could not be read."""
-        if self.faults:
-            raise SystemExit(f"the receiver could not read: {self.faults}")
-        received, self.received = self.received, []
-        return received

@@ -4,7 +4,7 @@
 //! histogram has to have native buckets.
 
 use crate::model::Labels;
-use crate::om_reader::{closing_quote, exemplar, name, number, unescape};
+use crate::om_reader::{exemplar, lines, name, number, series, unescape};
 use crate::pb_reader::Exemplar;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,14 +46,8 @@ pub(crate) struct Histogram {
 
 /// Reads a page, or says which line breaks which rule.
 pub(crate) fn read(text: &str) -> Result<Vec<Family>, String> {
-    let body = text.strip_suffix("# EOF\n").ok_or("the page does not end in # EOF")?;
     let mut families: Vec<Family> = Vec::new();
-    if body.is_empty() {
-        return Ok(families);
-    }
-    for line in body.strip_suffix('\n').ok_or("a line without an end")?.split('\n') {
-        read_line(&mut families, line).map_err(|rule| format!("{rule}: {line:?}"))?;
-    }
+    lines(text, |line| read_line(&mut families, line))?;
     let mut names = BTreeSet::new();
     for family in &families {
         if !names.insert(&family.name) || family.series.is_empty() {
@@ -89,8 +83,10 @@ fn read_line(families: &mut Vec<Family>, line: &str) -> Result<(), &'static str>
 }
 
 fn sample(family: &mut Family, line: &str) -> Result<(), &'static str> {
-    let (labels, rest) = labels(&family.name, line)?;
-    let rest = rest.strip_prefix(' ').ok_or("no space before the value")?;
+    let (name, labels, rest) = series(line)?;
+    if name != family.name {
+        return Err("a sample of another name than its family's");
+    }
     let mut parts = rest.split(" # ");
     let rest = parts.next().unwrap_or_default();
     let exemplars = parts.map(exemplar).collect::<Result<Vec<_>, _>>()?;
@@ -124,34 +120,6 @@ fn sample(family: &mut Family, line: &str) -> Result<(), &'static str> {
     }
     family.series.push(Series { labels, value, start, exemplars });
     Ok(())
-}
-
-/// The labels of a sample of this name, and what follows.
-fn labels<'a>(family: &str, line: &'a str) -> Result<(Labels, &'a str), &'static str> {
-    let mut labels = Labels::new();
-    let is_quoted = line.starts_with("{\"");
-    let (found, mut rest) = name(line.strip_prefix('{').filter(|_| is_quoted).unwrap_or(line), ":")?;
-    if found != family {
-        return Err("a sample of another name than its family's");
-    }
-    let mut open = is_quoted;
-    loop {
-        if open && let Some(rest) = rest.strip_prefix('}') {
-            return Ok((labels, rest));
-        }
-        let Some(label) = rest.strip_prefix(if open { ',' } else { '{' }) else {
-            return if open { Err("no comma between labels") } else { Ok((labels, rest)) };
-        };
-        open = true;
-        let (label, after) = name(label, "")?;
-        let after = after.strip_prefix("=\"").ok_or("a label without a value")?;
-        let end = closing_quote(after).ok_or("a value without an end")?;
-        let value = unescape(&after[..end])?;
-        if value.is_empty() || labels.insert(label, value).is_some() {
-            return Err("an empty label, or one that is there twice");
-        }
-        rest = &after[end + 1..];
-    }
 }
 
 /// Reads fields one after another.

@@ -27,14 +27,8 @@ pub(crate) struct Sample {
 
 /// Reads a page, or says which line breaks which rule.
 pub(crate) fn read(text: &str) -> Result<Vec<Family>, String> {
-    let body = text.strip_suffix("# EOF\n").ok_or("the page does not end in # EOF")?;
     let mut families: Vec<Family> = Vec::new();
-    if body.is_empty() {
-        return Ok(families);
-    }
-    for line in body.strip_suffix('\n').ok_or("a line without an end")?.split('\n') {
-        read_line(&mut families, line).map_err(|rule| format!("{rule}: {line:?}"))?;
-    }
+    lines(text, |line| read_line(&mut families, line))?;
     let mut seen = BTreeSet::new();
     for family in &families {
         check(family).map_err(|rule| format!("{}: {rule}", family.name))?;
@@ -45,6 +39,16 @@ pub(crate) fn read(text: &str) -> Result<Vec<Family>, String> {
         }
     }
     Ok(families)
+}
+
+/// Has each line of a page read, but for the one that ends it.
+pub(crate) fn lines(text: &str, mut read: impl FnMut(&str) -> Result<(), &'static str>) -> Result<(), String> {
+    let body = text.strip_suffix("# EOF\n").ok_or("the page does not end in # EOF")?;
+    if body.is_empty() {
+        return Ok(());
+    }
+    let mut lines = body.strip_suffix('\n').ok_or("a line without an end")?.split('\n');
+    lines.try_for_each(|line| read(line).map_err(|rule| format!("{rule}: {line:?}")))
 }
 
 fn read_line(families: &mut Vec<Family>, line: &str) -> Result<(), &'static str> {
@@ -70,7 +74,8 @@ fn read_line(families: &mut Vec<Family>, line: &str) -> Result<(), &'static str>
     Ok(())
 }
 
-fn sample(line: &str) -> Result<Sample, &'static str> {
+/// The name of a sample, its labels, and what follows.
+pub(crate) fn series(line: &str) -> Result<(String, Labels, &str), &'static str> {
     let mut labels = Labels::new();
     let mut first = None;
     let mut rest = line;
@@ -106,13 +111,16 @@ fn sample(line: &str) -> Result<Sample, &'static str> {
             inner = inner.strip_prefix(',').ok_or("no comma between labels")?;
         }
     }
-    let rest = rest.strip_prefix(' ').ok_or("no space before the value")?;
+    Ok((first.ok_or("no name")?, labels, rest.strip_prefix(' ').ok_or("no space before the value")?))
+}
+
+fn sample(line: &str) -> Result<Sample, &'static str> {
+    let (name, labels, rest) = series(line)?;
     let (value, exemplar) = match rest.split_once(" # ") {
         Some((value, rest)) => (value, Some(exemplar(rest)?)),
         None => (rest, None),
     };
     number(value).ok_or("no number")?;
-    let name = first.ok_or("no name")?;
     if exemplar.is_some() && !name.ends_with("_total") && !name.ends_with("_bucket") {
         return Err("an exemplar of what may have none");
     }
@@ -162,7 +170,7 @@ pub(crate) fn name<'a>(text: &'a str, extra: &str) -> Result<(String, &'a str), 
 }
 
 /// Where the quote is that no backslash escapes.
-pub(crate) fn closing_quote(text: &str) -> Option<usize> {
+fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.bytes().position(|byte| {
         let closes = byte == b'"' && !escaped;
