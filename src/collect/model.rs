@@ -168,7 +168,7 @@ impl Counter {
     /// As the public handle leaves an exemplar and adds, on `thread` at a time in nanoseconds: in a span whose ids follow
     /// from the amount.
     pub fn add_noted(&self, thread: &Thread, n: u64, nanos: u64) {
-        let noted = || Noted { value: n, nanos, trace: [n, n], span: n };
+        let noted = &Noted { value: n, nanos, trace: [n, n], span: n };
         match thread.route(self.core.slot(), self.core.space()) {
             Route::Nowhere => {}
             Route::Own(base, offset) => {

@@ -31,9 +31,9 @@ pub(super) fn add_float_cold(core: &Scalar, n: f64) {
     }
 }
 
-/// Adds `n`, above zero, and leaves the exemplar that `noted` makes; whatever the thread.
+/// Adds an amount, above zero, by `own` or `share`, and leaves it as an exemplar before, whatever the thread.
 #[inline(never)]
-fn add_noted(core: &Scalar, noted: impl FnOnce() -> Noted, own: impl FnOnce(Base, u32), share: impl FnOnce()) {
+fn add_noted(core: &Scalar, noted: &Noted, own: impl FnOnce(Base, u32), share: impl FnOnce()) {
     let offset = core.slot().get();
     let route = local::reach(offset).map_or_else(|| route(core.slot(), core.space()), |base| Route::Own(base, offset));
     match route {
@@ -107,12 +107,12 @@ impl Counter {
     /// Wait-free, without a lock or an allocation: a look at the clock and at the last exemplar, and six stores where
     /// this is the better one.
     pub fn add_with_exemplar(&self, n: u64, span: &SpanContext) {
-        if n == 0 || !span.is_sampled() {
+        let core = &*self.0;
+        if n == 0 || !span.is_sampled() || !core.has_slot() {
             return self.add(n);
         }
-        let core = &*self.0;
-        let noted = || Noted::new(n, segment::now_coarse(), span);
-        add_noted(core, noted, |base, offset| core.add_at(base, offset, n), || core.share(n));
+        let noted = Noted::new(n, segment::now_coarse(), span);
+        add_noted(core, &noted, |base, offset| core.add_at(base, offset, n), || core.share(n));
     }
 
     /// A handle for this thread's innermost loop, which saves the look-up of the thread's shard.
@@ -146,12 +146,12 @@ impl FloatCounter {
 
     /// As [`FloatCounter::add`], with an exemplar as [`Counter::add_with_exemplar`] leaves it.
     pub fn add_with_exemplar(&self, n: f64, span: &SpanContext) {
-        if !is_amount(n) || n == 0.0 || !span.is_sampled() {
+        let core = &*self.0;
+        if !is_amount(n) || n == 0.0 || !span.is_sampled() || !core.has_slot() {
             return self.add(n);
         }
-        let core = &*self.0;
-        let noted = || Noted::new(n.to_bits(), segment::now_coarse(), span);
-        add_noted(core, noted, |base, offset| core.add_float_at(base, offset, n), || core.share_float(n));
+        let noted = Noted::new(n.to_bits(), segment::now_coarse(), span);
+        add_noted(core, &noted, |base, offset| core.add_float_at(base, offset, n), || core.share_float(n));
     }
 
     /// A handle for this thread's innermost loop.

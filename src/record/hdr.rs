@@ -226,30 +226,29 @@ impl Hdr {
         self.header(base, front, COUNT).share_count(n);
     }
 
-    /// Leaves an exemplar in this thread's region, `base`, if there are slots: before its value is recorded. `noted` makes
-    /// it of the value as it will be recorded.
+    /// Whether it was declared with exemplars, and so has slots for them.
+    pub(crate) fn has_slots(&self) -> bool {
+        self.place().back_len() as usize > self.grid.len()
+    }
+
+    /// Leaves an exemplar in this thread's region, `base`, before its value is recorded; where there are slots. `noted`
+    /// makes it of the value as it will be recorded.
     pub(crate) fn note_at(&self, base: Base, value: u64, noted: impl FnOnce(u64) -> Noted) {
-        if let Some((slot, value)) = self.slot_of(base, value) {
-            slot.offer(&noted(value));
-        }
+        let (slot, value) = self.slot_of(base, value);
+        slot.offer(&noted(value));
     }
 
     /// As [`Hdr::note_at`], in the shared region.
     pub(crate) fn note_shared(&self, value: u64, noted: impl FnOnce(u64) -> Noted) {
-        if let Some((slot, value)) = self.slot_of(self.place().shared(), value) {
-            slot.share(&noted(value));
-        }
+        let (slot, value) = self.slot_of(self.place().shared(), value);
+        slot.share(&noted(value));
     }
 
     /// The slot for the exemplar of a value, and the value as it will be recorded.
-    fn slot_of(&self, base: Base, value: u64) -> Option<(exemplar::Slot<'_>, u64)> {
-        let slots = self.noted(base);
-        if slots.is_empty() {
-            return None;
-        }
+    fn slot_of(&self, base: Base, value: u64) -> (exemplar::Slot<'_>, u64) {
         let value = if value > self.grid.limit() { self.layout.max() } else { value };
         let at = self.grid.ladder().slots().index(value) * WORDS;
-        Some((exemplar::Slot::new(&slots[at..at + WORDS]), value))
+        (exemplar::Slot::new(&self.noted(base)[at..at + WORDS]), value)
     }
 
     /// The slots for exemplars of a copy; none where the histogram was declared without.

@@ -139,7 +139,11 @@ impl Histogram {
     /// Wait-free, without a lock or an allocation: a search for the bucket, a look at the clock and at the bucket's last
     /// exemplar, and six stores where this is the better one.
     pub fn record_with_exemplar(&self, value: u64, span: &SpanContext) {
-        if span.is_sampled() { record_noted(&self.core, value, span) } else { self.record(value) }
+        if span.is_sampled() && self.core.has_slots() {
+            record_noted(&self.core, value, span);
+        } else {
+            self.record(value);
+        }
     }
 
     /// Records a duration, as [`Histogram::record_duration`] does, in a span, as [`Histogram::record_with_exemplar`].

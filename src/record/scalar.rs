@@ -157,20 +157,19 @@ impl Scalar {
         unsafe { place.shared().cell(place.front) }.share_float(n);
     }
 
-    /// Leaves an exemplar in this thread's region, `base`, if there is a slot: before its amount, above zero, is added.
-    pub(crate) fn note_at(&self, base: Base, noted: impl FnOnce() -> Noted) {
-        let slot = self.noted(base);
-        if !slot.is_empty() {
-            exemplar::Slot::new(slot).offer(&noted());
-        }
+    /// Whether it was declared with exemplars, and so has a slot for one.
+    pub(crate) fn has_slot(&self) -> bool {
+        self.place().back_len() > 0
+    }
+
+    /// Leaves an exemplar in this thread's region, `base`, before its amount, above zero, is added; where there is a slot.
+    pub(crate) fn note_at(&self, base: Base, noted: &Noted) {
+        exemplar::Slot::new(self.noted(base)).offer(noted);
     }
 
     /// As [`Scalar::note_at`], in the shared region.
-    pub(crate) fn note_shared(&self, noted: impl FnOnce() -> Noted) {
-        let slot = self.noted(self.place().shared());
-        if !slot.is_empty() {
-            exemplar::Slot::new(slot).share(&noted());
-        }
+    pub(crate) fn note_shared(&self, noted: &Noted) {
+        exemplar::Slot::new(self.noted(self.place().shared())).share(noted);
     }
 
     /// The slot for an exemplar in a copy; empty where the metric was declared without.
