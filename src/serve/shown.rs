@@ -52,7 +52,7 @@ impl Shown {
         match &self.windows {
             None => shown,
             Some(Windowed { windows, profiles }) => {
-                shown.viewed(|_| true, windows.gauges(snapshot, |difference| profiles.apply(difference)))
+                windows.show_as(snapshot, &shown, |difference| profiles.apply(difference))
             }
         }
     }

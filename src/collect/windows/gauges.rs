@@ -25,7 +25,7 @@ struct Gauges {
 
 impl Windows {
     /// The gauges for the windows that end with `now`, of what `view` makes of the difference.
-    pub(crate) fn gauges(&self, now: &Snapshot, view: impl Fn(&Snapshot) -> Snapshot) -> Vec<FamilySnapshot> {
+    pub(super) fn gauges(&self, now: &Snapshot, view: impl Fn(&Snapshot) -> Snapshot) -> Vec<FamilySnapshot> {
         let mut found: BTreeMap<String, (Arc<Descriptor>, Gauges)> = BTreeMap::new();
         let differences = self.lengths.iter().filter_map(|&length| Some((length, self.difference(now, length)?)));
         for (length, difference) in differences {
