@@ -4,6 +4,8 @@
 //! What can be shared is: a histogram's cells stay the source's, and the label sets, with what the lines of a page
 //! begin with, are kept for as long as the sources have the same series.
 
+#[cfg(test)]
+mod faults;
 mod plan;
 mod table;
 
@@ -13,7 +15,7 @@ use crate::error::Error;
 use crate::sync::Mutex;
 use plan::Plan;
 #[cfg_attr(not(any(test, feature = "serve")), allow(unused_imports, reason = "for name profiles"))]
-pub(crate) use table::{Rule, Source, Sources, ViewFamily, ViewKind};
+pub(crate) use table::{Rule, Source, ViewFamily, ViewKind};
 
 /// A table of families to be made out of a snapshot's.
 #[derive(Debug)]
@@ -24,12 +26,12 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Checks the table as far as that goes without its sources; [`View::faults`] checks the rest.
+    /// Checks the table as far as that goes without its sources; tests check the rest, by `View::faults`.
     ///
     /// # Errors
     ///
     /// A name or label that no format allows, two families with a sample name in common, rules that are not one per
-    /// label, a ladder that is not ascending, a quotient that is no gauge, a power of ten beyond 18.
+    /// label, a ladder that is not ascending, a power of ten beyond 18.
     pub(crate) fn new(families: Vec<ViewFamily>) -> Result<Self, Error> {
         table::check(&families)?;
         let plans = Mutex::new(families.iter().map(|_| None).collect());
@@ -37,7 +39,8 @@ impl View {
     }
 
     /// The families, in the order of the table. Left out is one whose sources are not there, switched off or without
-    /// series; where some are there, these make it. A source that does not fit (see [`View::faults`]) adds nothing.
+    /// series; where some are there, these make it. A source that does not fit (a label missing, another kind or tick)
+    /// adds nothing.
     ///
     /// A series that several make starts anew, for [`Snapshot::since`] and for whoever reads its rate, when one of them
     /// is removed.
@@ -61,11 +64,5 @@ impl View {
             slot.insert(plan?).family(family, base, &mut sums)
         };
         self.families.iter().zip(plans.iter_mut()).filter_map(apply).collect()
-    }
-
-    /// What of the table does not fit `base`, in which every source ought to be: sources and labels that it does not
-    /// have, kinds and ticks that do not go together, bounds at which the counts of a source are not exact.
-    pub(crate) fn faults(&self, base: &Snapshot) -> Vec<String> {
-        self.families.iter().flat_map(|family| table::faults(family, base)).collect()
     }
 }
