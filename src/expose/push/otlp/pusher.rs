@@ -1,8 +1,8 @@
 //! What the thread does, and when: one request under way at most, and the newest values in it.
 
-use super::super::client::Fault;
+use super::super::client::first;
 use super::builder::Plan;
-use super::retry::{Backoff, Failure, Outcome, lost};
+use super::retry::{Backoff, Failure, Outcome};
 use super::stats::Stats;
 use super::transport::{exchange, pack};
 use crate::collect::Snapshot;
@@ -17,7 +17,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until, timeout_at};
 
 /// A push that somebody waits for.
 pub(super) struct Flush {
@@ -161,8 +161,7 @@ impl Pusher {
 
     /// One attempt, which is repeated when its time has come.
     async fn attempt_and_keep(&mut self, mut request: Request) {
-        let until = Instant::now() + self.plan.timeout;
-        match self.attempt(&mut request, until).await {
+        match self.attempt(&mut request, None).await {
             Ended::Taken => {}
             Ended::Never(_) => self.stats.dropped(),
             Ended::Later(at, _) => self.pending = Some(Pending { request: Some(request), at }),
@@ -198,7 +197,7 @@ impl Pusher {
             if Instant::now() >= until {
                 break;
             }
-            match self.attempt(&mut request, until).await {
+            match self.attempt(&mut request, Some(until)).await {
                 Ended::Taken => return Ok(()),
                 Ended::Never(text) => {
                     self.stats.dropped();
@@ -248,20 +247,21 @@ impl Pusher {
         self.stats.dropped();
     }
 
-    /// Sends a request once, until `until` at most.
-    async fn attempt(&mut self, request: &mut Request, until: Instant) -> Ended {
+    /// Sends a request once, until `until` at most, if that is told.
+    async fn attempt(&mut self, request: &mut Request, until: Option<Instant>) -> Ended {
         let begun = Instant::now();
+        let left = until.map_or(self.plan.timeout, |until| until.saturating_duration_since(begun));
         // Of some length, as the end may have come since it was looked at.
-        let left = until.saturating_duration_since(begun).max(Duration::from_millis(1));
-        let timeout = self.plan.timeout.min(left);
-        let sent = exchange(&self.plan, request.body.clone(), timeout);
-        let outcome = if self.is_last {
-            sent.await
-        } else {
-            let ended = first(sent, stopped(self.stopping.clone())).await;
-            ended.unwrap_or_else(|| lost(Fault::Timeout(whole_millis(begun.elapsed()))))
+        let timeout = self.plan.timeout.min(left).max(Duration::from_millis(1));
+        let end = async {
+            if self.is_last {
+                sleep(timeout).await;
+            } else if first(sleep(timeout), stopped(self.stopping.clone())).await.is_err() {
+                return readable(begun.elapsed());
+            }
+            if timeout < self.plan.timeout { readable(timeout) } else { timeout }
         };
-        match outcome {
+        match exchange(&self.plan, request.body.clone(), timeout, end).await {
             Outcome::Taken(verdict) => {
                 self.taken(verdict.rejected);
                 if verdict.rejected > 0 || !verdict.message.is_empty() {
@@ -317,19 +317,11 @@ async fn stopped(mut stopping: watch::Receiver<Option<Stop>>) {
     sleep_until(stop.map_or_else(Instant::now, |stop| stop.running).into()).await;
 }
 
-/// A time to be read, above zero.
-fn whole_millis(time: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
-}
-
-/// What `main` gives, unless `end` comes first.
-async fn first<T>(main: impl Future<Output = T>, end: impl Future<Output = ()>) -> Option<T> {
-    let (mut main, mut end) = (std::pin::pin!(main), std::pin::pin!(end));
-    std::future::poll_fn(|context| match main.as_mut().poll(context) {
-        std::task::Poll::Ready(result) => std::task::Poll::Ready(Some(result)),
-        std::task::Poll::Pending => end.as_mut().poll(context).map(|()| None),
-    })
-    .await
+/// A time as somebody would write it who measured it: in whole milliseconds, above zero, of two digits that count.
+fn readable(time: Duration) -> Duration {
+    let millis = u64::try_from(time.as_micros().div_ceil(1000)).unwrap_or(u64::MAX).max(1);
+    let digit = 10_u64.pow(millis.ilog10().saturating_sub(1));
+    Duration::from_millis(millis.saturating_add(digit / 2) / digit * digit)
 }
 
 /// A number from 0 to 1.
@@ -349,6 +341,21 @@ mod tests {
         assert_eq!(after(Duration::from_millis(999)), second);
         assert_eq!(after(second), 2 * second);
         assert_eq!(after(Duration::from_millis(7500)), 8 * second);
+    }
+
+    #[test]
+    fn times_are_told_as_they_are_written() {
+        for (nanos, text) in [
+            (0, "1ms"),
+            (999_999_800, "1s"),
+            (996_400_000, "1s"),
+            (994_000_000, "990ms"),
+            (7_300_000, "8ms"),
+            (1_449_000_000, "1.4s"),
+            (12_500_000_000, "13s"),
+        ] {
+            assert_eq!(format!("{:?}", readable(Duration::from_nanos(nanos))), text);
+        }
     }
 
     #[test]
