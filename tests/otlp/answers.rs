@@ -275,7 +275,8 @@ fn a_delta_in_doubt_that_is_refused_is_in_the_next() {
 #[test]
 fn at_the_interval_a_delta_in_doubt_goes_first() {
     let (receiver, pushed) = (Receiver::start([Answer::Silence, Answer::status(502)]), Pushed::new());
-    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+    // Pauses of several intervals, over which it is kept.
+    let builder = settings(&receiver.endpoint()).backoff(Duration::from_millis(300), Duration::from_millis(300));
     let builder = builder.interval(Duration::from_millis(50)).timeout(Duration::from_millis(500));
     let exporter = builder.temporality(Temporality::Delta).start(&pushed.registry).unwrap();
     receiver.wait_for(1);

@@ -5,7 +5,7 @@ use crate::receiver::{Answer, Receiver};
 use crate::{Pushed, settings, tokens};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tach::otlp::{Compression, Histograms, OtlpBuilder, OtlpExporter, Temporality};
 use tach::{ErrorKind, Recording, Registry, text};
 
@@ -30,20 +30,40 @@ fn it_pushes_at_the_interval_and_once_more_when_dropped() {
 }
 
 #[test]
-fn newer_values_take_the_place_of_a_request_that_waits() {
-    let (receiver, pushed) = (Receiver::start(std::iter::repeat_n(Answer::status(503), 3)), Pushed::new());
+fn a_pause_goes_on_over_intervals_and_then_the_newest_values_are_sent() {
+    for temporality in [Temporality::Cumulative, Temporality::Delta] {
+        let (receiver, pushed) = (Receiver::start([Answer::status(503)]), Pushed::new());
+        let pause = Duration::from_secs(2);
+        let builder = settings(&receiver.endpoint()).backoff(pause, pause).temporality(temporality);
+        let exporter = builder.interval(SHORT).start(&pushed.registry).unwrap();
+        receiver.wait_for(1);
+        pushed.tokens.add(5);
+        let received = receiver.wait_for(2);
+        assert_eq!((tokens(&received[0]), tokens(&received[1])), (0, 5));
+        exporter.shutdown().unwrap();
+        // More than one was due meanwhile.
+        assert!(pushed.counts()[1] > 1 && pushed.failures("503") == 1, "{:?}", pushed.counts());
+    }
+}
+
+#[test]
+fn what_is_asked_for_does_not_wait_for_the_end_of_a_pause() {
+    let (receiver, pushed) = (Receiver::start([Answer::status(503), Answer::status(503)]), Pushed::new());
     // It would wait for longer than the test may take.
     let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
     let exporter = builder.interval(SHORT).start(&pushed.registry).unwrap();
-    for count in 1..=3 {
-        receiver.wait_for(count);
-        pushed.tokens.add(1);
+    receiver.wait_for(1);
+    pushed.tokens.add(1);
+    exporter.flush().unwrap_err();
+    let waiting = Instant::now();
+    while pushed.counts()[1] < 5 && waiting.elapsed() < Duration::from_secs(60) {
+        std::thread::yield_now();
     }
+    assert_eq!(receiver.received().len(), 2);
     pushed.tokens.add(10);
     exporter.shutdown().unwrap();
-    assert_eq!(tokens(receiver.received().last().unwrap()), 13);
-    let [exports, dropped, _] = pushed.counts();
-    assert_eq!((dropped, pushed.failures("503"), exports), (3, 3, receiver.received().len() as u64 - 3));
+    assert_eq!(receiver.received().iter().map(tokens).collect::<Vec<_>>(), [0, 1, 11]);
+    assert_eq!((pushed.counts()[0], pushed.failures("503")), (1, 2));
 }
 
 #[test]

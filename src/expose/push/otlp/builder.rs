@@ -246,7 +246,7 @@ impl OtlpBuilder {
     /// The pause before the first further attempt, and the longest one. 1 and 30 seconds unless told.
     ///
     /// Each is twice the one before, times a random number from a half to one and a half; where the receiver names a
-    /// later time, that counts.
+    /// later time, that counts. Pauses go on over intervals: what is due in one is pushed at its end.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.backoff = (first, longest);
         self

@@ -15,9 +15,9 @@ use tokio::sync::{mpsc as commands, watch};
 
 /// Pushes a registry's metrics by OTLP over HTTP or gRPC, at an interval and once more when dropped.
 ///
-/// One request is under way at a time. Where the receiver does not take it for now, it is sent again after a pause, until
-/// the next one is due, which takes its place; cumulative totals lose nothing by that, and with
-/// [`Temporality::Delta`] the next one begins where the last that was taken ended. A request with deltas whose answer was
+/// One request is under way at a time. Where the receiver does not take it for now, it is sent again after a pause; once
+/// the next one is due, that takes its place, and is sent when the pause is over. Cumulative totals lose nothing by that,
+/// and with [`Temporality::Delta`] the next one begins where the last that was taken ended. A request with deltas whose answer was
 /// lost is sent again as it was until it is answered, and only then the next. The metrics `tach_otlp_…` of the same
 /// registry count what becomes of the pushes.
 ///

@@ -52,6 +52,8 @@ pub(super) struct Pusher {
     backoff: Backoff,
     /// What is to be sent later.
     pending: Option<Pending>,
+    /// Until when nothing is sent unless asked for: the pause after the last attempt, where that is worth another one.
+    resting: Option<Instant>,
     /// Until when the receiver wants to be left alone.
     closed: Option<Instant>,
 }
@@ -66,7 +68,7 @@ struct Request {
 
 struct Pending {
     /// One that the receiver did not take for now, or of which nobody knows; `None`: one with the values of then, which was
-    /// due when the receiver wanted to be left alone.
+    /// due in the pause.
     request: Option<Request>,
     /// When it is to be sent.
     at: Instant,
@@ -95,7 +97,18 @@ impl Pusher {
         stopping: watch::Receiver<Option<Stop>>,
     ) -> Self {
         let backoff = plan.backoff.clone();
-        Self { registry, plan, encoder, stats, stopping, is_last: false, backoff, pending: None, closed: None }
+        Self {
+            registry,
+            plan,
+            encoder,
+            stats,
+            stopping,
+            is_last: false,
+            backoff,
+            pending: None,
+            resting: None,
+            closed: None,
+        }
     }
 
     /// Pushes at the interval and when asked; when stopped, once more.
@@ -132,10 +145,11 @@ impl Pusher {
         pushed
     }
 
-    /// What is due at the interval: the values of now, once there is none in doubt.
+    /// What is due at the interval: the values of now, once there is none in doubt. A pause is kept: a receiver that is
+    /// overloaded gains nothing by newer values.
     async fn push_due(&mut self) {
-        if let Some(closed) = self.closed.filter(|closed| *closed > Instant::now()) {
-            self.put_off(closed);
+        if let Some(end) = self.resting.filter(|end| *end > Instant::now()) {
+            self.put_off(end);
             return;
         }
         if let Some(request) = self.in_doubt() {
@@ -289,6 +303,7 @@ impl Pusher {
                 self.closed = after.map(|after| now + after);
                 // A time that is over already is no reason to come back without a pause.
                 let at = self.closed.map_or(now + pause, |closed| closed.max(now + pause));
+                self.resting = Some(at);
                 Ended::Later(at, text)
             }
         }
@@ -297,7 +312,7 @@ impl Pusher {
     fn taken(&mut self, rejected: u64) {
         self.encoder.accepted();
         self.backoff.reset();
-        self.closed = None;
+        (self.resting, self.closed) = (None, None);
         self.stats.taken(rejected);
     }
 }
