@@ -3,8 +3,8 @@
 use crate::otlp_reader::read;
 use crate::receiver::{Answer, Receiver};
 use crate::{Pushed, settings, tokens};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use tach::otlp::{Compression, Histograms, OtlpBuilder, OtlpExporter, Temporality};
 use tach::{ErrorKind, Recording, Registry, text};
@@ -78,6 +78,38 @@ fn a_receiver_that_says_nothing_does_not_keep_it_from_stopping() {
     let without = settings(&receiver.endpoint()).shutdown_timeout(zero).start(&pushed.registry).unwrap();
     without.shutdown().unwrap();
     assert_eq!(receiver.received().len(), 0);
+}
+
+#[test]
+fn a_callback_that_takes_longer_than_there_is_time_is_left_behind() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    // Not for ever, so that a test that fails ends.
+    let read = move || released.lock().unwrap().recv_timeout(Duration::from_secs(20)).map_or(1.0, |()| 2.0);
+    pushed.registry.gauge("slow").observe(read).unwrap();
+    let exporter = settings(&receiver.endpoint()).shutdown_timeout(Duration::from_millis(300)).start(&pushed.registry);
+    let error = exporter.unwrap().shutdown().unwrap_err().to_string();
+    assert!(error.contains("within 300ms: collecting the values takes longer"), "{error}");
+    // Then its thread ends without a push.
+    drop(release);
+    let waiting = Instant::now();
+    while pushed.failures("collection") == 0 && waiting.elapsed() < Duration::from_secs(60) {
+        std::thread::yield_now();
+    }
+    assert_eq!((pushed.failures("collection"), pushed.counts()), (1, [0, 1, 0]));
+    assert_eq!(receiver.received().len(), 0);
+}
+
+#[test]
+fn a_flush_that_collects_for_too_long_says_so() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    let nap = || std::thread::sleep(Duration::from_millis(300));
+    let builder = settings(&receiver.endpoint()).timeout(Duration::from_millis(200)).shutdown_timeout(Duration::ZERO);
+    let exporter = builder.view(move |now| (nap(), now.clone()).1).start(&pushed.registry).unwrap();
+    let error = exporter.flush().unwrap_err().to_string();
+    assert!(error.contains("collecting its values took") && error.contains("there was"), "{error}");
+    assert_eq!((receiver.received().len(), pushed.failures("collection"), pushed.counts()), (0, 1, [0, 1, 0]));
 }
 
 #[test]

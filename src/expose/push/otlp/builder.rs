@@ -236,8 +236,8 @@ impl OtlpBuilder {
         self
     }
 
-    /// How long the exporter may take for the last push when it is dropped. 5 seconds unless told; with zero there is no
-    /// last push.
+    /// How long the exporter may take to end when it is dropped, the last push and the collection for it included. 5
+    /// seconds unless told; with zero there is no last push. Up to 100 ms are always waited for its thread.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown = timeout;
         self

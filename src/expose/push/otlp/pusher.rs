@@ -34,10 +34,10 @@ pub(super) struct Stop {
 }
 
 impl Stop {
-    /// Within this time from now, half of which is for an attempt under way.
+    /// Within this time from now, half of which is for an attempt under way, and a little for the thread's end.
     pub(super) fn within(time: Duration) -> Self {
         let now = Instant::now();
-        Self { running: now + time / 2, last: now + time }
+        Self { running: now + time / 2, last: now + time - (time / 20).min(Duration::from_millis(100)) }
     }
 }
 
@@ -192,7 +192,21 @@ impl Pusher {
                 return delivered;
             }
         }
+        let begun = Instant::now();
+        let there_was = readable(until.saturating_duration_since(begun));
+        if begun >= until {
+            let text = "was not made, as there was no time left: what was under way before took it";
+            self.give_up("collection", text.to_owned());
+            return Err(text.to_owned());
+        }
         let Some(request) = self.collect() else { return Err("could not be made".to_owned()) };
+        if Instant::now() >= until {
+            let took = readable(begun.elapsed());
+            let text =
+                format!("was not sent, as collecting its values took {took:?}, and there was {there_was:?} for all");
+            self.give_up("collection", text.clone());
+            return Err(text);
+        }
         self.deliver(request, until).await
     }
 
@@ -202,8 +216,11 @@ impl Pusher {
         let mut at = self.closed.unwrap_or(now).max(now);
         // An attempt that is cut off by the end would only blur what the one before it met.
         let least = until.saturating_duration_since(now) / 10;
-        let put_off = "was put off, as there was no time left or the receiver wants to be left alone for longer";
-        let mut last = put_off.to_owned();
+        let mut last = if at > now {
+            "was put off, as the receiver wants to be left alone for longer than there is time".to_owned()
+        } else {
+            "was put off, as there was no time left".to_owned()
+        };
         while at + least <= until {
             if at > Instant::now() {
                 sleep_until(at.into()).await;
@@ -243,11 +260,15 @@ impl Pusher {
             let snapshot = self.registry.snapshot();
             view.map_or_else(|| snapshot.clone(), |view| view.0(&snapshot))
         };
-        let Ok(snapshot) = catch_unwind(AssertUnwindSafe(snapshot)) else {
+        let encoder = &mut self.encoder;
+        let collected = self.stats.collecting(|| {
+            let snapshot = catch_unwind(AssertUnwindSafe(snapshot)).ok()?;
+            Some(encoder.encode(&snapshot))
+        });
+        let Some(body) = collected else {
             self.give_up("view", "the view panicked".to_owned());
             return None;
         };
-        let body = self.encoder.encode(&snapshot);
         if body.len() > self.plan.request_max {
             let (bytes, most) = (body.len(), self.plan.request_max);
             self.give_up("size", format!("has {bytes} bytes, more than {most}"));
