@@ -148,7 +148,16 @@ fn what_cannot_be_read_is_refused_with_name_value_and_remedy() {
         ("TACH_DISABLE_TELEMETRY", "2", "which is neither yes nor no"),
         ("TACH_OTLP_ENDPOINT", "http://a b", "which is no URL ("),
         ("TACH_OTLP_ENDPOINT", "http://", "which is no URL ("),
-        ("TACH_OTLP_ENDPOINT", "collector:4318", "which does not begin with http:// or https://"),
+        (
+            "TACH_OTLP_ENDPOINT",
+            "collector:4318",
+            "which does not begin with http:// or https://, as http://collector:4318",
+        ),
+        (
+            "TACH_OTLP_ENDPOINT",
+            "collector:4318/v1/metrics",
+            "which does not begin with http:// or https://, as http://c",
+        ),
         ("TACH_OTLP_ENDPOINT", "grpc://collector:4317", "which does not begin with http:// or https://"),
         ("TACH_OTLP_ENDPOINT", "/v1/metrics", "which does not begin with http:// or https://"),
         ("TACH_OTLP_ENDPOINT", "http://:4318/", "which names no host"),

@@ -350,7 +350,13 @@ impl OtlpBuilder {
     /// The endpoint in its parts; `what` names it in errors.
     pub(super) fn place(&self, what: &str) -> Result<Endpoint, Error> {
         match self.protocol {
-            Protocol::HttpProtobuf => Endpoint::parse(what, &self.url()),
+            Protocol::HttpProtobuf => {
+                let url = self.url();
+                // What was written, and not what is made of it.
+                let written = self.endpoint.as_ref().or(self.base.as_ref()).unwrap_or(&url);
+                Endpoint::parse(what, written)?;
+                Endpoint::parse_made(what, written, &url)
+            }
             Protocol::Grpc => Endpoint::parse_grpc(what, &self.url(), self.insecure),
         }
     }

@@ -232,8 +232,11 @@ mod tests {
         assert_eq!(endpoint(&[(BASE, "http://c/x?a#b")]), "http://c/x/v1/metrics?a#b");
         assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "http://d:1")]), "http://d:1");
         assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "")]), "http://c/v1/metrics");
-        let error = refuse(&[(metrics, "c:4318")]);
-        assert!(error.starts_with(&format!("{metrics}: ")) && error.contains("\"c:4318\""), "{error}");
+        for name in [metrics, BASE] {
+            let error = refuse(&[(name, "localhost:4318")]);
+            let said = "the endpoint is \"localhost:4318\", which does not begin with http:// or https://: write ";
+            assert_eq!(error, format!("{name}: {said}http://localhost:4318"));
+        }
     }
 
     #[test]
