@@ -217,6 +217,28 @@ fn all_that_is_wrong_is_told_at_once() {
     assert_eq!(lines, ["TACH_LEVEL", "TACH_METRICS_PORT", "MAX_SERVE_HOST"]);
 }
 
+#[test]
+fn where_telemetry_is_off_nothing_else_can_be_wrong() {
+    let wrong = [
+        ("TACH_METRICS_PORT", "abc"),
+        ("TACH_OTLP_ENDPOINT", "collector:4318"),
+        ("TACH_EXTRA_ATTRIBUTES", "path=/"),
+        ("TACH_PROFILE", "triton"),
+        ("TACH_WEB_CONFIG", "/nowhere/web.yml"),
+        ("TACH_WINDOWS", "1"),
+    ];
+    for off in ["TACH_DISABLE_TELEMETRY", "MAX_SERVE_DISABLE_TELEMETRY"] {
+        let vars = |word| wrong.into_iter().chain([(off, word)]).collect::<Vec<_>>();
+        let settings = read(&vars("1"));
+        assert!(settings.disabled);
+        let _turn = crate::turn();
+        assert_eq!(tach::serve::start(&settings).unwrap().local_addr(), None);
+        // But on is on, and what is neither is told with the rest.
+        assert_eq!(refuse(&vars("0")).lines().count(), 5);
+        assert_eq!(refuse(&vars("2")).lines().count(), 6);
+    }
+}
+
 #[cfg(unix)]
 fn not_utf8() -> OsString {
     std::os::unix::ffi::OsStringExt::from_vec(b"gr\xfcn".to_vec())

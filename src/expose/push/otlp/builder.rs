@@ -141,7 +141,8 @@ impl OtlpBuilder {
     ///
     /// # Errors
     ///
-    /// Values that cannot be read or followed: the text names every such variable, its value and what is allowed.
+    /// Values that cannot be read or followed: the text names every such variable, its value and what is allowed. None
+    /// with `OTEL_SDK_DISABLED`.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_vars(std::env::vars_os())
     }
@@ -275,8 +276,8 @@ impl OtlpBuilder {
 
     /// Starts the thread, which pushes for the first time after an interval.
     ///
-    /// That the receiver is not there is no error; it may come later. With `OTEL_SDK_DISABLED` nothing is started, and
-    /// what is given back does nothing.
+    /// That the receiver is not there is no error; it may come later. With `OTEL_SDK_DISABLED` nothing is started or read,
+    /// and what is given back does nothing.
     ///
     /// # Errors
     ///
@@ -284,10 +285,11 @@ impl OtlpBuilder {
     /// read; the protocol is gRPC in a build without the feature `otlp-grpc`; a header is none, or one that the exporter
     /// sets itself; a time is zero. The system refuses a thread.
     pub fn start(self, registry: &Registry) -> Result<OtlpExporter, Error> {
-        let plan = self.plan()?;
+        // Before anything can be wrong.
         if self.disabled {
             return Ok(OtlpExporter::idle());
         }
+        let plan = self.plan()?;
         OtlpExporter::start(registry, plan, self.resource, self.temporality, self.histograms)
     }
 

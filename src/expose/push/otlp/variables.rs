@@ -62,7 +62,12 @@ pub(super) fn read(vars: BTreeMap<OsString, OsString>) -> Result<OtlpBuilder, Er
     };
     VARIABLES.into_iter().for_each(|(names, read)| apply(names, read));
     apply(&[SERVICE], service);
-    if problems.is_empty() { Ok(builder) } else { Err(Error::new(ErrorKind::Setting, problems.join("\n"))) }
+    // Off is off: what is not looked at need not be right.
+    if problems.is_empty() || builder.disabled {
+        Ok(builder)
+    } else {
+        Err(Error::new(ErrorKind::Setting, problems.join("\n")))
+    }
 }
 
 fn disabled(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
@@ -305,6 +310,14 @@ mod tests {
             assert!(error.contains(part), "{part}: {error}");
         }
         assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn where_it_is_off_nothing_else_can_be_wrong() {
+        for off in ["true", "True"] {
+            let vars = [("OTEL_SDK_DISABLED", off), (BASE, "c:4318"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")];
+            assert!(read(&vars).disabled);
+        }
     }
 
     #[cfg(unix)]
