@@ -244,14 +244,32 @@ fn what_is_counted_is_on_the_page_too_once_for_all_exporters() {
 }
 
 #[test]
-fn with_the_sdk_disabled_nothing_happens() {
-    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
-    let builder = OtlpBuilder::from_vars([("OTEL_SDK_DISABLED", "true")]).unwrap().endpoint(receiver.endpoint());
+fn with_the_sdk_disabled_or_no_exporter_nothing_happens() {
+    for off in [("OTEL_SDK_DISABLED", "true"), ("OTEL_METRICS_EXPORTER", "none")] {
+        let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+        let vars = [off, ("OTEL_EXPORTER_OTLP_TIMEOUT", "1s"), ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem")];
+        let builder = OtlpBuilder::from_vars(vars).unwrap();
+        // Nothing of this is looked at, nor the file.
+        for endpoint in ["https://c".to_owned(), receiver.endpoint()] {
+            let wrong = builder.clone().endpoint(endpoint).interval(Duration::ZERO);
+            let exporter = wrong.start(&pushed.registry).unwrap();
+            exporter.flush().unwrap();
+            exporter.shutdown().unwrap();
+        }
+        assert_eq!(receiver.received().len(), 0);
+        assert!(!text::render(&pushed.registry.snapshot()).contains("tach_otlp"));
+    }
+}
+
+#[test]
+fn without_a_limit_it_pushes_and_ends() {
+    let (receiver, pushed) = (Receiver::start([Answer::status(200), Answer::Silence]), Pushed::new());
+    let builder = OtlpBuilder::from_vars([("OTEL_EXPORTER_OTLP_TIMEOUT", "0")]).unwrap();
+    let builder = builder.endpoint(receiver.endpoint()).interval(SHORT).shutdown_timeout(Duration::from_secs(2));
     let exporter = builder.start(&pushed.registry).unwrap();
-    exporter.flush().unwrap();
+    receiver.wait_for(2);
     exporter.shutdown().unwrap();
-    assert_eq!(receiver.received().len(), 0);
-    assert!(!text::render(&pushed.registry.snapshot()).contains("tach_otlp"));
+    assert_eq!((receiver.received().len(), pushed.failures("timeout")), (3, 1));
 }
 
 #[test]

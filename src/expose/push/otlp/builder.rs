@@ -142,7 +142,7 @@ impl OtlpBuilder {
     /// # Errors
     ///
     /// Values that cannot be read or followed: the text names every such variable, its value and what is allowed. None
-    /// with `OTEL_SDK_DISABLED`.
+    /// where these say that nothing is pushed.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_vars(std::env::vars_os())
     }
@@ -230,8 +230,8 @@ impl OtlpBuilder {
         self
     }
 
-    /// How long an attempt may take, from the look-up of the host to the end of the response; above zero. 10 seconds
-    /// unless told.
+    /// How long an attempt may take, from the look-up of the host to the end of the response; above zero, and
+    /// [`Duration::MAX`] is no limit. 10 seconds unless told.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -276,8 +276,8 @@ impl OtlpBuilder {
 
     /// Starts the thread, which pushes for the first time after an interval.
     ///
-    /// That the receiver is not there is no error; it may come later. With `OTEL_SDK_DISABLED` nothing is started or read,
-    /// and what is given back does nothing.
+    /// That the receiver is not there is no error; it may come later. With `OTEL_SDK_DISABLED` or without an exporter
+    /// (`OTEL_METRICS_EXPORTER`) nothing is started or read, and what is given back does nothing.
     ///
     /// # Errors
     ///
