@@ -49,13 +49,14 @@ impl Drop for Claim {
 
 /// Has [`METRICS`] record, and the settings' port serve what it recorded, until the result is dropped. Where there is an
 /// OTLP endpoint it is pushed there too: at the interval, and for the last time when the result is dropped, for which
-/// that waits 5 seconds at most. What `docs/OTLP.md` lists of OpenTelemetry's variables says how, but not where.
+/// that waits 5 seconds at most, even for a callback that takes longer. What `docs/OTLP.md` lists of OpenTelemetry's
+/// variables says how, but not where.
 ///
-/// Opens the port, makes the instruments and starts the threads; when it returns, connections are accepted. It waits
-/// for nothing else, but that the process's first [`Clock`] is compared with the system's, which may take up to some
-/// 200 ms. The instruments are kept for as long as the process lives, as [`Metrics::attach`](super::Metrics::attach)
-/// says. Where telemetry is disabled, or the recording method is NOOP, none of that happens, and what is given back
-/// does nothing.
+/// Opens the port, makes the instruments and starts the threads; when it returns, connections are accepted. It waits for
+/// nothing else, but that the process's first [`Clock`] is compared with the system's, which may take up to some 200 ms.
+/// The instruments are kept for as long as the process lives, as [`Metrics::attach`](super::Metrics::attach) says. Where
+/// telemetry is disabled, or the recording method is NOOP, none of that happens, no other setting is an error, and what
+/// is given back does nothing.
 ///
 /// # Errors
 ///

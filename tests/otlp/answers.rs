@@ -157,6 +157,36 @@ fn what_was_taken_is_taken_whatever_the_rest_of_the_response() {
 }
 
 #[test]
+fn a_status_counts_though_its_body_does_not_come() {
+    for temporality in [Temporality::Cumulative, Temporality::Delta] {
+        let answers =
+            [Answer::Stalled(200, ""), Answer::Stalled(400, ""), Answer::Stalled(503, "retry-after: 3600\r\n")];
+        let (receiver, pushed) = (Receiver::start(answers), Pushed::new());
+        let builder = settings(&receiver.endpoint()).timeout(Duration::from_secs(1)).temporality(temporality);
+        let exporter = builder.start(&pushed.registry).unwrap();
+        let late = |status: u16| format!("answered {status}, but its body did not come within ");
+        // Each is told once, and sent once.
+        pushed.tokens.add(5);
+        exporter.flush().unwrap();
+        assert!(exporter.last_failure().unwrap().contains(&late(200)), "{:?}", exporter.last_failure());
+        assert_eq!((receiver.received().len(), pushed.counts()), (1, [1, 0, 0]));
+        pushed.tokens.add(2);
+        let error = exporter.flush().unwrap_err().to_string();
+        assert!(error.contains(&late(400)), "{error}");
+        assert_eq!((receiver.received().len(), pushed.failures("400")), (2, 1));
+        let error = exporter.flush().unwrap_err().to_string();
+        assert!(error.contains(&late(503)), "{error}");
+        // It wants to be left alone.
+        assert!(exporter.flush().unwrap_err().to_string().contains("left alone"));
+        drop(exporter);
+        let of_delta = [5, 2, 2];
+        let expected = if temporality == Temporality::Delta { of_delta } else { [5, 7, 7] };
+        assert_eq!(receiver.received().iter().map(tokens).collect::<Vec<_>>(), expected);
+        assert_eq!(pushed.failures("timeout"), 0);
+    }
+}
+
+#[test]
 fn no_answer_in_time_is_worth_another_try() {
     let (receiver, pushed) = (Receiver::start([Answer::Silence]), Pushed::new());
     let builder = settings(&receiver.endpoint()).timeout(Duration::from_millis(500));
@@ -245,7 +275,8 @@ fn a_delta_in_doubt_that_is_refused_is_in_the_next() {
 #[test]
 fn at_the_interval_a_delta_in_doubt_goes_first() {
     let (receiver, pushed) = (Receiver::start([Answer::Silence, Answer::status(502)]), Pushed::new());
-    let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
+    // Pauses of several intervals, over which it is kept.
+    let builder = settings(&receiver.endpoint()).backoff(Duration::from_millis(300), Duration::from_millis(300));
     let builder = builder.interval(Duration::from_millis(50)).timeout(Duration::from_millis(500));
     let exporter = builder.temporality(Temporality::Delta).start(&pushed.registry).unwrap();
     receiver.wait_for(1);

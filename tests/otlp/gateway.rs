@@ -48,3 +48,13 @@ fn what_the_gateway_says_is_in_the_error() {
     // Each was sent once.
     assert_eq!(receiver.received().len(), 4);
 }
+
+#[test]
+fn a_status_counts_though_its_body_does_not_come() {
+    let receiver = Receiver::start([Answer::Stalled(202, ""), Answer::Stalled(400, "")]);
+    let gateway = Pushgateway::new(&format!("http://{}", receiver.address()), "job").unwrap();
+    let gateway = gateway.timeout(Duration::from_millis(1500));
+    gateway.put(&Registry::new().snapshot()).unwrap();
+    let error = gateway.put(&Registry::new().snapshot()).unwrap_err().to_string();
+    assert!(error.ends_with("answered 400, but its body did not come within 1.5s"), "{error}");
+}

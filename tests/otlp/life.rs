@@ -3,9 +3,9 @@
 use crate::otlp_reader::read;
 use crate::receiver::{Answer, Receiver};
 use crate::{Pushed, settings, tokens};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
 use tach::otlp::{Compression, Histograms, OtlpBuilder, OtlpExporter, Temporality};
 use tach::{ErrorKind, Recording, Registry, text};
 
@@ -30,20 +30,40 @@ fn it_pushes_at_the_interval_and_once_more_when_dropped() {
 }
 
 #[test]
-fn newer_values_take_the_place_of_a_request_that_waits() {
-    let (receiver, pushed) = (Receiver::start(std::iter::repeat_n(Answer::status(503), 3)), Pushed::new());
+fn a_pause_goes_on_over_intervals_and_then_the_newest_values_are_sent() {
+    for temporality in [Temporality::Cumulative, Temporality::Delta] {
+        let (receiver, pushed) = (Receiver::start([Answer::status(503)]), Pushed::new());
+        let pause = Duration::from_secs(2);
+        let builder = settings(&receiver.endpoint()).backoff(pause, pause).temporality(temporality);
+        let exporter = builder.interval(SHORT).start(&pushed.registry).unwrap();
+        receiver.wait_for(1);
+        pushed.tokens.add(5);
+        let received = receiver.wait_for(2);
+        assert_eq!((tokens(&received[0]), tokens(&received[1])), (0, 5));
+        exporter.shutdown().unwrap();
+        // More than one was due meanwhile.
+        assert!(pushed.counts()[1] > 1 && pushed.failures("503") == 1, "{:?}", pushed.counts());
+    }
+}
+
+#[test]
+fn what_is_asked_for_does_not_wait_for_the_end_of_a_pause() {
+    let (receiver, pushed) = (Receiver::start([Answer::status(503), Answer::status(503)]), Pushed::new());
     // It would wait for longer than the test may take.
     let builder = settings(&receiver.endpoint()).backoff(Duration::from_secs(600), Duration::from_secs(600));
     let exporter = builder.interval(SHORT).start(&pushed.registry).unwrap();
-    for count in 1..=3 {
-        receiver.wait_for(count);
-        pushed.tokens.add(1);
+    receiver.wait_for(1);
+    pushed.tokens.add(1);
+    exporter.flush().unwrap_err();
+    let waiting = Instant::now();
+    while pushed.counts()[1] < 5 && waiting.elapsed() < Duration::from_secs(60) {
+        std::thread::yield_now();
     }
+    assert_eq!(receiver.received().len(), 2);
     pushed.tokens.add(10);
     exporter.shutdown().unwrap();
-    assert_eq!(tokens(receiver.received().last().unwrap()), 13);
-    let [exports, dropped, _] = pushed.counts();
-    assert_eq!((dropped, pushed.failures("503"), exports), (3, 3, receiver.received().len() as u64 - 3));
+    assert_eq!(receiver.received().iter().map(tokens).collect::<Vec<_>>(), [0, 1, 11]);
+    assert_eq!((pushed.counts()[0], pushed.failures("503")), (1, 2));
 }
 
 #[test]
@@ -58,6 +78,38 @@ fn a_receiver_that_says_nothing_does_not_keep_it_from_stopping() {
     let without = settings(&receiver.endpoint()).shutdown_timeout(zero).start(&pushed.registry).unwrap();
     without.shutdown().unwrap();
     assert_eq!(receiver.received().len(), 0);
+}
+
+#[test]
+fn a_callback_that_takes_longer_than_there_is_time_is_left_behind() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    // Not for ever, so that a test that fails ends.
+    let read = move || released.lock().unwrap().recv_timeout(Duration::from_secs(20)).map_or(1.0, |()| 2.0);
+    pushed.registry.gauge("slow").observe(read).unwrap();
+    let exporter = settings(&receiver.endpoint()).shutdown_timeout(Duration::from_millis(300)).start(&pushed.registry);
+    let error = exporter.unwrap().shutdown().unwrap_err().to_string();
+    assert!(error.contains("within 300ms: collecting the values takes longer"), "{error}");
+    // Then its thread ends without a push.
+    drop(release);
+    let waiting = Instant::now();
+    while pushed.failures("collection") == 0 && waiting.elapsed() < Duration::from_secs(60) {
+        std::thread::yield_now();
+    }
+    assert_eq!((pushed.failures("collection"), pushed.counts()), (1, [0, 1, 0]));
+    assert_eq!(receiver.received().len(), 0);
+}
+
+#[test]
+fn a_flush_that_collects_for_too_long_says_so() {
+    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+    let nap = || std::thread::sleep(Duration::from_millis(300));
+    let builder = settings(&receiver.endpoint()).timeout(Duration::from_millis(200)).shutdown_timeout(Duration::ZERO);
+    let exporter = builder.view(move |now| (nap(), now.clone()).1).start(&pushed.registry).unwrap();
+    let error = exporter.flush().unwrap_err().to_string();
+    assert!(error.contains("collecting its values took") && error.contains("there was"), "{error}");
+    assert_eq!((receiver.received().len(), pushed.failures("collection"), pushed.counts()), (0, 1, [0, 1, 0]));
 }
 
 #[test]
@@ -192,14 +244,32 @@ fn what_is_counted_is_on_the_page_too_once_for_all_exporters() {
 }
 
 #[test]
-fn with_the_sdk_disabled_nothing_happens() {
-    let (receiver, pushed) = (Receiver::start([]), Pushed::new());
-    let builder = OtlpBuilder::from_vars([("OTEL_SDK_DISABLED", "true")]).unwrap().endpoint(receiver.endpoint());
+fn with_the_sdk_disabled_or_no_exporter_nothing_happens() {
+    for off in [("OTEL_SDK_DISABLED", "true"), ("OTEL_METRICS_EXPORTER", "none")] {
+        let (receiver, pushed) = (Receiver::start([]), Pushed::new());
+        let vars = [off, ("OTEL_EXPORTER_OTLP_TIMEOUT", "1s"), ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem")];
+        let builder = OtlpBuilder::from_vars(vars).unwrap();
+        // Nothing of this is looked at, nor the file.
+        for endpoint in ["https://c".to_owned(), receiver.endpoint()] {
+            let wrong = builder.clone().endpoint(endpoint).interval(Duration::ZERO);
+            let exporter = wrong.start(&pushed.registry).unwrap();
+            exporter.flush().unwrap();
+            exporter.shutdown().unwrap();
+        }
+        assert_eq!(receiver.received().len(), 0);
+        assert!(!text::render(&pushed.registry.snapshot()).contains("tach_otlp"));
+    }
+}
+
+#[test]
+fn without_a_limit_it_pushes_and_ends() {
+    let (receiver, pushed) = (Receiver::start([Answer::status(200), Answer::Silence]), Pushed::new());
+    let builder = OtlpBuilder::from_vars([("OTEL_EXPORTER_OTLP_TIMEOUT", "0")]).unwrap();
+    let builder = builder.endpoint(receiver.endpoint()).interval(SHORT).shutdown_timeout(Duration::from_secs(2));
     let exporter = builder.start(&pushed.registry).unwrap();
-    exporter.flush().unwrap();
+    receiver.wait_for(2);
     exporter.shutdown().unwrap();
-    assert_eq!(receiver.received().len(), 0);
-    assert!(!text::render(&pushed.registry.snapshot()).contains("tach_otlp"));
+    assert_eq!((receiver.received().len(), pushed.failures("timeout")), (3, 1));
 }
 
 #[test]

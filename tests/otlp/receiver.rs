@@ -17,6 +17,8 @@ pub(crate) enum Answer {
     Nothing,
     /// The connection ends in the middle of a response with status 200.
     Half,
+    /// A status and further lines of the head, and of the body only the start for as long as the client waits.
+    Stalled(u16, &'static str),
     /// No response for as long as the client waits.
     Silence,
 }
@@ -131,6 +133,13 @@ fn serve(shared: &(Mutex<State>, Condvar), out: &mut (impl Read + Write)) -> io:
         }
         Answer::Nothing => Ok(()),
         Answer::Half => out.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"),
+        Answer::Stalled(status, head) => {
+            write!(out, "HTTP/1.1 {status} Said\r\ncontent-length: 100\r\n{head}\r\nsta")?;
+            out.flush()?;
+            // Until the client has closed it.
+            let _ = out.read(&mut [0])?;
+            Ok(())
+        }
         Answer::Silence => {
             // Until the client has closed it.
             let _ = out.read(&mut [0])?;

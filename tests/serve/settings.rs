@@ -148,7 +148,16 @@ fn what_cannot_be_read_is_refused_with_name_value_and_remedy() {
         ("TACH_DISABLE_TELEMETRY", "2", "which is neither yes nor no"),
         ("TACH_OTLP_ENDPOINT", "http://a b", "which is no URL ("),
         ("TACH_OTLP_ENDPOINT", "http://", "which is no URL ("),
-        ("TACH_OTLP_ENDPOINT", "collector:4318", "which does not begin with http:// or https://"),
+        (
+            "TACH_OTLP_ENDPOINT",
+            "collector:4318",
+            "which does not begin with http:// or https://, as http://collector:4318",
+        ),
+        (
+            "TACH_OTLP_ENDPOINT",
+            "collector:4318/v1/metrics",
+            "which does not begin with http:// or https://, as http://c",
+        ),
         ("TACH_OTLP_ENDPOINT", "grpc://collector:4317", "which does not begin with http:// or https://"),
         ("TACH_OTLP_ENDPOINT", "/v1/metrics", "which does not begin with http:// or https://"),
         ("TACH_OTLP_ENDPOINT", "http://:4318/", "which names no host"),
@@ -206,6 +215,28 @@ fn all_that_is_wrong_is_told_at_once() {
     let error = refuse(&[("MAX_SERVE_HOST", "here"), ("TACH_LEVEL", "all"), ("TACH_METRICS_PORT", "x")]);
     let lines: Vec<_> = error.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(lines, ["TACH_LEVEL", "TACH_METRICS_PORT", "MAX_SERVE_HOST"]);
+}
+
+#[test]
+fn where_telemetry_is_off_nothing_else_can_be_wrong() {
+    let wrong = [
+        ("TACH_METRICS_PORT", "abc"),
+        ("TACH_OTLP_ENDPOINT", "collector:4318"),
+        ("TACH_EXTRA_ATTRIBUTES", "path=/"),
+        ("TACH_PROFILE", "triton"),
+        ("TACH_WEB_CONFIG", "/nowhere/web.yml"),
+        ("TACH_WINDOWS", "1"),
+    ];
+    for off in ["TACH_DISABLE_TELEMETRY", "MAX_SERVE_DISABLE_TELEMETRY"] {
+        let vars = |word| wrong.into_iter().chain([(off, word)]).collect::<Vec<_>>();
+        let settings = read(&vars("1"));
+        assert!(settings.disabled);
+        let _turn = crate::turn();
+        assert_eq!(tach::serve::start(&settings).unwrap().local_addr(), None);
+        // But on is on, and what is neither is told with the rest.
+        assert_eq!(refuse(&vars("0")).lines().count(), 5);
+        assert_eq!(refuse(&vars("2")).lines().count(), 6);
+    }
 }
 
 #[cfg(unix)]

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -32,7 +32,7 @@ pub(super) struct Reply {
     pub(super) status: u16,
     #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for OTLP"))]
     pub(super) headers: HeaderMap,
-    /// Or why it cannot be had.
+    /// Or why it cannot be had, to follow on "was answered …, but ".
     pub(super) body: Result<Bytes, String>,
 }
 
@@ -43,14 +43,49 @@ pub(super) enum Fault {
     Connection(String),
     /// The connection ended before there was a response.
     Response(String),
-    /// The time is over.
+    /// The time is over, which was so long.
     Timeout(Duration),
 }
 
-/// Sends a message and reads the response, of whose body at most `limit` bytes, all within `timeout`.
-pub(super) async fn send(to: &Target, message: Message, limit: usize, timeout: Duration) -> Result<Reply, Fault> {
-    let exchanged = tokio::time::timeout(timeout, exchange(to, message, limit)).await;
-    exchanged.unwrap_or(Err(Fault::Timeout(timeout)))
+/// Sends a message and reads the response, of whose body at most `limit` bytes, until `end`, which gives how long that was.
+/// A response whose head has come by then is one, whatever its body.
+pub(super) async fn send(
+    to: &Target,
+    message: Message,
+    limit: usize,
+    end: impl Future<Output = Duration>,
+) -> Result<Reply, Fault> {
+    let mut end = pin!(end);
+    let opened = async {
+        let stream = connect(to).await?;
+        let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
+        handshake.map_err(|error| failed(to, "cannot talk to", &error))
+    };
+    let (mut sender, connection) = first(opened, end.as_mut()).await.map_err(Fault::Timeout)??;
+    let request = request(to, message);
+    let answered = async {
+        let response = first(sender.send_request(request), end.as_mut()).await.map_err(Fault::Timeout)?;
+        let response = response.map_err(|error| Fault::Response(describe(to, "no response from", &error)))?;
+        let (head, body) = response.into_parts();
+        let body = first(read(body, limit), end).await.unwrap_or_else(|time| Err(late(time)));
+        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
+    };
+    beside(connection, answered).await
+}
+
+/// What became of a body for which there was no more time.
+pub(super) fn late(time: Duration) -> String {
+    format!("its body did not come within {time:?}")
+}
+
+/// What `main` gives, unless `end` comes first.
+pub(super) async fn first<T, E>(main: impl Future<Output = T>, end: impl Future<Output = E>) -> Result<T, E> {
+    let (mut main, mut end) = (pin!(main), pin!(end));
+    poll_fn(|context| match main.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Ok(result)),
+        Poll::Pending => end.as_mut().poll(context).map(Err),
+    })
+    .await
 }
 
 /// A connection, with TLS or without.
@@ -81,19 +116,6 @@ pub(super) fn describe(to: &Target, what: &str, error: &dyn std::error::Error) -
     format!("{what} {}: {error}{cause}", to.endpoint.authority)
 }
 
-async fn exchange(to: &Target, message: Message, limit: usize) -> Result<Reply, Fault> {
-    let stream = connect(to).await?;
-    let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| failed(to, "cannot talk to", &error))?;
-    let request = request(to, message);
-    let answered = async {
-        let response = sender.send_request(request).await;
-        let response = response.map_err(|error| Fault::Response(describe(to, "no response from", &error)))?;
-        Ok(read(response, limit).await)
-    };
-    beside(connection, answered).await
-}
-
 fn request(to: &Target, message: Message) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(message.body));
     *request.method_mut() = message.method;
@@ -110,14 +132,12 @@ fn request(to: &Target, message: Message) -> Request<Full<Bytes>> {
     request
 }
 
-async fn read(response: Response<Incoming>, limit: usize) -> Reply {
-    let (head, body) = response.into_parts();
+async fn read(body: Incoming, limit: usize) -> Result<Bytes, String> {
     let body = Limited::new(body, limit).collect().await;
-    let body = body.map(http_body_util::Collected::to_bytes).map_err(|error| match error.is::<LengthLimitError>() {
-        true => format!("the response has more than {limit} bytes"),
-        false => format!("the response broke off: {error}"),
-    });
-    Reply { status: head.status.as_u16(), headers: head.headers, body }
+    body.map(http_body_util::Collected::to_bytes).map_err(|error| match error.is::<LengthLimitError>() {
+        true => format!("its body has more than {limit} bytes"),
+        false => format!("its body broke off: {error}"),
+    })
 }
 
 /// Gives what `main` gives, for which `side` has to run. It is dropped when it is over, as by that a connection of h2 that

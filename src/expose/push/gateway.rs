@@ -122,12 +122,16 @@ impl Pushgateway {
             Error::new(ErrorKind::Push, format!("pushgateway: {method} {scheme}://{authority}{path}: {text}"))
         };
         let target = Target::new(self.endpoint.clone(), &self.trust, None)?;
-        match run(client::send(&target, message, RESPONSE_MAX, self.timeout))? {
+        let end = async {
+            tokio::time::sleep(self.timeout).await;
+            self.timeout
+        };
+        match run(client::send(&target, message, RESPONSE_MAX, end))? {
             Ok(Reply { status: 200..=299, .. }) => Ok(()),
-            Ok(Reply { status, body, .. }) => {
-                let body = body.map_or_else(|problem| problem, |body| excerpt(&body));
-                Err(failed(format!("was answered {status}: {body}")))
-            }
+            Ok(Reply { status, body, .. }) => Err(failed(match body {
+                Ok(body) => format!("was answered {status}: {}", excerpt(&body)),
+                Err(problem) => format!("was answered {status}, but {problem}"),
+            })),
             Err(Fault::Connection(problem) | Fault::Response(problem)) => Err(failed(problem)),
             Err(Fault::Timeout(timeout)) => Err(failed(format!("no answer within {timeout:?}"))),
         }

@@ -25,9 +25,21 @@ pub(super) fn is_secret(text: &str) -> bool {
     text.contains('@')
 }
 
+/// What may have been meant by a text that begins with a host.
+fn with_scheme(text: &str) -> Option<String> {
+    let has_scheme = text.contains("://") || text.starts_with("http:") || text.starts_with("https:");
+    let begins_with_host = text.starts_with(|c: char| c.is_alphanumeric() || c == '[');
+    (begins_with_host && !has_scheme).then(|| format!("http://{text}"))
+}
+
 impl Endpoint {
     /// Reads a URL, which `what` names in errors.
     pub(super) fn parse(what: &str, text: &str) -> Result<Self, Error> {
+        Self::parse_made(what, text, text)
+    }
+
+    /// Reads a URL that was made of what was written, which is what errors quote.
+    pub(super) fn parse_made(what: &str, written: &str, text: &str) -> Result<Self, Error> {
         if is_secret(text) {
             let text = format!(
                 "{what} has an \"@\": leave out user name and password, and put credentials into a header; in a path \
@@ -35,7 +47,10 @@ impl Endpoint {
             );
             return Err(Error::new(ErrorKind::Setting, text));
         }
-        let wrong = |problem: &str| Error::new(ErrorKind::Setting, format!("{what} is {text:?}, {problem}"));
+        let wrong = |problem: &str| Error::new(ErrorKind::Setting, format!("{what} is {written:?}, {problem}"));
+        if let Some(url) = with_scheme(text) {
+            return Err(wrong(&format!("which does not begin with http:// or https://: write {url}")));
+        }
         let uri: Uri = text.parse().map_err(|error| wrong(&format!("which is no URL ({error})")))?;
         let secure = match uri.scheme_str() {
             Some("http") => false,
@@ -74,7 +89,7 @@ impl Endpoint {
         let has_scheme = text.contains("://");
         let scheme = if insecure { "http" } else { "https" };
         let url = if has_scheme { text.to_owned() } else { format!("{scheme}://{text}") };
-        let mut endpoint = Self::parse(what, &url)?;
+        let mut endpoint = Self::parse_made(what, text, &url)?;
         if endpoint.path != "/" {
             let text = format!("{what} is {text:?}, where a path follows: leave it out, as gRPC has its own");
             return Err(Error::new(ErrorKind::Setting, text));
@@ -113,7 +128,10 @@ mod tests {
             assert!(parse("https://collector/v1").unwrap_err().to_string().contains("with the feature tls"));
         }
         for (text, problem) in [
-            ("collector:4318", "http://"),
+            ("collector:4318", "does not begin with http:// or https://: write http://collector:4318"),
+            ("localhost:4318/v1/metrics", ": write http://localhost:4318/v1/metrics"),
+            ("::1", "no URL"),
+            ("http:/collector", "no URL"),
             ("/v1/metrics", "http://"),
             ("ftp://collector", "http://"),
             ("http://a b", "no URL"),
@@ -172,6 +190,7 @@ mod tests {
         ] {
             let error = parse(text, true).unwrap_err().to_string();
             assert!(error.contains(problem), "{text}: {error}");
+            assert!(text.contains('@') || error.contains(&format!("endpoint is {text:?}")), "{error}");
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct Settings {
     /// Whether who asks for OpenMetrics 2.0.0 gets it, as for
     /// [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2). False unless told.
     pub openmetrics_2: bool,
-    /// Records nothing and opens no port, whatever the rest says. False unless told.
+    /// Records nothing and opens no port, whatever the rest says, and however wrong that is. False unless told.
     pub disabled: bool,
     /// Where to push to by OTLP besides being scraped, a URL with the path (by gRPC, which the variables of OpenTelemetry
     /// choose, without one); nowhere unless told. Without the feature `otlp` [`start`](super::start) refuses it, and
@@ -104,7 +104,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Values that cannot be read: the text names every such variable, its value and what is allowed.
+    /// Values that cannot be read: the text names every such variable, its value and what is allowed. None where telemetry
+    /// is disabled: the fields of such values may then be as if they were not set.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_vars(std::env::vars_os())
     }
@@ -127,7 +128,11 @@ impl Settings {
                 problems.push(problem);
             }
         }
-        if problems.is_empty() { Ok(settings) } else { Err(Error::new(ErrorKind::Setting, problems.join("\n"))) }
+        // Off is off: what is not looked at need not be right.
+        if problems.is_empty() || settings.disabled {
+            return Ok(settings);
+        }
+        Err(Error::new(ErrorKind::Setting, problems.join("\n")))
     }
 
     /// The first attribute, name and value, whose name a series has for a label already, and what has it: there it would

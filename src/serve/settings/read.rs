@@ -67,6 +67,10 @@ pub(super) fn otlp_endpoint(settings: &mut Settings, text: &str) -> Read {
     if text.contains('@') {
         return Err("which has a user in it: send credentials by OTEL_EXPORTER_OTLP_HEADERS".to_owned());
     }
+    // Which is no URL to the parser, and lacks only that.
+    if text.starts_with(|c: char| c.is_alphanumeric() || c == '[') && !text.contains("://") {
+        return Err(format!("which does not begin with http:// or https://, as http://{text}"));
+    }
     let url: hyper::Uri = text.parse().map_err(|error| format!("which is no URL ({error})"))?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {
         return Err("which does not begin with http:// or https://".to_owned());

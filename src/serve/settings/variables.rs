@@ -101,7 +101,7 @@ pub(super) static VARIABLES: &[Variable] = &[
         other: Some("MAX_SERVE_DISABLE_TELEMETRY"),
         default: "false",
         allowed: "1, true, t, yes, y, on, or 0, false, f, no, n, off",
-        meaning: "Whether nothing is recorded and no port opened, whatever the rest says.",
+        meaning: "Whether nothing is recorded and no port opened, whatever the rest says, even what could not be read.",
         read: read::disabled,
     },
     Variable {

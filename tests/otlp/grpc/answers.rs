@@ -96,6 +96,27 @@ fn a_partial_success_is_counted_and_not_sent_again() {
 }
 
 #[test]
+fn a_status_counts_though_its_body_does_not_come() {
+    let told = |status: &str| vec![("grpc-status", status.to_owned())];
+    let grpc = "application/grpc";
+    for (answer, said, counts) in [
+        (Answer::Stalled(200, grpc, told("0")), "answered OK, but its body did not come within ", [1, 0, 0]),
+        (Answer::Stalled(200, grpc, told("3")), "answered INVALID_ARGUMENT: ", [0, 1, 0]),
+        (Answer::Stalled(404, "text/html", Vec::new()), "404 of HTTP, but its body did not come within ", [0, 1, 0]),
+        // Without a status, nobody knows.
+        (Answer::Stalled(200, grpc, Vec::new()), "no answer within ", [0, 1, 0]),
+    ] {
+        let (server, pushed) = (Server::start([answer]), Pushed::new());
+        let builder = by_grpc(&server.endpoint()).backoff(LONG, LONG).timeout(Duration::from_secs(1));
+        let exporter = builder.start(&pushed.registry).unwrap();
+        assert_eq!(exporter.flush().is_ok(), counts[0] == 1);
+        let failure = exporter.last_failure().unwrap();
+        assert!(failure.contains(said), "{failure}");
+        assert_eq!((server.calls().len(), pushed.counts()), (1, counts));
+    }
+}
+
+#[test]
 fn what_was_taken_is_taken_whatever_the_message() {
     let answers = [Answer::Message(vec![b'x'; 1 << 20]), Answer::Message(b"<html>".to_vec()), Answer::status(0)];
     let (server, pushed) = (Server::start(answers), Pushed::new());

@@ -30,6 +30,8 @@ pub(crate) enum Answer {
     Http(u16, &'static str, &'static str),
     /// So too, with this `Retry-After`.
     Busy(u16, &'static str),
+    /// A status of HTTP, a type and further headers, and nothing more for as long as the client waits.
+    Stalled(u16, &'static str, Fields),
     /// This body, and no trailers.
     Bare(Vec<u8>),
     /// The stream is reset.
@@ -218,6 +220,15 @@ async fn serve(shared: &(Mutex<State>, Condvar), stream: impl AsyncRead + AsyncW
             Answer::Bare(body) => {
                 let mut out = respond.send_response(head(200, grpc), false)?;
                 finish(&mut out, Some(body), None)?;
+            }
+            Answer::Stalled(status, kind, fields) => {
+                let mut head = head(status, kind);
+                let fields = fields.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+                head.headers_mut().extend(fields);
+                let _open = respond.send_response(head, false)?;
+                // Until the client has ended it.
+                let _ = poll_fn(|context| connection.poll_closed(context)).await;
+                return Ok(());
             }
             Answer::Reset(reason) => respond.send_reset(reason),
             Answer::GoAway(reason) => connection.abrupt_shutdown(reason),

@@ -141,7 +141,8 @@ impl OtlpBuilder {
     ///
     /// # Errors
     ///
-    /// Values that cannot be read or followed: the text names every such variable, its value and what is allowed.
+    /// Values that cannot be read or followed: the text names every such variable, its value and what is allowed. None
+    /// where these say that nothing is pushed.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_vars(std::env::vars_os())
     }
@@ -229,15 +230,15 @@ impl OtlpBuilder {
         self
     }
 
-    /// How long an attempt may take, from the look-up of the host to the end of the response; above zero. 10 seconds
-    /// unless told.
+    /// How long an attempt may take, from the look-up of the host to the end of the response; above zero, and
+    /// [`Duration::MAX`] is no limit. 10 seconds unless told.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long the exporter may take for the last push when it is dropped. 5 seconds unless told; with zero there is no
-    /// last push.
+    /// How long the exporter may take to end when it is dropped, the last push and the collection for it included. 5
+    /// seconds unless told; with zero there is no last push. Up to 100 ms are always waited for its thread.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown = timeout;
         self
@@ -246,7 +247,7 @@ impl OtlpBuilder {
     /// The pause before the first further attempt, and the longest one. 1 and 30 seconds unless told.
     ///
     /// Each is twice the one before, times a random number from a half to one and a half; where the receiver names a
-    /// later time, that counts.
+    /// later time, that counts. Pauses go on over intervals: what is due in one is pushed at its end.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.backoff = (first, longest);
         self
@@ -275,8 +276,8 @@ impl OtlpBuilder {
 
     /// Starts the thread, which pushes for the first time after an interval.
     ///
-    /// That the receiver is not there is no error; it may come later. With `OTEL_SDK_DISABLED` nothing is started, and
-    /// what is given back does nothing.
+    /// That the receiver is not there is no error; it may come later. With `OTEL_SDK_DISABLED` or without an exporter
+    /// (`OTEL_METRICS_EXPORTER`) nothing is started or read, and what is given back does nothing.
     ///
     /// # Errors
     ///
@@ -284,10 +285,11 @@ impl OtlpBuilder {
     /// read; the protocol is gRPC in a build without the feature `otlp-grpc`; a header is none, or one that the exporter
     /// sets itself; a time is zero. The system refuses a thread.
     pub fn start(self, registry: &Registry) -> Result<OtlpExporter, Error> {
-        let plan = self.plan()?;
+        // Before anything can be wrong.
         if self.disabled {
             return Ok(OtlpExporter::idle());
         }
+        let plan = self.plan()?;
         OtlpExporter::start(registry, plan, self.resource, self.temporality, self.histograms)
     }
 
@@ -350,7 +352,13 @@ impl OtlpBuilder {
     /// The endpoint in its parts; `what` names it in errors.
     pub(super) fn place(&self, what: &str) -> Result<Endpoint, Error> {
         match self.protocol {
-            Protocol::HttpProtobuf => Endpoint::parse(what, &self.url()),
+            Protocol::HttpProtobuf => {
+                let url = self.url();
+                // What was written, and not what is made of it.
+                let written = self.endpoint.as_ref().or(self.base.as_ref()).unwrap_or(&url);
+                Endpoint::parse(what, written)?;
+                Endpoint::parse_made(what, written, &url)
+            }
             Protocol::Grpc => Endpoint::parse_grpc(what, &self.url(), self.insecure),
         }
     }

@@ -1,8 +1,8 @@
 //! What the thread does, and when: one request under way at most, and the newest values in it.
 
-use super::super::client::Fault;
+use super::super::client::first;
 use super::builder::Plan;
-use super::retry::{Backoff, Failure, Outcome, lost};
+use super::retry::{Backoff, Failure, Outcome};
 use super::stats::Stats;
 use super::transport::{exchange, pack};
 use crate::collect::Snapshot;
@@ -17,7 +17,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until, timeout_at};
 
 /// A push that somebody waits for.
 pub(super) struct Flush {
@@ -34,10 +34,10 @@ pub(super) struct Stop {
 }
 
 impl Stop {
-    /// Within this time from now, half of which is for an attempt under way.
+    /// Within this time from now, half of which is for an attempt under way, and a little for the thread's end.
     pub(super) fn within(time: Duration) -> Self {
         let now = Instant::now();
-        Self { running: now + time / 2, last: now + time }
+        Self { running: now + time / 2, last: now + time - (time / 20).min(Duration::from_millis(100)) }
     }
 }
 
@@ -52,6 +52,8 @@ pub(super) struct Pusher {
     backoff: Backoff,
     /// What is to be sent later.
     pending: Option<Pending>,
+    /// Until when nothing is sent unless asked for: the pause after the last attempt, where that is worth another one.
+    resting: Option<Instant>,
     /// Until when the receiver wants to be left alone.
     closed: Option<Instant>,
 }
@@ -66,7 +68,7 @@ struct Request {
 
 struct Pending {
     /// One that the receiver did not take for now, or of which nobody knows; `None`: one with the values of then, which was
-    /// due when the receiver wanted to be left alone.
+    /// due in the pause.
     request: Option<Request>,
     /// When it is to be sent.
     at: Instant,
@@ -95,7 +97,18 @@ impl Pusher {
         stopping: watch::Receiver<Option<Stop>>,
     ) -> Self {
         let backoff = plan.backoff.clone();
-        Self { registry, plan, encoder, stats, stopping, is_last: false, backoff, pending: None, closed: None }
+        Self {
+            registry,
+            plan,
+            encoder,
+            stats,
+            stopping,
+            is_last: false,
+            backoff,
+            pending: None,
+            resting: None,
+            closed: None,
+        }
     }
 
     /// Pushes at the interval and when asked; when stopped, once more.
@@ -132,10 +145,11 @@ impl Pusher {
         pushed
     }
 
-    /// What is due at the interval: the values of now, once there is none in doubt.
+    /// What is due at the interval: the values of now, once there is none in doubt. A pause is kept: a receiver that is
+    /// overloaded gains nothing by newer values.
     async fn push_due(&mut self) {
-        if let Some(closed) = self.closed.filter(|closed| *closed > Instant::now()) {
-            self.put_off(closed);
+        if let Some(end) = self.resting.filter(|end| *end > Instant::now()) {
+            self.put_off(end);
             return;
         }
         if let Some(request) = self.in_doubt() {
@@ -161,8 +175,7 @@ impl Pusher {
 
     /// One attempt, which is repeated when its time has come.
     async fn attempt_and_keep(&mut self, mut request: Request) {
-        let until = Instant::now() + self.plan.timeout;
-        match self.attempt(&mut request, until).await {
+        match self.attempt(&mut request, None).await {
             Ended::Taken => {}
             Ended::Never(_) => self.stats.dropped(),
             Ended::Later(at, _) => self.pending = Some(Pending { request: Some(request), at }),
@@ -179,7 +192,21 @@ impl Pusher {
                 return delivered;
             }
         }
+        let begun = Instant::now();
+        let there_was = readable(until.saturating_duration_since(begun));
+        if begun >= until {
+            let text = "was not made, as there was no time left: what was under way before took it";
+            self.give_up("collection", text.to_owned());
+            return Err(text.to_owned());
+        }
         let Some(request) = self.collect() else { return Err("could not be made".to_owned()) };
+        if Instant::now() >= until {
+            let took = readable(begun.elapsed());
+            let text =
+                format!("was not sent, as collecting its values took {took:?}, and there was {there_was:?} for all");
+            self.give_up("collection", text.clone());
+            return Err(text);
+        }
         self.deliver(request, until).await
     }
 
@@ -189,8 +216,11 @@ impl Pusher {
         let mut at = self.closed.unwrap_or(now).max(now);
         // An attempt that is cut off by the end would only blur what the one before it met.
         let least = until.saturating_duration_since(now) / 10;
-        let put_off = "was put off, as there was no time left or the receiver wants to be left alone for longer";
-        let mut last = put_off.to_owned();
+        let mut last = if at > now {
+            "was put off, as the receiver wants to be left alone for longer than there is time".to_owned()
+        } else {
+            "was put off, as there was no time left".to_owned()
+        };
         while at + least <= until {
             if at > Instant::now() {
                 sleep_until(at.into()).await;
@@ -198,7 +228,7 @@ impl Pusher {
             if Instant::now() >= until {
                 break;
             }
-            match self.attempt(&mut request, until).await {
+            match self.attempt(&mut request, Some(until)).await {
                 Ended::Taken => return Ok(()),
                 Ended::Never(text) => {
                     self.stats.dropped();
@@ -230,11 +260,15 @@ impl Pusher {
             let snapshot = self.registry.snapshot();
             view.map_or_else(|| snapshot.clone(), |view| view.0(&snapshot))
         };
-        let Ok(snapshot) = catch_unwind(AssertUnwindSafe(snapshot)) else {
+        let encoder = &mut self.encoder;
+        let collected = self.stats.collecting(|| {
+            let snapshot = catch_unwind(AssertUnwindSafe(snapshot)).ok()?;
+            Some(encoder.encode(&snapshot))
+        });
+        let Some(body) = collected else {
             self.give_up("view", "the view panicked".to_owned());
             return None;
         };
-        let body = self.encoder.encode(&snapshot);
         if body.len() > self.plan.request_max {
             let (bytes, most) = (body.len(), self.plan.request_max);
             self.give_up("size", format!("has {bytes} bytes, more than {most}"));
@@ -248,20 +282,21 @@ impl Pusher {
         self.stats.dropped();
     }
 
-    /// Sends a request once, until `until` at most.
-    async fn attempt(&mut self, request: &mut Request, until: Instant) -> Ended {
+    /// Sends a request once, until `until` at most, if that is told.
+    async fn attempt(&mut self, request: &mut Request, until: Option<Instant>) -> Ended {
         let begun = Instant::now();
+        let left = until.map_or(self.plan.timeout, |until| until.saturating_duration_since(begun));
         // Of some length, as the end may have come since it was looked at.
-        let left = until.saturating_duration_since(begun).max(Duration::from_millis(1));
-        let timeout = self.plan.timeout.min(left);
-        let sent = exchange(&self.plan, request.body.clone(), timeout);
-        let outcome = if self.is_last {
-            sent.await
-        } else {
-            let ended = first(sent, stopped(self.stopping.clone())).await;
-            ended.unwrap_or_else(|| lost(Fault::Timeout(whole_millis(begun.elapsed()))))
+        let timeout = self.plan.timeout.min(left).max(Duration::from_millis(1));
+        let end = async {
+            if self.is_last {
+                sleep(timeout).await;
+            } else if first(sleep(timeout), stopped(self.stopping.clone())).await.is_err() {
+                return readable(begun.elapsed());
+            }
+            if timeout < self.plan.timeout { readable(timeout) } else { timeout }
         };
-        match outcome {
+        match exchange(&self.plan, request.body.clone(), timeout, end).await {
             Outcome::Taken(verdict) => {
                 self.taken(verdict.rejected);
                 if verdict.rejected > 0 || !verdict.message.is_empty() {
@@ -289,6 +324,7 @@ impl Pusher {
                 self.closed = after.map(|after| now + after);
                 // A time that is over already is no reason to come back without a pause.
                 let at = self.closed.map_or(now + pause, |closed| closed.max(now + pause));
+                self.resting = Some(at);
                 Ended::Later(at, text)
             }
         }
@@ -297,7 +333,7 @@ impl Pusher {
     fn taken(&mut self, rejected: u64) {
         self.encoder.accepted();
         self.backoff.reset();
-        self.closed = None;
+        (self.resting, self.closed) = (None, None);
         self.stats.taken(rejected);
     }
 }
@@ -317,19 +353,11 @@ async fn stopped(mut stopping: watch::Receiver<Option<Stop>>) {
     sleep_until(stop.map_or_else(Instant::now, |stop| stop.running).into()).await;
 }
 
-/// A time to be read, above zero.
-fn whole_millis(time: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
-}
-
-/// What `main` gives, unless `end` comes first.
-async fn first<T>(main: impl Future<Output = T>, end: impl Future<Output = ()>) -> Option<T> {
-    let (mut main, mut end) = (std::pin::pin!(main), std::pin::pin!(end));
-    std::future::poll_fn(|context| match main.as_mut().poll(context) {
-        std::task::Poll::Ready(result) => std::task::Poll::Ready(Some(result)),
-        std::task::Poll::Pending => end.as_mut().poll(context).map(|()| None),
-    })
-    .await
+/// A time as somebody would write it who measured it: in whole milliseconds, above zero, of two digits that count.
+fn readable(time: Duration) -> Duration {
+    let millis = u64::try_from(time.as_micros().div_ceil(1000)).unwrap_or(u64::MAX).max(1);
+    let digit = 10_u64.pow(millis.ilog10().saturating_sub(1));
+    Duration::from_millis(millis.saturating_add(digit / 2) / digit * digit)
 }
 
 /// A number from 0 to 1.
@@ -349,6 +377,21 @@ mod tests {
         assert_eq!(after(Duration::from_millis(999)), second);
         assert_eq!(after(second), 2 * second);
         assert_eq!(after(Duration::from_millis(7500)), 8 * second);
+    }
+
+    #[test]
+    fn times_are_told_as_they_are_written() {
+        for (nanos, text) in [
+            (0, "1ms"),
+            (999_999_800, "1s"),
+            (996_400_000, "1s"),
+            (994_000_000, "990ms"),
+            (7_300_000, "8ms"),
+            (1_449_000_000, "1.4s"),
+            (12_500_000_000, "13s"),
+        ] {
+            assert_eq!(format!("{:?}", readable(Duration::from_nanos(nanos))), text);
+        }
     }
 
     #[test]

@@ -43,14 +43,17 @@ pub(super) fn judge(result: Result<Reply, Fault>, now: SystemTime) -> Outcome {
             // Kept until there is something else to say, so not at any length.
             Ok(Some(verdict)) => Outcome::Taken(Verdict { message: excerpt(verdict.message.as_bytes()), ..verdict }),
             Ok(None) => Outcome::TakenUnread("the response is no ExportMetricsServiceResponse".to_owned()),
-            Err(problem) => Outcome::TakenUnread(problem),
+            Err(problem) => Outcome::TakenUnread(format!("was answered {status}, but {problem}")),
         };
     }
-    let said = match reply.body {
-        Ok(body) => status_message(&body).map_or_else(|| excerpt(&body), |said| excerpt(said.as_bytes())),
-        Err(problem) => problem,
+    let text = match reply.body {
+        Ok(body) => {
+            let said = status_message(&body).map_or_else(|| excerpt(&body), |said| excerpt(said.as_bytes()));
+            format!("was answered {status}: {said}")
+        }
+        Err(problem) => format!("was answered {status}, but {problem}"),
     };
-    let failure = Failure { reason: Cow::Owned(status.to_string()), text: format!("was answered {status}: {said}") };
+    let failure = Failure { reason: Cow::Owned(status.to_string()), text };
     match status {
         // Of the two a gateway says that it does not know what became of the request behind it.
         429 | 502..=504 => {
@@ -166,8 +169,8 @@ mod tests {
         let verdict = Verdict { rejected: 5, message: "old".to_owned() };
         assert_eq!(judge(reply(200, "", b"\x0a\x07\x08\x05\x12\x03old"), now()), Outcome::Taken(verdict));
         assert!(matches!(judge(reply(200, "", b"<html>"), now()), Outcome::TakenUnread(_)));
-        let broken = Reply { status: 202, headers: HeaderMap::new(), body: Err("broke off".to_owned()) };
-        assert_eq!(judge(Ok(broken), now()), Outcome::TakenUnread("broke off".to_owned()));
+        let broken = Reply { status: 202, headers: HeaderMap::new(), body: Err("it broke off".to_owned()) };
+        assert_eq!(judge(Ok(broken), now()), Outcome::TakenUnread("was answered 202, but it broke off".to_owned()));
         let long = [&b"\x12\x90\x4e"[..], &[b'x'; 10_000]].concat();
         let Outcome::Never(failure) = judge(reply(400, "", long.leak()), now()) else { panic!() };
         assert!(failure.text.contains("400: xxx") && failure.text.len() < 250, "{}", failure.text);

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// More reasons than there are words and statuses in practice.
 const REASONS_MAX: usize = 64;
 
-/// The metrics, which all exporters of a registry share, and the last failure in words.
+/// The metrics, which all exporters of a registry share, the last failure in words, and what the thread does.
 #[derive(Debug)]
 pub(super) struct Stats {
     exports: Counter,
@@ -20,6 +20,7 @@ pub(super) struct Stats {
     rejected: Counter,
     last_success: Gauge,
     last_failure: Mutex<Option<String>>,
+    collecting: Mutex<bool>,
 }
 
 impl Stats {
@@ -44,6 +45,7 @@ impl Stats {
                 .own()
                 .build()?,
             last_failure: Mutex::new(None),
+            collecting: Mutex::new(false),
         })
     }
 
@@ -66,6 +68,19 @@ impl Stats {
     /// Keeps what there is to say, until there is something else.
     pub(super) fn say(&self, text: String) {
         *self.last_failure.lock() = Some(text);
+    }
+
+    /// Runs what collects, for which nobody can set a time.
+    pub(super) fn collecting<T>(&self, collect: impl FnOnce() -> T) -> T {
+        *self.collecting.lock() = true;
+        let collected = collect();
+        *self.collecting.lock() = false;
+        collected
+    }
+
+    /// Whether that is under way.
+    pub(super) fn is_collecting(&self) -> bool {
+        *self.collecting.lock()
     }
 
     pub(super) fn said(&self) -> Option<String> {

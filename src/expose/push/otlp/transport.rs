@@ -44,8 +44,14 @@ pub(super) fn pack(plan: &Plan, message: Vec<u8>) -> Bytes {
     }
 }
 
-/// Sends what was packed, once, and says what has become of it within `timeout`.
-pub(super) async fn exchange(plan: &Plan, packed: Bytes, timeout: Duration) -> Outcome {
+/// Sends what was packed, once, and says what has become of it until `end`, which gives how long that was. A receiver of
+/// gRPC is told that it will be `timeout`.
+pub(super) async fn exchange(
+    plan: &Plan,
+    packed: Bytes,
+    #[cfg_attr(not(feature = "otlp-grpc"), allow(unused, reason = "for gRPC"))] timeout: Duration,
+    end: impl Future<Output = Duration>,
+) -> Outcome {
     let mut headers = plan.headers.clone();
     match plan.transport {
         Transport::Http => {
@@ -53,11 +59,11 @@ pub(super) async fn exchange(plan: &Plan, packed: Bytes, timeout: Duration) -> O
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }
             let message = Message { method: Method::POST, headers, body: packed };
-            judge(send(&plan.target, message, plan.response_max, timeout).await, SystemTime::now())
+            judge(send(&plan.target, message, plan.response_max, end).await, SystemTime::now())
         }
         #[cfg(feature = "otlp-grpc")]
         Transport::Grpc => {
-            let called = grpc::call(&plan.target, headers, packed, plan.response_max, timeout).await;
+            let called = grpc::call(plan, headers, packed, timeout, end).await;
             grpc::judge(called, SystemTime::now())
         }
     }

@@ -12,8 +12,9 @@ type Read = fn(OtlpBuilder, &str, &str) -> Result<OtlpBuilder, String>;
 
 /// The variables that are looked at: of each row the first that is set. In this order, so that the name of the service
 /// counts before that among the attributes.
-const VARIABLES: [(&[&str], Read); 14] = [
+const VARIABLES: [(&[&str], Read); 15] = [
     (&["OTEL_SDK_DISABLED"], disabled),
+    (&["OTEL_METRICS_EXPORTER"], exporter),
     (&["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"], protocol),
     (&["OTEL_EXPORTER_OTLP_METRICS_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE"], insecure),
     (&["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", BASE], endpoint),
@@ -62,7 +63,12 @@ pub(super) fn read(vars: BTreeMap<OsString, OsString>) -> Result<OtlpBuilder, Er
     };
     VARIABLES.into_iter().for_each(|(names, read)| apply(names, read));
     apply(&[SERVICE], service);
-    if problems.is_empty() { Ok(builder) } else { Err(Error::new(ErrorKind::Setting, problems.join("\n"))) }
+    // Off is off: what is not looked at need not be right.
+    if problems.is_empty() || builder.disabled {
+        Ok(builder)
+    } else {
+        Err(Error::new(ErrorKind::Setting, problems.join("\n")))
+    }
 }
 
 fn disabled(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
@@ -71,8 +77,15 @@ fn disabled(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder
     Ok(builder)
 }
 
+/// After whether all is disabled, which it does not undo. Other names than that of none are for others: what is exported
+/// is said in code.
+fn exporter(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
+    builder.disabled |= text.eq_ignore_ascii_case("none");
+    Ok(builder)
+}
+
 fn protocol(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
-    match text {
+    match &*text.to_ascii_lowercase() {
         "http/protobuf" => Ok(builder.protocol(Protocol::HttpProtobuf)),
         "grpc" if cfg!(feature = "otlp-grpc") => Ok(builder.protocol(Protocol::Grpc)),
         "grpc" => {
@@ -142,21 +155,21 @@ fn client_key(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuild
     Ok(builder)
 }
 
-fn milliseconds(text: &str) -> Result<Duration, String> {
-    let time = text.parse().ok().filter(|time| *time > 0).map(Duration::from_millis);
-    time.ok_or_else(|| "which is no time; allowed: a whole number of milliseconds from 1 up".to_owned())
-}
-
 fn timeout(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
-    Ok(builder.timeout(milliseconds(text)?))
+    let allowed = "a whole number of milliseconds, 0 for no limit";
+    let millis = text.parse().map_err(|_| format!("which is no time-out; allowed: {allowed}"))?;
+    // By the specification.
+    Ok(builder.timeout(if millis == 0 { Duration::MAX } else { Duration::from_millis(millis) }))
 }
 
 fn interval(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
-    Ok(builder.interval(milliseconds(text)?))
+    let time = text.parse().ok().filter(|time| *time > 0).map(Duration::from_millis);
+    let allowed = "a whole number of milliseconds from 1 up";
+    Ok(builder.interval(time.ok_or_else(|| format!("which is no interval; allowed: {allowed}"))?))
 }
 
 fn compression(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
-    match text {
+    match &*text.to_ascii_lowercase() {
         "gzip" => Ok(builder.compression(Compression::Gzip)),
         "none" => Ok(builder.compression(Compression::None)),
         _ => Err("which is no compression; allowed: gzip, none".to_owned()),
@@ -232,8 +245,11 @@ mod tests {
         assert_eq!(endpoint(&[(BASE, "http://c/x?a#b")]), "http://c/x/v1/metrics?a#b");
         assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "http://d:1")]), "http://d:1");
         assert_eq!(endpoint(&[(BASE, "http://c"), (metrics, "")]), "http://c/v1/metrics");
-        let error = refuse(&[(metrics, "c:4318")]);
-        assert!(error.starts_with(&format!("{metrics}: ")) && error.contains("\"c:4318\""), "{error}");
+        for name in [metrics, BASE] {
+            let error = refuse(&[(name, "localhost:4318")]);
+            let said = "the endpoint is \"localhost:4318\", which does not begin with http:// or https://: write ";
+            assert_eq!(error, format!("{name}: {said}http://localhost:4318"));
+        }
     }
 
     #[test]
@@ -290,7 +306,7 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "secret"),
             ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/own.key"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "-1"),
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "1s"),
             ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both"),
@@ -298,10 +314,40 @@ mod tests {
             ("OTEL_RESOURCE_ATTRIBUTES", "a=%F"),
         ]);
         assert_eq!(error.lines().count(), 9, "{error}");
-        for part in ["\"http/json\"", "\"0\"", "gzip, none", "\"1s\"", "lowmemory", "explicit_bucket", "\"a=%F\""] {
+        for part in ["\"http/json\"", "\"-1\"", "gzip, none", "\"1s\"", "lowmemory", "explicit_bucket", "\"a=%F\""] {
             assert!(error.contains(part), "{part}: {error}");
         }
         assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn words_are_read_in_any_case_and_no_time_out_is_no_limit() {
+        let builder = read(&[
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "HTTP/Protobuf"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "GZIP"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+        ]);
+        assert_eq!((builder.protocol, builder.compression), (Protocol::HttpProtobuf, Compression::Gzip));
+        assert_eq!(builder.timeout, Duration::MAX);
+        // An interval is not without limit.
+        assert!(refuse(&[("OTEL_METRIC_EXPORT_INTERVAL", "0")]).contains("from 1 up"));
+    }
+
+    #[test]
+    fn no_exporter_is_none() {
+        let disabled = |value| read(&[("OTEL_METRICS_EXPORTER", value), ("OTEL_SDK_DISABLED", "false")]).disabled;
+        for (value, expected) in [("none", true), ("None", true), ("", false), ("otlp", false), ("prometheus", false)] {
+            assert_eq!(disabled(value), expected, "{value}");
+        }
+        assert!(read(&[("OTEL_METRICS_EXPORTER", "otlp"), ("OTEL_SDK_DISABLED", "true")]).disabled);
+    }
+
+    #[test]
+    fn where_it_is_off_nothing_else_can_be_wrong() {
+        for off in ["true", "True"] {
+            let vars = [("OTEL_SDK_DISABLED", off), (BASE, "c:4318"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")];
+            assert!(read(&vars).disabled);
+        }
     }
 
     #[cfg(unix)]

@@ -1,10 +1,10 @@
 //! What an answer by gRPC means: taken, worth another try, or lost; and when that try is due.
 
-use super::super::super::client::excerpt;
+use super::super::super::client::{excerpt, late};
 use super::super::response::rejection;
 use super::super::retry::{Failure, LONGEST_AFTER, Outcome, lost, retry_after};
 use super::status::{Code, details, message};
-use super::{Lost, PREFIX, Reply};
+use super::{Lost, PREFIX, Reply, Rest};
 use h2::Reason;
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use std::borrow::Cow;
@@ -22,17 +22,30 @@ pub(in super::super) fn judge(result: Result<Reply, Lost>, now: SystemTime) -> O
         }
     };
     if !is_grpc(&reply.headers) {
-        let (status, said) = (reply.status, excerpt(&reply.body));
-        let text = format!("was answered by something that speaks no gRPC, with the status {status} of HTTP: {said}");
+        let status = reply.status;
+        let said = match reply.rest {
+            Rest::Late(time) => format!(", but {}", late(time)),
+            _ => format!(": {}", excerpt(&reply.body)),
+        };
+        let text = format!("was answered by something that speaks no gRPC, with the status {status} of HTTP{said}");
         return failed(Code::of_http(status), text, retry_after(&reply.headers, now), matches!(status, 502 | 504));
     }
     // Without a message the status may stand in the headers.
-    let said = [reply.trailers.as_ref(), Some(&reply.headers)].into_iter().flatten();
+    let (trailers, cut) = match &reply.rest {
+        Rest::Trailers(trailers) => (Some(trailers), None),
+        Rest::More => {
+            (None, Some(format!("its body has more than the {} bytes that were read of it", reply.body.len())))
+        }
+        Rest::Late(time) => (None, Some(late(*time))),
+    };
+    let said = [trailers, Some(&reply.headers)].into_iter().flatten();
     let said = said.filter_map(|fields| Some((fields, Code::of(fields)?))).next();
-    if reply.trailers.is_none() && reply.status == 200 && said.is_none_or(|(_, code)| code == Code::OK) {
+    if let Some(problem) = cut
+        && reply.status == 200
+        && said.is_none_or(|(_, code)| code == Code::OK)
+    {
         // There is a message only where the call went well.
-        let bytes = reply.body.len();
-        return Outcome::TakenUnread(format!("the response has more than the {bytes} bytes that were read of it"));
+        return Outcome::TakenUnread(format!("was answered OK, but {problem}"));
     }
     let Some((fields, code)) = said else {
         let status = reply.status;
@@ -57,7 +70,7 @@ pub(in super::super) fn judge(result: Result<Reply, Lost>, now: SystemTime) -> O
     }
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let rest = kind.strip_prefix(b"application/grpc");
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))

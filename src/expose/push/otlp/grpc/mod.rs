@@ -3,14 +3,17 @@
 mod judge;
 mod status;
 
-use super::super::client::{AGENT, Fault, beside, connect, describe, failed};
+use super::super::client::{AGENT, Fault, beside, connect, describe, failed, first};
 use super::super::target::Target;
-use h2::Reason;
+use super::builder::Plan;
+use h2::{Reason, RecvStream};
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use hyper::{Method, Request};
+use std::pin::pin;
 use std::time::Duration;
 
+use judge::is_grpc;
 pub(super) use judge::judge;
 
 /// What is called.
@@ -37,8 +40,18 @@ pub(super) struct Reply {
     headers: HeaderMap,
     /// What was read of the body.
     body: Vec<u8>,
-    /// Those that it ended with; `None`: it is longer than what is read.
-    trailers: Option<HeaderMap>,
+    rest: Rest,
+}
+
+/// What followed what was read of a body.
+#[derive(Debug)]
+enum Rest {
+    /// Those that it ended with.
+    Trailers(HeaderMap),
+    /// More of it than is read.
+    More,
+    /// Nothing for so long, although all that an answer is judged by was there.
+    Late(Duration),
 }
 
 /// Why there is no reply.
@@ -65,17 +78,76 @@ pub(super) fn frame(message: &[u8], is_compressed: bool) -> Bytes {
     Bytes::from(framed)
 }
 
-/// Sends a framed message and reads the answer, of whose message at most `limit` bytes, all within `timeout`.
+/// Sends a framed message and reads the answer, of whose message at most as much as is planned, until `end`, which gives
+/// how long that was. The receiver is told that it will be `timeout`.
 pub(super) async fn call(
-    to: &Target,
+    plan: &Plan,
     headers: HeaderMap,
     framed: Bytes,
-    limit: usize,
     timeout: Duration,
+    end: impl Future<Output = Duration>,
 ) -> Result<Reply, Lost> {
+    let (to, limit) = (&plan.target, plan.response_max.saturating_add(PREFIX));
     let request = request(to, headers, framed.first() == Some(&1), timeout)?;
-    let exchanged = tokio::time::timeout(timeout, exchange(to, request, framed, limit)).await;
-    exchanged.unwrap_or(Err(Lost::Fault(Fault::Timeout(timeout))))
+    let mut end = pin!(end);
+    let opened = async {
+        let stream = connect(to).await?;
+        let mut builder = h2::client::Builder::new();
+        builder.enable_push(false).max_header_list_size(HEADERS_MAX);
+        let handshake = builder.handshake::<_, Bytes>(stream).await;
+        handshake.map_err(|error| failed(to, "cannot talk to", &error))
+    };
+    let (sender, connection) = first(opened, end.as_mut()).await.map_err(Fault::Timeout)??;
+    let answered = async {
+        let sent = async {
+            let mut sender = sender.ready().await?;
+            let (response, mut body) = sender.send_request(request, false)?;
+            // Kept until the receiver lets it through.
+            body.send_data(framed, true)?;
+            // With what keeps the call from being broken off.
+            response.await.map(|response| (response, body))
+        };
+        let sent = first(sent, end.as_mut()).await.map_err(Fault::Timeout)?;
+        let (response, _call) = sent.map_err(|error| lost(to, &error))?;
+        let (head, body) = response.into_parts();
+        let (status, headers) = (head.status.as_u16(), head.headers);
+        let mut reply = Reply { status, headers, body: Vec::new(), rest: Rest::More };
+        match first(read(&mut reply, body, limit), end).await {
+            Ok(rest) => reply.rest = rest.map_err(|error| lost(to, &error))?,
+            // What is not gRPC is judged by its head.
+            Err(time) if is_told(&reply) || !is_grpc(&reply.headers) => reply.rest = Rest::Late(time),
+            Err(time) => return Err(Lost::Fault(Fault::Timeout(time))),
+        }
+        Ok(reply)
+    };
+    beside(connection, answered).await
+}
+
+/// Reads a body into a reply, and gives what follows.
+async fn read(reply: &mut Reply, mut body: RecvStream, limit: usize) -> Result<Rest, h2::Error> {
+    while let Some(chunk) = body.data().await {
+        let chunk = match chunk {
+            // All that there was to say is said, and the rest of the request is not wanted.
+            Err(error) if error.is_reset() && (error.reason() == Some(Reason::NO_ERROR) || is_told(reply)) => {
+                return Ok(Rest::Trailers(HeaderMap::new()));
+            }
+            chunk => chunk?,
+        };
+        if reply.body.len() + chunk.len() > limit {
+            return Ok(Rest::More);
+        }
+        reply.body.extend(&chunk);
+        body.flow_control().release_capacity(chunk.len())?;
+    }
+    Ok(Rest::Trailers(body.trailers().await?.unwrap_or_default()))
+}
+
+fn lost(to: &Target, error: &h2::Error) -> Lost {
+    match error.reason() {
+        // One that this end makes is of an answer that it cannot take.
+        Some(reason) if error.is_reset() && error.is_remote() => Lost::Reset(reason),
+        _ => Lost::Fault(Fault::Response(describe(to, "no response from", error))),
+    }
 }
 
 fn request(to: &Target, headers: HeaderMap, is_compressed: bool, timeout: Duration) -> Result<Request<()>, Fault> {
@@ -109,47 +181,9 @@ fn deadline(time: Duration) -> String {
     }
 }
 
-async fn exchange(to: &Target, request: Request<()>, framed: Bytes, limit: usize) -> Result<Reply, Lost> {
-    let stream = connect(to).await?;
-    let mut builder = h2::client::Builder::new();
-    builder.enable_push(false).max_header_list_size(HEADERS_MAX);
-    let handshake = builder.handshake::<_, Bytes>(stream).await;
-    let (sender, connection) = handshake.map_err(|error| failed(to, "cannot talk to", &error))?;
-    let answered = async {
-        let mut sender = sender.ready().await?;
-        let (response, mut body) = sender.send_request(request, false)?;
-        // Kept until the receiver lets it through.
-        body.send_data(framed, true)?;
-        let (head, mut body) = response.await?.into_parts();
-        let mut reply = Reply { status: head.status.as_u16(), headers: head.headers, body: Vec::new(), trailers: None };
-        while let Some(chunk) = body.data().await {
-            let chunk = match chunk {
-                // All that there was to say is said, and the rest of the request is not wanted.
-                Err(error) if error.is_reset() && is_said(&reply, &error) => {
-                    reply.trailers = Some(HeaderMap::new());
-                    return Ok(reply);
-                }
-                chunk => chunk?,
-            };
-            if reply.body.len() + chunk.len() > limit.saturating_add(PREFIX) {
-                return Ok(reply);
-            }
-            reply.body.extend(&chunk);
-            body.flow_control().release_capacity(chunk.len())?;
-        }
-        reply.trailers = Some(body.trailers().await?.unwrap_or_default());
-        Ok(reply)
-    };
-    beside(connection, answered).await.map_err(|error: h2::Error| match error.reason() {
-        // One that this end makes is of an answer that it cannot take.
-        Some(reason) if error.is_reset() && error.is_remote() => Lost::Reset(reason),
-        _ => Lost::Fault(Fault::Response(describe(to, "no response from", &error))),
-    })
-}
-
-/// Whether an answer is whole although its stream is reset.
-fn is_said(reply: &Reply, error: &h2::Error) -> bool {
-    error.reason() == Some(Reason::NO_ERROR) || reply.headers.contains_key("grpc-status")
+/// Whether the headers have the status already.
+fn is_told(reply: &Reply) -> bool {
+    reply.headers.contains_key("grpc-status")
 }
 
 #[cfg(test)]

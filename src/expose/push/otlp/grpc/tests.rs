@@ -13,7 +13,7 @@ fn reply(status: u16, fields: &[(&'static str, &str)], body: &[u8]) -> Result<Re
         let (into, name) = name.strip_prefix('|').map_or((&mut headers, *name), |name| (&mut trailers, name));
         into.insert(name, value.parse().unwrap());
     }
-    Ok(Reply { status, headers, body: body.to_vec(), trailers: Some(trailers) })
+    Ok(Reply { status, headers, body: body.to_vec(), rest: Rest::Trailers(trailers) })
 }
 
 const KIND: (&str, &str) = ("content-type", "application/grpc");
@@ -86,10 +86,10 @@ fn what_was_taken_is_taken_whatever_the_message() {
         assert!(found == "unread" && text.contains(problem), "{outcome:?}");
     }
     let mut cut = reply(200, &fields, b"\0\0\0\x10\0").unwrap();
-    cut.trailers = None;
+    cut.rest = Rest::More;
     assert_eq!(word(&judge(Ok(cut))).0, "unread");
     let mut refused = reply(200, &[KIND, ("grpc-status", "3")], b"\0\0\0\x10\0").unwrap();
-    refused.trailers = None;
+    refused.rest = Rest::More;
     assert_eq!(word(&judge(Ok(refused))).0, "never");
     // What comes last counts.
     let both = [KIND, ("grpc-status", "0"), ("|grpc-status", "14")];
