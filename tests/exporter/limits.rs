@@ -130,9 +130,7 @@ fn a_new_connection_takes_the_place_of_the_idlest() {
     oldest.request("GET", "/", "");
     let mut other = Client::connect(&exporter);
     other.request("GET", "/", "");
-    let begun = Instant::now();
     assert_eq!(scrape(&exporter).status, 200);
-    assert!(begun.elapsed() >= millis(300) && begun.elapsed() < millis(1500), "{:?}", begun.elapsed());
     assert!(oldest.rest().is_empty());
     assert_eq!(other.request("GET", "/", "").status, 200);
 }

@@ -6,7 +6,7 @@ use super::connection;
 use super::guard::{Admission, Guard, Visitor};
 use super::landing;
 use super::negotiate::Offer;
-use super::networks::Networks;
+use super::networks::{Networks, party};
 use super::own::{Own, Refused};
 use super::places::Places;
 use super::request::{Ask, Route};
@@ -69,7 +69,7 @@ impl Server {
         loop {
             match listener.accept().await {
                 Ok((_, client)) if !self.networks.admit(client) => self.own.refused(Refused::Network),
-                Ok((socket, client)) if places.claim().await => self.spawn(&places, socket, client),
+                Ok((socket, client)) if places.claim(party(client)).await => self.spawn(&places, socket, client),
                 // A client that is gone needs no answer.
                 Ok((socket, _)) => drop(socket.part(NO_PLACE)),
                 // The client is gone already.
@@ -102,7 +102,7 @@ impl Server {
                 }
             }
         });
-        places.take(watch, task.abort_handle());
+        places.take(party(client), watch, task.abort_handle());
     }
 
     /// Serves a connection, and gives the reason if it comes to nothing.
@@ -129,14 +129,14 @@ impl Server {
         #[cfg(feature = "tls")]
         {
             match self.guard.admit(&ask, &visit.visitor).await {
-                Admission::Known => visit.watch.let_in(),
+                Admission::Known => visit.watch.let_in(self.guard.asks()),
                 Admission::Open => {}
                 Admission::Refused(status) => ask.route = Route::Refused(status),
             }
             ask.close |= self.guard.is_outdated(&visit.visitor);
         }
         #[cfg(not(feature = "tls"))]
-        visit.watch.let_in();
+        visit.watch.let_in(false);
         // Whoever is refused would keep a place that others need, by asking again.
         ask.close |= matches!(ask.route, Route::Refused(_));
         let scraped = match &ask.route {

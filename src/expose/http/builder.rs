@@ -155,10 +155,12 @@ impl ExporterBuilder {
 
     /// How many connections may be open at once, at least 1. 64 unless told.
     ///
-    /// When all are, a new one takes the place of the one whose client has kept it idle, or its request unfinished, for
-    /// longest and for half a second at least. Those that have shown no right password, token or certificate leave
-    /// before all others, whatever they ask, and a refusal ends its connection. When all are being answered for a
-    /// second, the new one gets a 503 and is closed.
+    /// When all are, a new one takes the place of one that is not being answered: first of those that have shown no right
+    /// password, token or certificate, where that is asked for, whatever they ask; then of the address that has most
+    /// connections (of IPv6, its first half counts); then of those that never asked, or of the idlest. Who has sent no
+    /// request yet is given half a second before it leaves for an address that has as many. A refusal ends its
+    /// connection. When for a second all are being answered, or the others are of addresses that have fewer than the
+    /// new one's, the new one gets a 503 and is closed.
     #[must_use]
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.limits.connections = connections;

@@ -3,6 +3,16 @@
 use crate::error::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Who is behind a client's address, as far as one party has it: an address of IPv4, or the first half of one of IPv6.
+/// `None`: it has come through the file system, and is one with all others that have.
+pub(super) type Party = Option<IpAddr>;
+
+/// The party of a client with this address.
+pub(super) fn party(client: Option<IpAddr>) -> Party {
+    let client = client?.to_canonical();
+    start(client, if client.is_ipv4() { 32 } else { 64 })
+}
+
 /// Networks, each by its first address and the length of its prefix. Empty: every client is let in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Networks(Vec<(IpAddr, u32)>);

@@ -1,15 +1,18 @@
 //! The places for connections, and who leaves when all are taken.
 
+use super::networks::Party;
 use super::own::{Own, Refused};
 use super::watch::Watch;
 use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout_at;
 
-/// A client that has been waited for this long leaves when somebody else needs its place.
+/// A client may take this long for its first request before it leaves for somebody of whom there are as many.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// How long a new connection waits for a place when all others are being answered.
@@ -27,6 +30,7 @@ pub(super) struct Places {
 
 #[derive(Debug)]
 struct Open {
+    party: Party,
     watch: Rc<Watch>,
     task: AbortHandle,
 }
@@ -43,23 +47,23 @@ impl Places {
         Self { max, open: RefCell::default(), own, freed: Rc::new(Notify::new()) }
     }
 
-    /// Finds a place for one more connection: a free one, or that of the client which has kept an idle connection, or
-    /// an unfinished request, for longest; those that were never let in leave before all others. `false`: all are being
-    /// answered, and stay so for as long as a client can be kept waiting.
-    pub(super) async fn claim(&self) -> bool {
+    /// Finds a place for one more connection of this party: a free one, or that of one that waits for its client.
+    /// `false`: all are being answered, or kept by parties that have fewer, and stay so for as long as a client can be
+    /// kept waiting.
+    pub(super) async fn claim(&self, party: Party) -> bool {
         let give_up = Instant::now() + PATIENCE;
         loop {
             if self.open.borrow().len() < self.max {
                 return true;
             }
             let now = Instant::now();
-            let until = match self.idlest(give_up <= now) {
-                Some((index, since)) if since + GRACE <= now => {
+            let until = match self.leaver(party) {
+                Some((index, when)) if when.min(give_up) <= now => {
                     self.open.borrow_mut().swap_remove(index).task.abort();
                     self.own.refused(Refused::Displaced);
                     return true;
                 }
-                Some((_, since)) => give_up.min(since + GRACE),
+                Some((_, when)) => when.min(give_up),
                 None => give_up,
             };
             if give_up <= now {
@@ -71,21 +75,32 @@ impl Places {
         }
     }
 
-    /// The connection that has waited for its client for longest, of those that were never let in, if there are any
-    /// and not `any` will do.
-    fn idlest(&self, any: bool) -> Option<(usize, Instant)> {
+    /// The connection that leaves for one of `newcomer`, and when: of those that wait for their clients, first one that
+    /// has not shown who it is where others had to; then of the party that has most; then one that was never heard; then
+    /// the one that has waited for longest.
+    fn leaver(&self, newcomer: Party) -> Option<(usize, Instant)> {
         let open = self.open.borrow();
+        let mut counts = HashMap::new();
+        open.iter().for_each(|open| *counts.entry(open.party).or_insert(0) += 1);
+        let own = counts.get(&newcomer).copied().unwrap_or(0);
         let waiting = open.iter().enumerate().filter_map(|(index, open)| {
-            let since = open.watch.waiting_since()?;
-            Some((open.watch.is_known() && !any, since, index))
+            let waits = open.watch.waits()?;
+            let count = counts[&open.party];
+            // Who has many takes no kept connection from who has few.
+            if waits.heard && count < own {
+                return None;
+            }
+            let at_once = waits.heard || open.party == newcomer || count > own + 1;
+            let when = if at_once { waits.since } else { waits.since + GRACE };
+            Some(((waits.proven, Reverse(count), waits.heard, waits.since), index, when))
         });
-        waiting.min().map(|(_, since, index)| (index, since))
+        waiting.min().map(|(_, index, when)| (index, when))
     }
 
     /// Takes the place that was found for a connection; `task` ends it.
-    pub(super) fn take(&self, watch: Rc<Watch>, task: AbortHandle) {
+    pub(super) fn take(&self, party: Party, watch: Rc<Watch>, task: AbortHandle) {
         let mut open = self.open.borrow_mut();
-        open.push(Open { watch, task });
+        open.push(Open { party, watch, task });
         self.own.connections(open.len());
     }
 

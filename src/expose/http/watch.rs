@@ -46,7 +46,20 @@ pub(super) struct Watch {
     malformed: Cell<bool>,
     begun: Instant,
     /// Whether a request was let in, of a client that had shown who it is, if it has to.
-    known: Cell<bool>,
+    heard: Cell<bool>,
+    /// Whether it had to.
+    proven: Cell<bool>,
+}
+
+/// A connection that nothing but its client keeps, so that it could leave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Waits {
+    /// Its client has shown who it is, as it has to.
+    pub(super) proven: bool,
+    /// A request of it was let in.
+    pub(super) heard: bool,
+    /// Of one that was not heard, since it was accepted, whatever it asked: asking again must not keep its place.
+    pub(super) since: Instant,
 }
 
 impl Watch {
@@ -61,7 +74,8 @@ impl Watch {
             deadline: Cell::new(now + limits.header),
             malformed: Cell::new(false),
             begun: now,
-            known: Cell::new(false),
+            heard: Cell::new(false),
+            proven: Cell::new(false),
         }
     }
 
@@ -124,27 +138,24 @@ impl Watch {
         (late && !waits).then_some(Refused::Late)
     }
 
-    /// A request was let in, of a client that had shown who it is, if it has to.
-    pub(super) fn let_in(&self) {
-        self.known.set(true);
+    /// A request was let in, of a client that had shown who it is; `proven`: as it has to.
+    pub(super) fn let_in(&self, proven: bool) {
+        self.heard.set(true);
+        self.proven.set(proven);
     }
 
-    /// Whether one was.
-    pub(super) fn is_known(&self) -> bool {
-        self.known.get()
-    }
-
-    /// Since when nothing but the client has kept the connection; `None` while it is being answered. For one that was
-    /// never let in, since it was accepted, whatever it asked: asking again must not keep its place.
-    pub(super) fn waiting_since(&self) -> Option<Instant> {
+    /// `None` while the connection is being answered.
+    pub(super) fn waits(&self) -> Option<Waits> {
         let busy = matches!(self.phase.get(), Phase::Answering | Phase::Answered);
-        (!busy).then(|| if self.known.get() { self.since.get() } else { self.begun })
+        let heard = self.heard.get();
+        let since = if heard { self.since.get() } else { self.begun };
+        (!busy).then(|| Waits { proven: self.proven.get(), heard, since })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, Phase, Watch};
+    use super::{Limits, Phase, Waits, Watch};
     use std::rc::Rc;
     use std::time::Duration;
     use tokio::sync::Notify;
@@ -163,17 +174,17 @@ mod tests {
         assert_eq!((watch.deadline(), watch.phase.get()), (first, Phase::Head));
 
         watch.requested();
-        assert_eq!((left(&watch), watch.waiting_since()), (30, None));
-        watch.let_in();
+        assert_eq!((left(&watch), watch.waits()), (30, None));
+        watch.let_in(false);
         let answer = watch.deadline();
         watch.received();
         watch.flushed();
         watch.answered();
-        assert_eq!((watch.deadline(), watch.waiting_since()), (answer, None));
+        assert_eq!((watch.deadline(), watch.waits()), (answer, None));
 
         watch.flushed();
         assert!(left(&watch) == 70 && watch.refused(true).is_none());
-        assert!(watch.waiting_since().is_some());
+        assert!(watch.waits().is_some());
         watch.received();
         assert_eq!((left(&watch), watch.phase.get()), (5, Phase::Head));
         watch.closing();
@@ -183,15 +194,15 @@ mod tests {
     #[test]
     fn who_is_not_let_in_has_waited_since_the_beginning() {
         let watch = Watch::new(&Rc::new(Limits::default()), &Rc::new(Notify::new()));
-        for known in [false, true] {
+        for (heard, proven) in [(false, false), (true, false), (true, true)] {
             watch.requested();
-            if known {
-                watch.let_in();
+            if heard {
+                watch.let_in(proven);
             }
             watch.answered();
             watch.flushed();
-            let since = if known { watch.since.get() } else { watch.begun };
-            assert_eq!((watch.is_known(), watch.waiting_since()), (known, Some(since)));
+            let since = if heard { watch.since.get() } else { watch.begun };
+            assert_eq!(watch.waits(), Some(Waits { proven, heard, since }));
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Who may ask: passwords, which bcrypt checks on a thread of its own, and tokens.
 
+use crate::expose::http::networks::{Party, party};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -37,12 +38,8 @@ pub(super) struct Checker {
     /// One password is checked at a time.
     turn: Arc<Semaphore>,
     /// The clients whose passwords are checked, or wait for that: each of them has one there.
-    waiting: RefCell<Vec<Client>>,
+    waiting: RefCell<Vec<Party>>,
 }
-
-/// A client's network, as far as one party has it: an address of IPv4, or the first half of one of IPv6. `None`: it has
-/// come through the file system, and is one with all others that have.
-type Client = Option<IpAddr>;
 
 impl Checker {
     /// `None`: the system has no randomness.
@@ -136,17 +133,14 @@ impl Checker {
 
 /// A client's place among those that wait, until dropped.
 struct Waiting<'a> {
-    all: &'a RefCell<Vec<Client>>,
-    client: Client,
+    all: &'a RefCell<Vec<Party>>,
+    client: Party,
 }
 
 impl<'a> Waiting<'a> {
     /// `None`: the client has one already.
-    fn new(all: &'a RefCell<Vec<Client>>, address: Option<IpAddr>) -> Option<Self> {
-        let client = address.map(|address| match address.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        });
+    fn new(all: &'a RefCell<Vec<Party>>, address: Option<IpAddr>) -> Option<Self> {
+        let client = party(address);
         let mut waiting = all.borrow_mut();
         (!waiting.contains(&client)).then(|| {
             waiting.push(client);

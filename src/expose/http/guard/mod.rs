@@ -131,6 +131,11 @@ impl Guard {
         Self { wanted, checker, loaded, files, rooms: <_>::default(), patience, own }
     }
 
+    /// Whether a client has to show who it is.
+    pub(super) fn asks(&self) -> bool {
+        self.checker.has_tokens() || self.loaded.borrow().asks()
+    }
+
     /// Takes note of a new connection.
     pub(super) fn receive(&self, client: Option<IpAddr>) -> Visitor {
         Visitor { client, began: self.current() }
