@@ -65,3 +65,55 @@ fn who_has_many_connections_takes_no_kept_one_of_who_has_few() {
         assert_eq!(client.receive(false).unwrap().status, 200);
     }
 }
+
+#[test]
+fn slow_readers_keep_no_place_from_scrapes_that_wait() {
+    let registry = long_page();
+    let exporter = builder().scrapes_max(2).start(&registry).unwrap();
+    // Were it waited for, it would be for as long as a scrape may.
+    let mut slow: Vec<_> = (0..3).map(|_| Client::connect_from(&exporter, 9, Some(4096))).collect();
+    for client in &mut slow {
+        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    std::thread::sleep(millis(600));
+    for last in [9, 3] {
+        let response = Client::connect_from(&exporter, last, None).request("GET", "/metrics", "");
+        assert_eq!(response.status, 200);
+        assert!(response.body.len() > 12 << 20);
+    }
+    for client in &mut slow[..2] {
+        assert!(client.rest().len() < 12 << 20);
+    }
+}
+
+#[test]
+fn who_reads_its_page_is_not_who_leaves() {
+    let registry = long_page();
+    let exporter = builder().scrapes_max(2).start(&registry).unwrap();
+    let mut clients: Vec<_> = (0..2).map(|_| Client::connect_from(&exporter, 9, Some(4096))).collect();
+    for client in &mut clients {
+        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    let mut reader = clients.remove(0);
+    let (answer, other) = std::thread::scope(|scope| {
+        let reader = scope.spawn(move || reader.receive(false));
+        std::thread::sleep(millis(100));
+        let other = Client::connect_from(&exporter, 3, None).request("GET", "/metrics", "");
+        (reader.join().unwrap(), other)
+    });
+    assert_eq!((answer.unwrap().status, other.status), (200, 200));
+}
+
+#[test]
+fn slow_readers_keep_no_connection_out() {
+    let registry = long_page();
+    let exporter = builder().connections_max(2).start(&registry).unwrap();
+    let mut slow: Vec<_> = (0..2).map(|_| Client::connect_from(&exporter, 9, Some(4096))).collect();
+    for client in &mut slow {
+        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    std::thread::sleep(millis(600));
+    for last in [9, 3] {
+        assert_eq!(Client::connect_from(&exporter, last, None).request("GET", "/", "").status, 200);
+    }
+}

@@ -157,7 +157,8 @@ impl ExporterBuilder {
     ///
     /// When all are, a new one takes the place of one that is not being answered: first of those that have shown no right
     /// password, token or certificate, where that is asked for, whatever they ask; then of the address that has most
-    /// connections (of IPv6, its first half counts); then of those that never asked, or of the idlest. Who has sent no
+    /// connections (of IPv6, its first half counts); then of those that never asked, or of the idlest. Who reads its answer
+    /// too slowly, as [`scrapes_max`](Self::scrapes_max) has it, is no longer being answered. Who has sent no
     /// request yet is given half a second before it leaves for an address that has as many. A refusal ends its
     /// connection. When for a second all are being answered, or the others are of addresses that have fewer than the
     /// new one's, the new one gets a 503 and is closed.
@@ -171,7 +172,8 @@ impl ExporterBuilder {
     /// unless told.
     ///
     /// Each may hold a page of its own in memory, although those that come together share one. Further ones wait, for
-    /// as long as [`scrape_timeout`](Self::scrape_timeout) lets them.
+    /// as long as [`scrape_timeout`](Self::scrape_timeout) lets them. While they do, connections leave whose clients have
+    /// taken nothing of their page for half a second, or have read it for five, of the address that has most scrapes.
     #[must_use]
     pub fn scrapes_max(mut self, scrapes: usize) -> Self {
         self.limits.scrapes = scrapes;

@@ -12,9 +12,6 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout_at;
 
-/// A client may take this long for its first request before it leaves for somebody of whom there are as many.
-const GRACE: Duration = Duration::from_millis(500);
-
 /// How long a new connection waits for a place when all others are being answered.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -35,6 +32,13 @@ struct Open {
     task: AbortHandle,
 }
 
+/// How many connections each party has.
+fn count<'a>(open: impl Iterator<Item = &'a Open>) -> HashMap<Party, usize> {
+    let mut counts = HashMap::new();
+    open.for_each(|open| *counts.entry(open.party).or_insert(0) += 1);
+    counts
+}
+
 /// Gives a connection's place back when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -47,9 +51,9 @@ impl Places {
         Self { max, open: RefCell::default(), own, freed: Rc::new(Notify::new()) }
     }
 
-    /// Finds a place for one more connection of this party: a free one, or that of one that waits for its client.
-    /// `false`: all are being answered, or kept by parties that have fewer, and stay so for as long as a client can be
-    /// kept waiting.
+    /// Finds a place for one more connection of this party: a free one, or that of one that waits for its client, or
+    /// whose client reads too slowly. `false`: all are being answered, or kept by parties that have fewer, and stay so for
+    /// as long as a client can be kept waiting.
     pub(super) async fn claim(&self, party: Party) -> bool {
         let give_up = Instant::now() + PATIENCE;
         loop {
@@ -59,8 +63,7 @@ impl Places {
             let now = Instant::now();
             let until = match self.leaver(party) {
                 Some((index, when)) if when.min(give_up) <= now => {
-                    self.open.borrow_mut().swap_remove(index).task.abort();
-                    self.own.refused(Refused::Displaced);
+                    self.displace(index);
                     return true;
                 }
                 Some((_, when)) => when.min(give_up),
@@ -75,13 +78,37 @@ impl Places {
         }
     }
 
+    /// Ends the connection, if there is one, whose client reads too slowly while a scrape of this party waits: of the
+    /// party that has most, the one that has taken nothing for longest.
+    pub(super) fn hurry(&self, party: Party) {
+        let open = self.open.borrow();
+        let asks = |open: &&Open| open.watch.waits().is_none_or(|waits| waits.reads);
+        let counts = count(open.iter().filter(asks));
+        let own = counts.get(&party).copied().unwrap_or(0);
+        let now = Instant::now();
+        let slow = open.iter().enumerate().filter_map(|(index, open)| {
+            let waits = open.watch.waits().filter(|waits| waits.reads && waits.leaves <= now)?;
+            let count = counts[&open.party];
+            (count >= own).then_some((Reverse(count), waits.since, index))
+        });
+        let slowest = slow.min();
+        drop(open);
+        if let Some((_, _, index)) = slowest {
+            self.displace(index);
+        }
+    }
+
+    fn displace(&self, index: usize) {
+        self.open.borrow_mut().swap_remove(index).task.abort();
+        self.own.refused(Refused::Displaced);
+    }
+
     /// The connection that leaves for one of `newcomer`, and when: of those that wait for their clients, first one that
-    /// has not shown who it is where others had to; then of the party that has most; then one that was never heard; then
-    /// the one that has waited for longest.
+    /// has not shown who it is where others had to; then of the party that has most; then, before one whose client reads,
+    /// one that was never heard; then the one that has waited for longest.
     fn leaver(&self, newcomer: Party) -> Option<(usize, Instant)> {
         let open = self.open.borrow();
-        let mut counts = HashMap::new();
-        open.iter().for_each(|open| *counts.entry(open.party).or_insert(0) += 1);
+        let counts = count(open.iter());
         let own = counts.get(&newcomer).copied().unwrap_or(0);
         let waiting = open.iter().enumerate().filter_map(|(index, open)| {
             let waits = open.watch.waits()?;
@@ -90,9 +117,9 @@ impl Places {
             if waits.heard && count < own {
                 return None;
             }
-            let at_once = waits.heard || open.party == newcomer || count > own + 1;
-            let when = if at_once { waits.since } else { waits.since + GRACE };
-            Some(((waits.proven, Reverse(count), waits.heard, waits.since), index, when))
+            let at_once = !waits.reads && (open.party == newcomer || count > own + 1);
+            let when = if at_once { waits.since } else { waits.leaves };
+            Some(((waits.proven, Reverse(count), waits.reads, waits.heard, waits.since), index, when))
         });
         waiting.min().map(|(_, index, when)| (index, when))
     }

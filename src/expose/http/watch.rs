@@ -20,6 +20,12 @@ use tokio::sync::Notify;
 /// away.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// A client that has been waited for this long leaves for any that needs its place.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A client that reads for longer than this leaves for any that needs its place, although it takes something.
+const READING: Duration = Duration::from_secs(5);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// A request's head is on its way, or the first one is awaited.
@@ -43,6 +49,8 @@ pub(super) struct Watch {
     phase: Cell<Phase>,
     since: Cell<Instant>,
     deadline: Cell<Instant>,
+    /// When the client last took some of the response.
+    took: Cell<Instant>,
     malformed: Cell<bool>,
     begun: Instant,
     /// Whether a request was let in, of a client that had shown who it is, if it has to.
@@ -58,8 +66,13 @@ pub(super) struct Waits {
     pub(super) proven: bool,
     /// A request of it was let in.
     pub(super) heard: bool,
-    /// Of one that was not heard, since it was accepted, whatever it asked: asking again must not keep its place.
+    /// It has yet to read a response.
+    pub(super) reads: bool,
+    /// Of one that was not heard, since it was accepted, whatever it asked: asking again must not keep its place. Of one
+    /// that reads, since it last took something.
     pub(super) since: Instant,
+    /// When it leaves for any that needs its place.
+    pub(super) leaves: Instant,
 }
 
 impl Watch {
@@ -72,6 +85,7 @@ impl Watch {
             phase: Cell::new(Phase::Head),
             since: Cell::new(now),
             deadline: Cell::new(now + limits.header),
+            took: Cell::new(now),
             malformed: Cell::new(false),
             begun: now,
             heard: Cell::new(false),
@@ -100,7 +114,15 @@ impl Watch {
 
     /// The response is made. Its deadline is that of the whole answer, so a client that reads slowly gains nothing.
     pub(super) fn answered(&self) {
+        let now = Instant::now();
         self.phase.set(Phase::Answered);
+        self.since.set(now);
+        self.took.set(now);
+    }
+
+    /// The client has taken some of it, or the system for it.
+    pub(super) fn took(&self) {
+        self.took.set(Instant::now());
     }
 
     /// All that there was to write is written.
@@ -144,12 +166,17 @@ impl Watch {
         self.proven.set(proven);
     }
 
-    /// `None` while the connection is being answered.
+    /// `None` while the answer is being made.
     pub(super) fn waits(&self) -> Option<Waits> {
-        let busy = matches!(self.phase.get(), Phase::Answering | Phase::Answered);
-        let heard = self.heard.get();
+        let (heard, reads) = (self.heard.get(), self.phase.get() == Phase::Answered);
         let since = if heard { self.since.get() } else { self.begun };
-        (!busy).then(|| Waits { proven: self.proven.get(), heard, since })
+        let (since, leaves) = match self.phase.get() {
+            Phase::Answering => return None,
+            Phase::Answered => (self.took.get(), (self.took.get() + GRACE).min(self.since.get() + READING)),
+            _ if heard => (since, since),
+            _ => (since, since + GRACE),
+        };
+        Some(Waits { proven: self.proven.get(), heard, reads, since, leaves })
     }
 }
 
@@ -179,8 +206,16 @@ mod tests {
         let answer = watch.deadline();
         watch.received();
         watch.flushed();
-        watch.answered();
         assert_eq!((watch.deadline(), watch.waits()), (answer, None));
+        watch.answered();
+        assert_eq!(watch.deadline(), answer);
+        let made = watch.waits().unwrap();
+        assert!(made.reads && made.leaves == made.since + super::GRACE);
+        watch.took();
+        assert!(watch.waits().unwrap().since >= made.since);
+        // Something now and then is not enough.
+        watch.took.set(made.since + 2 * super::READING);
+        assert_eq!(watch.waits().unwrap().leaves, made.since + super::READING);
 
         watch.flushed();
         assert!(left(&watch) == 70 && watch.refused(true).is_none());
@@ -202,7 +237,8 @@ mod tests {
             watch.answered();
             watch.flushed();
             let since = if heard { watch.since.get() } else { watch.begun };
-            assert_eq!(watch.waits(), Some(Waits { proven, heard, since }));
+            let leaves = if heard { since } else { since + super::GRACE };
+            assert_eq!(watch.waits(), Some(Waits { proven, heard, reads: false, since, leaves }));
         }
     }
 }
