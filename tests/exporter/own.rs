@@ -167,6 +167,9 @@ fn an_exporter_tells_whether_it_is_open_to_all() {
         (builder(), false),
         (builder().listen("0.0.0.0:0"), true),
         (builder().listen("0.0.0.0:0").allow("127.0.0.0/8"), false),
+        (builder().listen("0.0.0.0:0").allow("0.0.0.0/0"), true),
+        (builder().listen("0.0.0.0:0").allow("::/0").allow("::ffff:0:0/96"), true),
+        (builder().listen("0.0.0.0:0").allow("128.0.0.0/1").allow("0.0.0.0/1"), true),
     ] {
         let exporter = builder.start(&registry).unwrap();
         assert_eq!(exporter.is_open_to_all(), open);

@@ -290,7 +290,7 @@ impl ExporterBuilder {
         #[cfg(not(feature = "tls"))]
         let asks = false;
         let setup = Setup {
-            open_to_all: address.is_reachable() && networks.is_empty() && !asks,
+            open_to_all: address.reachable().is_some_and(|at| networks.admit_all(at)) && !asks,
             address,
             socket_mode: self.socket_mode,
             networks,

@@ -105,7 +105,7 @@ impl Exporter {
     }
 
     /// Whether everybody who reaches its address can read the metrics: it is not a loopback address or a Unix socket,
-    /// no network is named by [`allow`](ExporterBuilder::allow), and there is neither a password nor a token nor a
+    /// [`allow`](ExporterBuilder::allow) names no networks, or such as are all addresses of IPv4 or IPv6 together, and there is neither a password nor a token nor a
     /// certificate to show.
     ///
     /// A program that was not told to do that had better say so when it starts. The landing page says it, and the
