@@ -30,9 +30,8 @@ fn an_address_that_keeps_every_place_busy_keeps_nobody_out() {
             scope.spawn(|| nag(&exporter, &over));
         }
         std::thread::sleep(millis(200));
-        let new: Vec<_> = (0..6)
-            .map(|_| Client::connect_from(&exporter, 3, None).request("GET", "/metrics", "").status)
-            .collect();
+        let new: Vec<_> =
+            (0..6).map(|_| Client::connect_from(&exporter, 3, None).request("GET", "/metrics", "").status).collect();
         over.store(true, Ordering::Relaxed);
         assert_eq!(new, [200; 6]);
     });

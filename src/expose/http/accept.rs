@@ -73,7 +73,7 @@ impl Server {
                 Ok((_, client)) if !self.networks.admit(client) => self.own.refused(Refused::Network),
                 Ok((socket, client)) if self.places.claim(party(client)).await => self.spawn(socket, client),
                 // A client that is gone needs no answer.
-                Ok((socket, _)) => drop(socket.part(NO_PLACE)),
+                Ok((socket, _)) => drop(socket.part(self.no_place())),
                 // The client is gone already.
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
                 // Out of file descriptors or memory: the connection stays in the backlog, and trying at once would
@@ -89,6 +89,15 @@ impl Server {
             // Lets the new connection read what it was sent, before others want its place.
             tokio::task::yield_now().await;
         }
+    }
+
+    /// What a connection without a place is told: nothing in plain text where TLS is spoken.
+    fn no_place(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.guard.speaks_tls() {
+            return "";
+        }
+        NO_PLACE
     }
 
     fn spawn(self: &Rc<Self>, socket: Socket, client: Option<IpAddr>) {

@@ -161,7 +161,7 @@ impl ExporterBuilder {
     /// too slowly, as [`scrapes_max`](Self::scrapes_max) has it, is no longer being answered. Who has sent no
     /// request yet is given half a second before it leaves for an address that has as many. A refusal ends its
     /// connection. When for a second all are being answered, or the others are of addresses that have fewer than the
-    /// new one's, the new one gets a 503 and is closed.
+    /// new one's, the new one gets a 503 and is closed; with TLS it is closed without.
     #[must_use]
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.limits.connections = connections;

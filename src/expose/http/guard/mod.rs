@@ -136,6 +136,11 @@ impl Guard {
         self.checker.has_tokens() || self.loaded.borrow().asks()
     }
 
+    /// Whether connections begin with a handshake.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.current().tls.is_some()
+    }
+
     /// Takes note of a new connection.
     pub(super) fn receive(&self, client: Option<IpAddr>) -> Visitor {
         Visitor { client, began: self.current() }
