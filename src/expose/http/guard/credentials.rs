@@ -92,17 +92,15 @@ impl Checker {
         client: Option<IpAddr>,
         patience: Duration,
     ) -> Verdict {
-        let hash = users.iter().find(|(user, _)| user == name).map(|(_, hash)| hash.clone());
+        // As dear for a user who is not there, or has a cheaper hash, so that nobody can tell.
+        let Work { there, hash, more } = Work::of(users, name);
         // With the hash, so that a password which is changed is no longer known.
-        let known = hash.as_ref().map(|hash| {
-            let mut context = hmac::Context::with_key(&self.key);
-            for part in [name, "\0", hash, "\0", password] {
-                context.update(part.as_bytes());
-            }
-            context.sign()
-        });
-        let is_known = |known: &hmac::Tag| self.known.borrow().iter().any(|tag| tag.as_ref() == known.as_ref());
-        if known.as_ref().is_some_and(is_known) {
+        let mut digest = hmac::Context::with_key(&self.key);
+        for part in [name, "\0", &hash, "\0", password] {
+            digest.update(part.as_bytes());
+        }
+        let digest = digest.sign();
+        if self.known.borrow().iter().any(|known| known.as_ref() == digest.as_ref()) {
             return Verdict::Right;
         }
         // Who guesses waits for its own guesses only, and others for one of them at most.
@@ -110,24 +108,27 @@ impl Checker {
         let Ok(Ok(turn)) = timeout(patience, Arc::clone(&self.turn).acquire_owned()).await else {
             return Verdict::Late;
         };
-        // As dear for a user who is not there, so that nobody can tell.
-        let (checked, password) = (hash.unwrap_or_else(|| of_nobody(users)), password.to_owned());
+        let password = password.to_owned();
         let check = tokio::task::spawn_blocking(move || {
             // Kept by the check, which goes on when the client has gone.
             let _turn = turn;
-            bcrypt::verify(password, &checked).unwrap_or(false)
-        });
-        match (check.await, known) {
-            (Ok(true), Some(known)) => {
-                let mut all = self.known.borrow_mut();
-                if all.len() == KNOWN_MAX {
-                    all.pop_front();
-                }
-                all.push_back(known);
-                Verdict::Right
+            let is = |hash: &str| bcrypt::verify(&password, hash).unwrap_or(false);
+            let right = is(&hash);
+            // Whose password is right may know that.
+            if !right {
+                more.iter().for_each(|hash| drop(std::hint::black_box(is(hash))));
             }
-            _ => Verdict::Wrong,
+            right && there
+        });
+        if !check.await.unwrap_or(false) {
+            return Verdict::Wrong;
         }
+        let mut all = self.known.borrow_mut();
+        if all.len() == KNOWN_MAX {
+            all.pop_front();
+        }
+        all.push_back(digest);
+        Verdict::Right
     }
 }
 
@@ -159,15 +160,32 @@ fn verdict(right: bool) -> Verdict {
     if right { Verdict::Right } else { Verdict::Wrong }
 }
 
-/// A hash that takes as long as that of any user: at the highest cost that there is.
-fn of_nobody(users: &[(String, String)]) -> String {
-    let cost = users.iter().filter_map(|(_, hash)| hash.get(4..6)).max().unwrap_or("10");
-    NOBODY.replacen("10", cost, 1)
+/// What there is to work out for a password: as much for every name.
+struct Work {
+    /// Whether there is a user of this name.
+    there: bool,
+    /// That of the user, or of nobody at the highest cost that any user has.
+    hash: String,
+    /// Hashes of nobody that make up for a lower cost: each step doubles the work, so they are one of each cost from the
+    /// hash's up to below the highest.
+    more: Vec<String>,
+}
+
+impl Work {
+    fn of(users: &[(String, String)], name: &str) -> Self {
+        let cost = |hash: &str| hash.get(4..6).and_then(|cost| cost.parse().ok()).unwrap_or(10);
+        let highest: u32 = users.iter().map(|(_, hash)| cost(hash)).max().unwrap_or(10);
+        let of_nobody = |cost: u32| NOBODY.replacen("10", &format!("{cost:02}"), 1);
+        let found = users.iter().find(|(user, _)| user == name);
+        let hash = found.map_or_else(|| of_nobody(highest), |(_, hash)| hash.clone());
+        let more = (cost(&hash)..highest).map(of_nobody).collect();
+        Self { there: found.is_some(), hash, more }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Checker, Verdict, of_nobody};
+    use super::{Checker, Verdict, Work};
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     use std::future::poll_fn;
@@ -221,14 +239,19 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_is_not_there_costs_as_much() {
+    fn every_name_costs_as_much() {
         let mut mixed = users();
-        mixed.insert(1, ("carol".to_owned(), bcrypt::hash("", 6).unwrap()));
-        for (users, cost) in [(users(), 4), (mixed, 6), (Vec::new(), 10)] {
-            let hash = of_nobody(&users);
-            assert_eq!(hash.parse::<bcrypt::HashParts>().unwrap().get_cost(), cost);
-            // Worked out, and not refused at once.
-            assert!(matches!(bcrypt::verify("", &hash), Ok(false)));
+        mixed.insert(1, ("carol".to_owned(), bcrypt::hash("", 7).unwrap()));
+        for (users, cost) in [(users(), 4), (mixed, 7)] {
+            for name in ["alice", "bob", "carol", "mallory", ""] {
+                let work = Work::of(&users, name);
+                assert_eq!(work.there, users.iter().any(|(user, _)| user == name));
+                let rounds = |hash: &String| 1 << hash.parse::<bcrypt::HashParts>().unwrap().get_cost();
+                assert_eq!(rounds(&work.hash) + work.more.iter().map(rounds).sum::<u64>(), 1 << cost, "{name}");
+                // Worked out, and not refused at once.
+                assert!(matches!(bcrypt::verify("x", &work.hash), Ok(false)));
+                assert!(work.more.iter().all(|hash| matches!(bcrypt::verify("", hash), Ok(false))));
+            }
         }
     }
 
