@@ -79,6 +79,8 @@ impl Checker {
             return Verdict::Wrong;
         }
         let decoded = STANDARD.decode(credentials.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        // bcrypt takes a password and its repetition behind a NUL for the same.
+        let decoded = decoded.filter(|pair| !pair.contains('\0'));
         match decoded.as_deref().and_then(|pair| pair.split_once(':')) {
             Some((name, password)) => self.password(users, (name, password), client, patience).await,
             None => Verdict::Wrong,
@@ -217,6 +219,8 @@ mod tests {
             ("alice:wonder:land", Verdict::Right, 1),
             ("alice:wonder:land", Verdict::Right, 1),
             ("bob:", Verdict::Right, 2),
+            ("alice:wonder:land\0wonder:land", Verdict::Wrong, 2),
+            ("bob:\0", Verdict::Wrong, 2),
             ("alice", Verdict::Wrong, 2),
             ("", Verdict::Wrong, 2),
         ] {
