@@ -105,11 +105,14 @@ impl Places {
 
     /// The connection that leaves for one of `newcomer`, and when: of those that wait for their clients, first one that
     /// has not shown who it is where others had to; then of the party that has most; then, before one whose client reads,
-    /// one that was never heard; then the one that has waited for longest.
+    /// one that was never heard, unless these are few and new; then the one that has waited for longest.
     fn leaver(&self, newcomer: Party) -> Option<(usize, Instant)> {
         let open = self.open.borrow();
         let counts = count(open.iter());
         let own = counts.get(&newcomer).copied().unwrap_or(0);
+        // Waiting for the first request of a few only would keep all others out that come meanwhile.
+        let silent = open.iter().filter(|open| open.watch.waits().is_some_and(|waits| !waits.heard)).count();
+        let rare = silent * 2 < open.len();
         let waiting = open.iter().enumerate().filter_map(|(index, open)| {
             let waits = open.watch.waits()?;
             let count = counts[&open.party];
@@ -117,9 +120,10 @@ impl Places {
             if waits.heard && count < own {
                 return None;
             }
-            let at_once = !waits.reads && (open.party == newcomer || count > own + 1);
-            let when = if at_once { waits.since } else { waits.leaves };
-            Some(((waits.proven, Reverse(count), waits.reads, waits.heard, waits.since), index, when))
+            let at_once = waits.heard || count > own + 1;
+            let when = if at_once && !waits.reads { waits.since } else { waits.leaves };
+            let order = (waits.proven, Reverse(count), waits.reads, !at_once && rare, waits.heard, waits.since);
+            Some((order, index, when))
         });
         waiting.min().map(|(_, index, when)| (index, when))
     }

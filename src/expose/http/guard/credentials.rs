@@ -118,7 +118,7 @@ impl Checker {
             let right = is(&hash);
             // Whose password is right may know that.
             if !right {
-                more.iter().for_each(|hash| drop(std::hint::black_box(is(hash))));
+                more.iter().for_each(|hash| assert!(!is(hash)));
             }
             right && there
         });
