@@ -35,6 +35,7 @@ fn requests_are_counted_by_the_status_of_their_answers() {
     let page = scrape(&exporter);
     for (code, requests) in [
         ("200", 3.0),
+        ("400", 0.0),
         ("401", 0.0),
         ("403", 0.0),
         ("404", 2.0),

@@ -118,7 +118,9 @@ impl Checker {
             let right = is(&hash);
             // Whose password is right may know that.
             if !right {
-                more.iter().for_each(|hash| assert!(!is(hash)));
+                for hash in &more {
+                    std::hint::black_box(is(hash));
+                }
             }
             right && there
         });
