@@ -158,6 +158,9 @@ impl Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
+        // While its socket is open, so that nobody else has taken its place.
+        #[cfg(unix)]
+        drop(self.file.take());
         self.stop = None;
         if let Some(thread) = self.thread.take() {
             // A panic there has been reported already.
