@@ -116,3 +116,23 @@ fn slow_readers_keep_no_connection_out() {
         assert_eq!(Client::connect_from(&exporter, last, None).request("GET", "/", "").status, 200);
     }
 }
+
+#[test]
+fn who_reads_its_page_keeps_its_connection() {
+    let registry = long_page();
+    let exporter = builder().connections_max(2).start(&registry).unwrap();
+    let idle = [(); 2].map(|()| Client::connect_from(&exporter, 9, Some(4096)));
+    let [mut reader, mut idle] = idle;
+    idle.request("GET", "/", "");
+    reader.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    let new = std::thread::scope(|scope| {
+        let answer = scope.spawn(|| reader.receive(false));
+        std::thread::sleep(millis(100));
+        let new: Vec<_> =
+            (0..3).map(|_| Client::connect_from(&exporter, 3, None).request("GET", "/", "").status).collect();
+        assert_eq!(answer.join().unwrap().map(|response| response.status), Some(200));
+        new
+    });
+    assert_eq!(new, [200; 3]);
+    assert!(idle.rest().is_empty());
+}

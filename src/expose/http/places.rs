@@ -61,8 +61,8 @@ impl Places {
                 return true;
             }
             let now = Instant::now();
-            let until = match self.leaver(party) {
-                Some((index, when)) if when.min(give_up) <= now => {
+            let until = match self.leaver(party, now) {
+                Some((index, when)) if when <= now => {
                     self.displace(index);
                     return true;
                 }
@@ -106,7 +106,7 @@ impl Places {
     /// The connection that leaves for one of `newcomer`, and when: of those that wait for their clients, first one that
     /// has not shown who it is where others had to; then of the party that has most; then, before one whose client reads,
     /// one that was never heard, unless these are few and new; then the one that has waited for longest.
-    fn leaver(&self, newcomer: Party) -> Option<(usize, Instant)> {
+    fn leaver(&self, newcomer: Party, now: Instant) -> Option<(usize, Instant)> {
         let open = self.open.borrow();
         let counts = count(open.iter());
         let own = counts.get(&newcomer).copied().unwrap_or(0);
@@ -122,7 +122,9 @@ impl Places {
             }
             let at_once = waits.heard || count > own + 1;
             let when = if at_once && !waits.reads { waits.since } else { waits.leaves };
-            let order = (waits.proven, Reverse(count), waits.reads, !at_once && rare, waits.heard, waits.since);
+            // Who reads well is the last, and leaves only once that is too slow.
+            let reads = waits.reads && when > now;
+            let order = (reads, waits.proven, Reverse(count), waits.reads, !at_once && rare, waits.heard, waits.since);
             Some((order, index, when))
         });
         waiting.min().map(|(_, index, when)| (index, when))
