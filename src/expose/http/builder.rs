@@ -145,8 +145,8 @@ impl ExporterBuilder {
         self
     }
 
-    /// A header that every response to a request has besides its own, as `Strict-Transport-Security`; called again, one more, and of
-    /// one name the last counts. None unless told.
+    /// A header that every response to a request has besides its own, as `Strict-Transport-Security`; called again, one
+    /// more, and of one name the last counts. None unless told.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));

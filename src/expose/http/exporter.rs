@@ -105,12 +105,12 @@ impl Exporter {
     }
 
     /// Whether everybody who reaches its address can read the metrics: it is not a loopback address or a Unix socket,
-    /// [`allow`](ExporterBuilder::allow) names no networks, or such as are all addresses of IPv4 or IPv6 together, and there is neither a password nor a token nor a
-    /// certificate to show.
+    /// [`allow`](ExporterBuilder::allow) names no networks, or such as are all addresses of IPv4 or IPv6 together, and
+    /// there is neither a password nor a token nor a certificate to show.
     ///
     /// One that starts so says it on standard error, in a line. The landing page says it, and the metric
-    /// `tach_exporter_open_to_all`. A change of the web configuration counts once the next connection or request
-    /// has come.
+    /// `tach_exporter_open_to_all`. A change of the web configuration counts once the next connection or request has
+    /// come.
     #[must_use]
     pub fn is_open_to_all(&self) -> bool {
         self.closed.get().is_none()
