@@ -186,8 +186,8 @@ impl Serving {
     }
 
     /// Whether everybody who reaches the address can read the metrics, as
-    /// [`Exporter::is_open_to_all`](crate::Exporter::is_open_to_all) says; false where they are not served. A server had
-    /// better say so when it starts.
+    /// [`Exporter::is_open_to_all`](crate::Exporter::is_open_to_all) says; false where they are not served. [`start`] says
+    /// it on standard error.
     #[must_use]
     pub fn is_open_to_all(&self) -> bool {
         self.exporter.as_ref().is_some_and(Exporter::is_open_to_all)

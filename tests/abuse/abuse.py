@@ -25,6 +25,8 @@ SECONDS = 2.0
 SCRAPES_PER_SECOND = 20
 IDLE = 200
 SLOW = ["slowhttptest", "-H", "-c", "300", "-r", "100", "-i", "1", "-x", "24", "-p", "5"]
+# More than the scrapes that there may be at a time; each takes a few bytes a second of several pages.
+SLOW_READ = ["slowhttptest", "-X", "-c", "100", "-r", "50", "-w", "256", "-y", "512", "-n", "1", "-z", "16", "-k", "3"]
 QUANTILE = "p99.99"
 RATIO_MAX = 1.3
 # Where the machine is too noisy.
@@ -98,7 +100,7 @@ class Program:
 
 
 class Abuse:
-    """Scrapes, idle connections and a slow-loris attack, for as long as the block lasts."""
+    """Scrapes, idle connections, a slow-loris attack and slow readers, for as long as the block lasts."""
 
     kept, new, late = [], [], []
 
@@ -107,9 +109,12 @@ class Abuse:
 
     def __enter__(self):
         url = f"http://{self.program.host}:{self.program.port}/metrics"
-        self.slow = subprocess.Popen(
-            SLOW + ["-l", "60", "-u", url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.slow = [
+            subprocess.Popen(
+                slow + ["-l", "60", "-u", url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            for slow in (SLOW, SLOW_READ)
+        ]
         self.idle = []
         for _ in range(IDLE):
             connection = socket.socket()
@@ -140,8 +145,9 @@ class Abuse:
         self.over.set()
         for thread in self.threads:
             thread.join()
-        self.slow.terminate()
-        self.slow.wait()
+        for slow in self.slow:
+            slow.terminate()
+            slow.wait()
         for connection in self.idle:
             connection.close()
 

@@ -76,7 +76,27 @@ impl Client {
     }
 
     pub(crate) fn connect_to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::of(TcpStream::connect(address).unwrap())
+    }
+
+    /// From 127.0.0.`last`, and with a buffer for what it is sent of so many bytes, or as the system has it. On Linux all
+    /// of 127.0.0.0/8 is this machine's.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn connect_from(exporter: &Exporter, last: u8, buffer: Option<u32>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let stream = runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(([127, 0, 0, last], 0).into()).unwrap();
+            if let Some(buffer) = buffer {
+                socket.set_recv_buffer_size(buffer).unwrap();
+            }
+            socket.connect(exporter.local_addr()).await.unwrap().into_std().unwrap()
+        });
+        stream.set_nonblocking(false).unwrap();
+        Self::of(stream)
+    }
+
+    fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         Self(BufReader::new(stream))
     }

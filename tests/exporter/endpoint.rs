@@ -1,13 +1,21 @@
 //! The metrics in a server that there is already.
 
 use crate::client::*;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use tach::{Endpoint, Registry};
+use tokio::sync::oneshot;
 
 /// Wakes a thread.
 struct Unpark(Thread);
@@ -121,4 +129,73 @@ fn answers_may_be_awaited_anywhere_and_dropped() {
     drop(endpoint);
     // Answered before the collector ended, or refused.
     assert!([200, 503].contains(&wait(late).status().as_u16()));
+}
+
+/// Serves an endpoint by hyper at /mounted, as a program does that has such a server anyway, until told; gives where.
+fn mount(endpoint: Endpoint) -> (SocketAddr, oneshot::Sender<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serve = async move {
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        loop {
+            let socket = TokioIo::new(listener.accept().await.unwrap().0);
+            let endpoint = endpoint.clone();
+            let answer = service_fn(move |request: Request<Incoming>| {
+                let response = (request.uri().path() == "/mounted").then(|| endpoint.respond(&request));
+                async move {
+                    let none = || Response::builder().status(404).body(Vec::new()).unwrap();
+                    let response = match response {
+                        Some(response) => response.await,
+                        None => none(),
+                    };
+                    Ok::<_, Infallible>(response.map(|body| Full::new(Bytes::from(body))))
+                }
+            });
+            // A runtime with several threads would ask the same: what is spawned has to be `Send`.
+            tokio::spawn(http1::Builder::new().serve_connection(socket, answer));
+        }
+    };
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            tokio::spawn(serve);
+            let _ = stopped.await;
+        });
+    });
+    (address, stop)
+}
+
+#[test]
+fn a_server_that_is_there_already_serves_it_by_http() {
+    let registry = Registry::new();
+    registry.counter("tokens").build().unwrap().add(5);
+    let (address, _stop) = mount(Endpoint::new(&registry).unwrap());
+    let mut client = Client::connect_to(address);
+    for round in 1..4 {
+        registry.counter("rounds").build().unwrap().add(1);
+        let page = client.request("GET", "/mounted", "");
+        assert_eq!((page.status, page.header("content-type")), (200, Some(CONTENT_TYPE)));
+        assert_eq!((page.value("tokens_total"), page.value("rounds_total")), (Some(5.0), Some(f64::from(round))));
+        let zipped = client.request("GET", "/mounted", "Accept-Encoding: gzip\r\n");
+        assert_eq!(zipped.header("content-encoding"), Some("gzip"));
+        assert!(String::from_utf8(gunzip(&zipped.body)).unwrap().contains("\ntokens_total 5\n"));
+        let head = client.request("HEAD", "/mounted?name[]=tokens_total", "");
+        let get = client.request("GET", "/mounted?name[]=tokens_total", "Accept: application/openmetrics-text\r\n");
+        assert!(head.body.is_empty() && head.header("content-length").is_some());
+        assert!(get.text().ends_with("tokens_total 5\n# EOF\n"), "{}", get.text());
+        let refused = client.request("DELETE", "/mounted", "");
+        assert_eq!((refused.status, refused.header("allow")), (405, Some("GET, HEAD")));
+        assert_eq!(client.request("GET", "/metrics", "").status, 404);
+    }
+    // From several connections at once, as its clones share a thread.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let page = Client::connect_to(address).request("GET", "/mounted", "");
+                assert_eq!(page.value("tokens_total"), Some(5.0));
+            });
+        }
+    });
 }

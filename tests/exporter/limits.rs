@@ -36,13 +36,33 @@ fn what_is_no_request_gets_a_400_and_others_are_served() {
 }
 
 #[test]
+fn a_request_has_one_host() {
+    let (_registry, exporter) = tokens();
+    for (input, status) in [
+        ("GET /metrics HTTP/1.1\r\n\r\n", 400),
+        ("GET /metrics HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        ("GET /metrics HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("GET /metrics HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n", 200),
+        ("GET /metrics HTTP/1.0\r\n\r\n", 200),
+    ] {
+        let mut client = Client::connect(&exporter);
+        client.send(input);
+        let response = client.receive(false).expect("an answer");
+        assert_eq!(response.status, status, "{input}");
+        assert_eq!(response.header("content-type").is_some_and(|of| of == "text/plain; charset=utf-8"), status == 400);
+        assert!(client.rest().is_empty());
+    }
+    assert_eq!(scrape(&exporter).value("tach_exporter_requests_total{code=\"400\"}"), Some(3.0));
+}
+
+#[test]
 fn bodies_of_requests_are_not_read() {
     let (_registry, exporter) = tokens();
     for (head, status) in [
-        ("GET /metrics HTTP/1.1\r\nContent-Length: 100000000000\r\n\r\n", 413),
-        ("GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 413),
-        ("POST /metrics HTTP/1.1\r\nContent-Length: 100000000000\r\n\r\n", 405),
-        ("GET /metrics HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", 413),
+        ("GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000000\r\n\r\n", 413),
+        ("GET /metrics HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 413),
+        ("POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000000\r\n\r\n", 405),
+        ("GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", 413),
     ] {
         let mut client = Client::connect(&exporter);
         client.send(head);
@@ -130,9 +150,7 @@ fn a_new_connection_takes_the_place_of_the_idlest() {
     oldest.request("GET", "/", "");
     let mut other = Client::connect(&exporter);
     other.request("GET", "/", "");
-    let begun = Instant::now();
     assert_eq!(scrape(&exporter).status, 200);
-    assert!(begun.elapsed() >= millis(300) && begun.elapsed() < millis(1500), "{:?}", begun.elapsed());
     assert!(oldest.rest().is_empty());
     assert_eq!(other.request("GET", "/", "").status, 200);
 }

@@ -3,6 +3,8 @@
 
 mod answers;
 mod client;
+#[cfg(target_os = "linux")]
+mod crowds;
 mod endpoint;
 mod life;
 mod limits;

@@ -35,6 +35,7 @@ fn requests_are_counted_by_the_status_of_their_answers() {
     let page = scrape(&exporter);
     for (code, requests) in [
         ("200", 3.0),
+        ("400", 0.0),
         ("401", 0.0),
         ("403", 0.0),
         ("404", 2.0),
@@ -122,23 +123,41 @@ fn health_is_told_without_a_collection() {
     assert_eq!(scrape.receive(false).unwrap().status, 200);
 }
 
-/// Runs the one test `name` of this program in a process that may have 48 files open.
-#[cfg(target_os = "linux")]
-fn in_a_process_with_few_files(name: &str) {
+/// Runs the one test `name` of this program, with a variable set, in a process of its own in which a shell has run
+/// `first`; gives what that prints to standard error.
+#[cfg(unix)]
+fn in_a_process_after(first: &str, name: &str, (variable, value): (&str, &str)) -> String {
     let program = std::env::current_exe().unwrap();
+    let command = format!("{first} && exec \"$0\" --exact \"$1\" --test-threads=1 --nocapture");
     let mut child = std::process::Command::new("sh");
-    let child =
-        child.args(["-c", "ulimit -n 48 && exec \"$0\" --exact \"$1\" --test-threads=1"]).arg(program).arg(name);
-    let output = child.env("TACH_TEST_FEW_FILES", "1").output().unwrap();
+    let output = child.args(["-c", &command]).arg(program).arg(name).env(variable, value).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn an_exporter_that_is_open_to_all_says_so() {
+    if let Ok(address) = std::env::var("TACH_TEST_LISTEN") {
+        return drop(builder().listen(address).start(&Registry::new()).unwrap());
+    }
+    for (address, lines) in [("0.0.0.0:0", 1), ("127.0.0.1:0", 0)] {
+        let variable = ("TACH_TEST_LISTEN", address);
+        let said = in_a_process_after("true", "own::an_exporter_that_is_open_to_all_says_so", variable);
+        let notices: Vec<_> = said.lines().filter(|line| line.starts_with("tach: ")).collect();
+        assert_eq!(notices.len(), lines, "{said}");
+        assert!(notices.iter().all(|notice| notice.contains("can read the metrics")), "{said}");
+    }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn it_recovers_when_the_process_is_out_of_file_descriptors() {
     if std::env::var_os("TACH_TEST_FEW_FILES").is_none() {
-        return in_a_process_with_few_files("own::it_recovers_when_the_process_is_out_of_file_descriptors");
+        let name = "own::it_recovers_when_the_process_is_out_of_file_descriptors";
+        in_a_process_after("ulimit -n 48", name, ("TACH_TEST_FEW_FILES", "1"));
+        return;
     }
     let (_registry, exporter) = tokens();
     let mut scraper = Client::connect(&exporter);
@@ -167,6 +186,9 @@ fn an_exporter_tells_whether_it_is_open_to_all() {
         (builder(), false),
         (builder().listen("0.0.0.0:0"), true),
         (builder().listen("0.0.0.0:0").allow("127.0.0.0/8"), false),
+        (builder().listen("0.0.0.0:0").allow("0.0.0.0/0"), true),
+        (builder().listen("0.0.0.0:0").allow("::/0").allow("::ffff:0:0/96"), true),
+        (builder().listen("0.0.0.0:0").allow("128.0.0.0/1").allow("0.0.0.0/1"), true),
     ] {
         let exporter = builder.start(&registry).unwrap();
         assert_eq!(exporter.is_open_to_all(), open);

@@ -6,7 +6,7 @@ use super::connection;
 use super::guard::{Admission, Guard, Visitor};
 use super::landing;
 use super::negotiate::Offer;
-use super::networks::Networks;
+use super::networks::{Networks, Party, party};
 use super::own::{Own, Refused};
 use super::places::Places;
 use super::request::{Ask, Route};
@@ -30,6 +30,7 @@ const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/p
 
 /// What is known of one connection.
 struct Visit {
+    party: Party,
     watch: Rc<Watch>,
     #[cfg(feature = "tls")]
     visitor: Visitor,
@@ -40,6 +41,7 @@ pub(super) struct Server {
     limits: Rc<Limits>,
     networks: Networks,
     scraper: Scraper,
+    places: Rc<Places>,
     headers: HeaderMap,
     offer: Offer,
     #[cfg(feature = "tls")]
@@ -53,6 +55,7 @@ impl Server {
         Self {
             #[cfg(feature = "tls")]
             guard: Guard::new(setup.guard, setup.limits.scrape, Rc::clone(&own)),
+            places: Rc::new(Places::new(setup.limits.connections, Rc::clone(&own))),
             limits: Rc::new(setup.limits),
             networks: setup.networks,
             headers: setup.headers,
@@ -64,14 +67,13 @@ impl Server {
 
     /// Accepts connections for ever.
     pub(super) async fn run(self: Rc<Self>, listener: Listener) {
-        let places = Rc::new(Places::new(self.limits.connections, Rc::clone(&self.own)));
         let mut pause = PAUSE.0;
         loop {
             match listener.accept().await {
                 Ok((_, client)) if !self.networks.admit(client) => self.own.refused(Refused::Network),
-                Ok((socket, client)) if places.claim().await => self.spawn(&places, socket, client),
+                Ok((socket, client)) if self.places.claim(party(client)).await => self.spawn(socket, client),
                 // A client that is gone needs no answer.
-                Ok((socket, _)) => drop(socket.part(NO_PLACE)),
+                Ok((socket, _)) => drop(socket.part(self.no_place())),
                 // The client is gone already.
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
                 // Out of file descriptors or memory: the connection stays in the backlog, and trying at once would
@@ -89,9 +91,18 @@ impl Server {
         }
     }
 
-    fn spawn(self: &Rc<Self>, places: &Rc<Places>, socket: Socket, client: Option<IpAddr>) {
-        let watch = Rc::new(Watch::new(&self.limits, &places.freed));
-        let place = places.place(&watch);
+    /// What a connection without a place is told: nothing in plain text where TLS is spoken.
+    fn no_place(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.guard.speaks_tls() {
+            return "";
+        }
+        NO_PLACE
+    }
+
+    fn spawn(self: &Rc<Self>, socket: Socket, client: Option<IpAddr>) {
+        let watch = Rc::new(Watch::new(&self.limits, &self.places.freed));
+        let place = self.places.place(&watch);
         let server = Rc::clone(self);
         let task = tokio::task::spawn_local({
             let watch = Rc::clone(&watch);
@@ -102,13 +113,13 @@ impl Server {
                 }
             }
         });
-        places.take(watch, task.abort_handle());
+        self.places.take(party(client), watch, task.abort_handle());
     }
 
     /// Serves a connection, and gives the reason if it comes to nothing.
-    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "nobody asks who the client is"))]
     async fn exchange(&self, socket: Socket, client: Option<IpAddr>, watch: &Rc<Watch>) -> Option<Refused> {
         let visit = Rc::new(Visit {
+            party: party(client),
             watch: Rc::clone(watch),
             #[cfg(feature = "tls")]
             visitor: self.guard.receive(client),
@@ -129,18 +140,18 @@ impl Server {
         #[cfg(feature = "tls")]
         {
             match self.guard.admit(&ask, &visit.visitor).await {
-                Admission::Known => visit.watch.let_in(),
+                Admission::Known => visit.watch.let_in(self.guard.asks()),
                 Admission::Open => {}
                 Admission::Refused(status) => ask.route = Route::Refused(status),
             }
             ask.close |= self.guard.is_outdated(&visit.visitor);
         }
         #[cfg(not(feature = "tls"))]
-        visit.watch.let_in();
+        visit.watch.let_in(false);
         // Whoever is refused would keep a place that others need, by asking again.
         ask.close |= matches!(ask.route, Route::Refused(_));
         let scraped = match &ask.route {
-            Route::Metrics(wanted) => Some(self.scraper.scrape(wanted).await),
+            Route::Metrics(wanted) => Some(self.scraper.scrape(wanted, || self.places.hurry(visit.party)).await),
             _ => None,
         };
         let landing = match &ask.route {

@@ -3,7 +3,7 @@
 use super::socket::Bound;
 use crate::error::{Error, ErrorKind};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 /// Where an exporter listens unless told otherwise: the port that OpenTelemetry's Prometheus exporters use, loopback
@@ -22,9 +22,12 @@ pub(super) enum Address {
 }
 
 impl Address {
-    /// Whether other machines can get there.
-    pub(super) fn is_reachable(&self) -> bool {
-        matches!(self, Self::Ip(address) if !address.ip().to_canonical().is_loopback())
+    /// The address at which other machines can get there, if they can.
+    pub(super) fn reachable(&self) -> Option<IpAddr> {
+        match self {
+            Self::Ip(address) => Some(address.ip()).filter(|ip| !ip.to_canonical().is_loopback()),
+            Self::Unix(_) => None,
+        }
     }
 }
 
@@ -135,7 +138,7 @@ mod tests {
             ("[::]:1", true),
             ("10.0.0.1:1", true),
         ] {
-            assert_eq!(parse(text).unwrap().is_reachable(), reachable, "{text}");
+            assert_eq!(parse(text).unwrap().reachable().is_some(), reachable, "{text}");
         }
         assert_eq!(parse("unix:/run/a b.sock").unwrap(), Address::Unix("/run/a b.sock".into()));
         for text in ["unix:", "unix:tach.sock", "unix:@tach"] {

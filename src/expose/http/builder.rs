@@ -145,8 +145,8 @@ impl ExporterBuilder {
         self
     }
 
-    /// A header that every response has besides its own, as `Strict-Transport-Security`; called again, one more, and of
-    /// one name the last counts. None unless told.
+    /// A header that every response to a request has besides its own, as `Strict-Transport-Security`; called again, one
+    /// more, and of one name the last counts. None unless told.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -155,10 +155,13 @@ impl ExporterBuilder {
 
     /// How many connections may be open at once, at least 1. 64 unless told.
     ///
-    /// When all are, a new one takes the place of the one whose client has kept it idle, or its request unfinished, for
-    /// longest and for half a second at least. Those that have shown no right password, token or certificate leave
-    /// before all others, whatever they ask, and a refusal ends its connection. When all are being answered for a
-    /// second, the new one gets a 503 and is closed.
+    /// When all are, a new one takes the place of one that is not being answered: first of those that have shown no right
+    /// password, token or certificate, where that is asked for, whatever they ask; then of the address that has most
+    /// connections (of IPv6, its first half counts); then of those that never asked, or of the idlest. Who reads its answer
+    /// too slowly, as [`scrapes_max`](Self::scrapes_max) has it, is no longer being answered. Who has sent no
+    /// request yet is given half a second before it leaves for an address that has as many. A refusal ends its
+    /// connection. When for a second all are being answered, or the others are of addresses that have fewer than the
+    /// new one's, the new one gets a 503 and is closed; with TLS it is closed without.
     #[must_use]
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.limits.connections = connections;
@@ -169,7 +172,8 @@ impl ExporterBuilder {
     /// unless told.
     ///
     /// Each may hold a page of its own in memory, although those that come together share one. Further ones wait, for
-    /// as long as [`scrape_timeout`](Self::scrape_timeout) lets them.
+    /// as long as [`scrape_timeout`](Self::scrape_timeout) lets them. While they do, connections leave whose clients have
+    /// taken nothing of their page for half a second, or have read it for five, of the address that has most scrapes.
     #[must_use]
     pub fn scrapes_max(mut self, scrapes: usize) -> Self {
         self.limits.scrapes = scrapes;
@@ -286,7 +290,7 @@ impl ExporterBuilder {
         #[cfg(not(feature = "tls"))]
         let asks = false;
         let setup = Setup {
-            open_to_all: address.is_reachable() && networks.is_empty() && !asks,
+            open_to_all: address.reachable().is_some_and(|at| networks.admit_all(at)) && !asks,
             address,
             socket_mode: self.socket_mode,
             networks,

@@ -2,15 +2,16 @@
 
 use super::negotiate::Offer;
 use super::own::Refused;
-use super::request::Ask;
+use super::request::{Ask, Route};
 use super::respond::Content;
 use super::stream::Stream;
 use super::watch::Watch;
 use http_body_util::Full;
-use hyper::Response;
 use hyper::body::Body;
+use hyper::header::HOST;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{HeaderMap, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -61,10 +62,13 @@ where
         watch.requested();
         let (head, body) = request.into_parts();
         // The body is dropped unread here: hyper takes what little has come with the head, or ends the connection.
-        let ask = {
+        let mut ask = {
             let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
             Ask::read(&head.method, path, query, &head.headers, !body.is_end_stream(), offer)
         };
+        if !is_host_told(head.version, &head.headers) {
+            ask.route = Route::Refused(StatusCode::BAD_REQUEST);
+        }
         let response = answer(ask);
         let watch = Rc::clone(&watch);
         async move {
@@ -81,4 +85,13 @@ where
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(stream, service)
+}
+
+/// Whether there is one `Host`, as there has to be; before HTTP/1.1 there may be none. hyper does not look. What it says is
+/// of no account: nothing here depends on it.
+fn is_host_told(version: Version, headers: &HeaderMap) -> bool {
+    match headers.get_all(HOST).into_iter().count() {
+        0 => version < Version::HTTP_11,
+        hosts => hosts == 1,
+    }
 }

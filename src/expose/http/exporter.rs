@@ -105,12 +105,12 @@ impl Exporter {
     }
 
     /// Whether everybody who reaches its address can read the metrics: it is not a loopback address or a Unix socket,
-    /// no network is named by [`allow`](ExporterBuilder::allow), and there is neither a password nor a token nor a
-    /// certificate to show.
+    /// [`allow`](ExporterBuilder::allow) names no networks, or such as are all addresses of IPv4 or IPv6 together, and
+    /// there is neither a password nor a token nor a certificate to show.
     ///
-    /// A program that was not told to do that had better say so when it starts. The landing page says it, and the
-    /// metric `tach_exporter_open_to_all`. A change of the web configuration counts once the next connection or request
-    /// has come.
+    /// One that starts so says it on standard error, in a line. The landing page says it, and the metric
+    /// `tach_exporter_open_to_all`. A change of the web configuration counts once the next connection or request has
+    /// come.
     #[must_use]
     pub fn is_open_to_all(&self) -> bool {
         self.closed.get().is_none()
@@ -146,12 +146,21 @@ impl Exporter {
         };
         let started = ready.recv().unwrap_or_else(|_| Err(io::Error::other("its thread has ended")));
         started.map_err(|error| Error::system(format!("cannot serve on {address}"), error))?;
+        if exporter.is_open_to_all() {
+            eprintln!(
+                "tach: whoever reaches {address} can read the metrics: listen on 127.0.0.1, name networks that are let in, \
+                 or have passwords or certificates asked for (web_config, TACH_WEB_CONFIG)"
+            );
+        }
         Ok(exporter)
     }
 }
 
 impl Drop for Exporter {
     fn drop(&mut self) {
+        // While its socket is open, so that nobody else has taken its place.
+        #[cfg(unix)]
+        drop(self.file.take());
         self.stop = None;
         if let Some(thread) = self.thread.take() {
             // A panic there has been reported already.

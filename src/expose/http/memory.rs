@@ -103,8 +103,8 @@ mod tests {
             (&b"nonsense\r\n\r\n"[..], "400"),
             (b"GET /metrics HTTP/9.9\r\n\r\n", "400"),
             (b"GET /metrics HTTP/1.1\r\nno colon\r\n\r\n", "400"),
-            (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "405"),
-            (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "413"),
+            (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "405"),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "413"),
             (b"GET / HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n", "431"),
             (b"GET / HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n", "400"),
         ] {

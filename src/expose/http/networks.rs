@@ -3,6 +3,16 @@
 use crate::error::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Who is behind a client's address, as far as one party has it: an address of IPv4, or the first half of one of IPv6.
+/// `None`: it has come through the file system, and is one with all others that have.
+pub(super) type Party = Option<IpAddr>;
+
+/// The party of a client with this address.
+pub(super) fn party(client: Option<IpAddr>) -> Party {
+    let client = client?.to_canonical();
+    start(client, if client.is_ipv4() { 32 } else { 64 })
+}
+
 /// Networks, each by its first address and the length of its prefix. Empty: every client is let in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Networks(Vec<(IpAddr, u32)>);
@@ -15,6 +25,37 @@ impl Networks {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether all clients are let in that can reach this address of a socket.
+    pub(super) fn admit_all(&self, listening: IpAddr) -> bool {
+        self.is_empty()
+            || match listening.to_canonical() {
+                IpAddr::V4(_) => self.cover(32),
+                // Where it is a socket for both.
+                IpAddr::V6(address) => self.cover(128) || address.is_unspecified() && self.cover(32),
+            }
+    }
+
+    /// Whether these networks together are all addresses of so many bits.
+    fn cover(&self, bits: u32) -> bool {
+        let of = |(first, prefix): &(IpAddr, u32)| match (first, bits) {
+            (IpAddr::V4(first), 32) => Some((u128::from(first.to_bits()), 32 - prefix)),
+            (IpAddr::V6(first), 128) => Some((first.to_bits(), 128 - prefix)),
+            _ => None,
+        };
+        let mut all: Vec<_> = self.0.iter().filter_map(of).collect();
+        all.sort_unstable();
+        // The last address up to which there is no gap.
+        let mut end: Option<u128> = None;
+        for (first, size) in all {
+            let last = first | u128::MAX.checked_shl(size).map_or(u128::MAX, |rest| !rest);
+            if first > end.map_or(0, |end| end.saturating_add(1)) {
+                return false;
+            }
+            end = end.max(Some(last));
+        }
+        end == Some(u128::MAX >> (128 - bits))
     }
 
     /// Whether a client with this address is let in; clients without any always are.
@@ -111,6 +152,35 @@ mod tests {
         let both = networks(&["10.0.0.0/8", "::1"]);
         assert!(["10.2.3.4", "::1"].iter().all(|address| both.admit(Some(address.parse().unwrap()))));
         assert!(networks(&[]).admit(Some("192.0.2.1".parse().unwrap())));
+    }
+
+    #[test]
+    fn networks_that_are_all_addresses_together_let_everybody_in() {
+        for (list, of_4, of_6, of_both) in [
+            (&[][..], true, true, true),
+            (&["0.0.0.0/0"], true, false, true),
+            (&["::ffff:0:0/96"], true, false, true),
+            (&["::/0"], false, true, true),
+            (&["0.0.0.0/0", "::/0"], true, true, true),
+            (&["128.0.0.0/1", "0.0.0.0/1"], true, false, true),
+            (&["64.0.0.0/2", "0.0.0.0/2", "10.0.0.0/8", "128.0.0.0/1"], true, false, true),
+            (&["8000::/1", "::/1", "10.0.0.0/8"], false, true, true),
+            (&["0.0.0.0/1", "::/1"], false, false, false),
+            (&["0.0.0.0/1", "128.0.0.0/2", "255.255.255.255"], false, false, false),
+            (&["128.0.0.0/1", "0.0.0.0/2"], false, false, false),
+            (&["10.0.0.0/8", "::1"], false, false, false),
+        ] {
+            let networks = networks(list);
+            for (listening, all) in [
+                ("0.0.0.0", of_4),
+                ("192.0.2.1", of_4),
+                ("::ffff:192.0.2.1", of_4),
+                ("2001:db8::1", of_6),
+                ("::", of_both),
+            ] {
+                assert_eq!(networks.admit_all(listening.parse().unwrap()), all, "{list:?} at {listening}");
+            }
+        }
     }
 
     #[test]

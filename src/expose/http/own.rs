@@ -7,8 +7,9 @@ use std::cell::{Cell, OnceCell};
 use std::sync::{Arc, OnceLock};
 
 /// Every status that a request is answered with, ascending.
-const CODES: [StatusCode; 9] = [
+const CODES: [StatusCode; 10] = [
     StatusCode::OK,
+    StatusCode::BAD_REQUEST,
     StatusCode::UNAUTHORIZED,
     StatusCode::FORBIDDEN,
     StatusCode::NOT_FOUND,

@@ -1,16 +1,16 @@
 //! The places for connections, and who leaves when all are taken.
 
+use super::networks::Party;
 use super::own::{Own, Refused};
 use super::watch::Watch;
 use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout_at;
-
-/// A client that has been waited for this long leaves when somebody else needs its place.
-const GRACE: Duration = Duration::from_millis(500);
 
 /// How long a new connection waits for a place when all others are being answered.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,8 +27,16 @@ pub(super) struct Places {
 
 #[derive(Debug)]
 struct Open {
+    party: Party,
     watch: Rc<Watch>,
     task: AbortHandle,
+}
+
+/// How many connections each party has.
+fn count<'a>(open: impl Iterator<Item = &'a Open>) -> HashMap<Party, usize> {
+    let mut counts = HashMap::new();
+    open.for_each(|open| *counts.entry(open.party).or_insert(0) += 1);
+    counts
 }
 
 /// Gives a connection's place back when dropped.
@@ -43,23 +51,22 @@ impl Places {
         Self { max, open: RefCell::default(), own, freed: Rc::new(Notify::new()) }
     }
 
-    /// Finds a place for one more connection: a free one, or that of the client which has kept an idle connection, or
-    /// an unfinished request, for longest; those that were never let in leave before all others. `false`: all are being
-    /// answered, and stay so for as long as a client can be kept waiting.
-    pub(super) async fn claim(&self) -> bool {
+    /// Finds a place for one more connection of this party: a free one, or that of one that waits for its client, or
+    /// whose client reads too slowly. `false`: all are being answered, or kept by parties that have fewer, and stay so for
+    /// as long as a client can be kept waiting.
+    pub(super) async fn claim(&self, party: Party) -> bool {
         let give_up = Instant::now() + PATIENCE;
         loop {
             if self.open.borrow().len() < self.max {
                 return true;
             }
             let now = Instant::now();
-            let until = match self.idlest(give_up <= now) {
-                Some((index, since)) if since + GRACE <= now => {
-                    self.open.borrow_mut().swap_remove(index).task.abort();
-                    self.own.refused(Refused::Displaced);
+            let until = match self.leaver(party, now) {
+                Some((index, when)) if when <= now => {
+                    self.displace(index);
                     return true;
                 }
-                Some((_, since)) => give_up.min(since + GRACE),
+                Some((_, when)) => when.min(give_up),
                 None => give_up,
             };
             if give_up <= now {
@@ -71,21 +78,62 @@ impl Places {
         }
     }
 
-    /// The connection that has waited for its client for longest, of those that were never let in, if there are any
-    /// and not `any` will do.
-    fn idlest(&self, any: bool) -> Option<(usize, Instant)> {
+    /// Ends the connection, if there is one, whose client reads too slowly while a scrape of this party waits: of the
+    /// party that has most, the one that has taken nothing for longest.
+    pub(super) fn hurry(&self, party: Party) {
         let open = self.open.borrow();
-        let waiting = open.iter().enumerate().filter_map(|(index, open)| {
-            let since = open.watch.waiting_since()?;
-            Some((open.watch.is_known() && !any, since, index))
+        let asks = |open: &&Open| open.watch.waits().is_none_or(|waits| waits.reads);
+        let counts = count(open.iter().filter(asks));
+        let own = counts.get(&party).copied().unwrap_or(0);
+        let now = Instant::now();
+        let slow = open.iter().enumerate().filter_map(|(index, open)| {
+            let waits = open.watch.waits().filter(|waits| waits.reads && waits.leaves <= now)?;
+            let count = counts[&open.party];
+            (count >= own).then_some((Reverse(count), waits.since, index))
         });
-        waiting.min().map(|(_, since, index)| (index, since))
+        let slowest = slow.min();
+        drop(open);
+        if let Some((_, _, index)) = slowest {
+            self.displace(index);
+        }
+    }
+
+    fn displace(&self, index: usize) {
+        self.open.borrow_mut().swap_remove(index).task.abort();
+        self.own.refused(Refused::Displaced);
+    }
+
+    /// The connection that leaves for one of `newcomer`, and when: of those that wait for their clients, first one that
+    /// has not shown who it is where others had to; then of the party that has most; then, before one whose client reads,
+    /// one that was never heard, unless these are few and new; then the one that has waited for longest.
+    fn leaver(&self, newcomer: Party, now: Instant) -> Option<(usize, Instant)> {
+        let open = self.open.borrow();
+        let counts = count(open.iter());
+        let own = counts.get(&newcomer).copied().unwrap_or(0);
+        // Waiting for the first request of a few only would keep all others out that come meanwhile.
+        let silent = open.iter().filter(|open| open.watch.waits().is_some_and(|waits| !waits.heard)).count();
+        let rare = silent * 2 < open.len();
+        let waiting = open.iter().enumerate().filter_map(|(index, open)| {
+            let waits = open.watch.waits()?;
+            let count = counts[&open.party];
+            // Who has many takes no kept connection from who has few.
+            if waits.heard && count < own {
+                return None;
+            }
+            let at_once = waits.heard || count > own + 1;
+            let when = if at_once && !waits.reads { waits.since } else { waits.leaves };
+            // Who reads well is the last, and leaves only once that is too slow.
+            let reads = waits.reads && when > now;
+            let order = (reads, waits.proven, Reverse(count), waits.reads, !at_once && rare, waits.heard, waits.since);
+            Some((order, index, when))
+        });
+        waiting.min().map(|(_, index, when)| (index, when))
     }
 
     /// Takes the place that was found for a connection; `task` ends it.
-    pub(super) fn take(&self, watch: Rc<Watch>, task: AbortHandle) {
+    pub(super) fn take(&self, party: Party, watch: Rc<Watch>, task: AbortHandle) {
         let mut open = self.open.borrow_mut();
-        open.push(Open { watch, task });
+        open.push(Open { party, watch, task });
         self.own.connections(open.len());
     }
 

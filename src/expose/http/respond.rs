@@ -104,6 +104,7 @@ fn metrics(scraped: Scraped, wanted: &Wanted) -> Response<Content> {
 /// A refusal in words.
 fn plain(status: StatusCode) -> Response<Content> {
     let text = match status {
+        StatusCode::BAD_REQUEST => "A request has one header Host.\n",
         StatusCode::NOT_FOUND => "There is nothing here: the metrics are at /metrics.\n",
         StatusCode::METHOD_NOT_ALLOWED => "Only GET and HEAD are served.\n",
         StatusCode::PAYLOAD_TOO_LARGE => "Requests with a body are not served.\n",
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn refusals_are_plain_text_and_never_200() {
-        let codes = [404_u16, 405, 413].map(|code| {
+        let codes = [400_u16, 404, 405, 413].map(|code| {
             let status = StatusCode::from_u16(code).unwrap();
             (code, respond(&ask(Route::Refused(status), false), "", None))
         });

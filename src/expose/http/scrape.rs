@@ -9,11 +9,15 @@ use crate::collect::{Collector, Snapshot};
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
+
+/// How often a scrape that finds no place asks for one.
+const HURRY: Duration = Duration::from_millis(100);
 
 /// How a snapshot is printed, into an empty buffer.
 type Render = fn(Body, &Snapshot, Vec<u8>) -> Vec<u8>;
@@ -85,11 +89,19 @@ impl Scraper {
         Self { view, own: Some(own), ..self }
     }
 
-    /// Has a page made of what is recorded by now, within the client's patience and the own limit.
-    pub(super) async fn scrape(&self, wanted: &Wanted) -> Result<Scraped, Refusal> {
+    /// Has a page made of what is recorded by now, within the client's patience and the own limit. `hurry` is called now
+    /// and then while there is no place for it: it ends a response that is read too slowly.
+    pub(super) async fn scrape(&self, wanted: &Wanted, hurry: impl Fn()) -> Result<Scraped, Refusal> {
         let limit = wanted.timeout.map_or(self.limit, |patience| patience.min(self.limit));
         let collected = timeout(limit, async {
-            let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+            // One future all along, as it has its turn among those that wait.
+            let mut place = pin!(Arc::clone(&self.places).acquire_owned());
+            let place = loop {
+                match timeout(HURRY, place.as_mut()).await {
+                    Ok(place) => break place.ok()?,
+                    Err(_) => hurry(),
+                }
+            };
             let (sender, receiver) = oneshot::channel();
             self.collector.request(move |snapshot| {
                 // Nobody receives when the time was over.

@@ -41,7 +41,9 @@ impl<I: AsyncRead + Unpin> AsyncRead for Stream<I> {
 impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.watch.writing();
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.watch.took();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -50,7 +52,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.watch.writing();
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
+        self.watch.took();
+        Poll::Ready(Ok(written))
     }
 
     // A page is written from where it was rendered, beside its head: not copied.

@@ -4,12 +4,14 @@ use crate::error::Error;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind as Io};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-/// The file of a listening socket, which is removed when this is dropped, unless another has taken its place.
+/// The file of a listening socket, which is removed when this is dropped, unless another has taken its place. To be dropped
+/// before the socket: until then nobody replaces it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
@@ -40,6 +42,8 @@ fn id(path: &Path) -> io::Result<(u64, u64)> {
 /// Opens a listening socket that does not block, whose file has the permissions `mode`.
 pub(super) fn listen(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile), Error> {
     let open = || {
+        // Without it a socket that another start has bound and does not listen on yet would look left behind.
+        let _lock = lock(path.parent().unwrap_or(Path::new("/")))?;
         let socket = match bind(path) {
             Err(error) if error.kind() == Io::AddrInUse => {
                 remove_stale(path)?;
@@ -59,6 +63,31 @@ pub(super) fn listen(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile
     })
 }
 
+/// For how long the directory may be locked by others.
+const LOCKED: Duration = Duration::from_secs(2);
+
+/// Has no other exporter start in this directory until what is given is dropped, or the process ends. It locks the
+/// directory itself, so there is no file to leave behind.
+fn lock(directory: &Path) -> io::Result<File> {
+    let file = File::open(directory)?;
+    let give_up = Instant::now() + LOCKED;
+    loop {
+        match try_lock(&file) {
+            Err(error) if error.kind() == Io::WouldBlock && Instant::now() < give_up => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            tried => return tried.map(|()| file),
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+fn try_lock(file: &File) -> io::Result<()> {
+    // SAFETY: a plain system call without memory; the descriptor is open for as long as `file` is borrowed.
+    let result = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Connections that wait to be accepted; the system has a limit of its own.
 const BACKLOG: i32 = 1024;
 
@@ -74,7 +103,7 @@ fn bind(path: &Path) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Removes the file of a socket that nobody listens on any more; an error of this kind otherwise.
+/// Removes the file of a socket that nobody listens on any more, which takes the lock; an error of this kind otherwise.
 fn remove_stale(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(Io::AlreadyExists.into());
@@ -91,6 +120,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 fn remedy(path: &Path, error: &io::Error) -> &'static str {
     match error.kind() {
         Io::AddrInUse => ", as another process listens there: choose another path, or find that process (ss -lxp)",
+        Io::WouldBlock => ", as another process keeps its directory locked: choose another directory, or try again",
         Io::AlreadyExists => ", as there is a file that is no socket: choose another path, or remove it",
         Io::NotFound if path.parent().is_some_and(|parent| !parent.is_dir()) => {
             ", as its directory does not exist: make that first"
@@ -103,7 +133,7 @@ fn remedy(path: &Path, error: &io::Error) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Domain, PermissionsExt, SockAddr, Socket, Type, bind, fs, listen};
+    use super::{Domain, PermissionsExt, SockAddr, Socket, Type, bind, fs, listen, lock};
     use std::path::PathBuf;
 
     struct Directory(PathBuf);
@@ -153,5 +183,43 @@ mod tests {
         let error = listen(&path, 0o600).map(drop).unwrap_err().to_string();
         assert!(error.contains("another process listens"), "{error}");
         assert!(path.exists() && !clients.is_empty());
+    }
+
+    #[test]
+    fn of_several_starts_at_once_one_listens() {
+        let directory = Directory::new("starts");
+        let path = directory.0.join("metrics.sock");
+        for round in 0..200 {
+            // What a killed process leaves.
+            let stale = round % 2 == 0;
+            if stale {
+                drop(bind(&path).unwrap());
+            }
+            let begin = std::sync::Barrier::new(4);
+            let started: Vec<_> = std::thread::scope(|scope| {
+                let start = || {
+                    begin.wait();
+                    listen(&path, 0o600)
+                };
+                let threads = [(); 4].map(|()| scope.spawn(start));
+                threads.into_iter().filter_map(|thread| thread.join().unwrap().ok()).collect()
+            });
+            assert_eq!(started.len(), 1, "round {round}");
+            assert!(connect(&path).is_ok());
+            for (socket, file) in started {
+                drop(file);
+                drop(socket);
+            }
+        }
+    }
+
+    #[test]
+    fn a_directory_that_stays_locked_is_an_error() {
+        let directory = Directory::new("locked");
+        let held = lock(&directory.0).unwrap();
+        let error = listen(&directory.0.join("metrics.sock"), 0o600).map(drop).unwrap_err().to_string();
+        assert!(error.contains("keeps its directory locked"), "{error}");
+        drop(held);
+        assert!(listen(&directory.0.join("metrics.sock"), 0o600).is_ok());
     }
 }

@@ -20,6 +20,12 @@ use tokio::sync::Notify;
 /// away.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// A client that has been waited for this long leaves for any that needs its place.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A client that reads for longer than this leaves for any that needs its place, although it takes something.
+const READING: Duration = Duration::from_secs(5);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// A request's head is on its way, or the first one is awaited.
@@ -43,10 +49,30 @@ pub(super) struct Watch {
     phase: Cell<Phase>,
     since: Cell<Instant>,
     deadline: Cell<Instant>,
+    /// When the client last took some of the response.
+    took: Cell<Instant>,
     malformed: Cell<bool>,
     begun: Instant,
     /// Whether a request was let in, of a client that had shown who it is, if it has to.
-    known: Cell<bool>,
+    heard: Cell<bool>,
+    /// Whether it had to.
+    proven: Cell<bool>,
+}
+
+/// A connection that nothing but its client keeps, so that it could leave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Waits {
+    /// Its client has shown who it is, as it has to.
+    pub(super) proven: bool,
+    /// A request of it was let in.
+    pub(super) heard: bool,
+    /// It has yet to read a response.
+    pub(super) reads: bool,
+    /// Of one that was not heard, since it was accepted, whatever it asked: asking again must not keep its place. Of one
+    /// that reads, since it last took something.
+    pub(super) since: Instant,
+    /// When it leaves for any that needs its place.
+    pub(super) leaves: Instant,
 }
 
 impl Watch {
@@ -59,9 +85,11 @@ impl Watch {
             phase: Cell::new(Phase::Head),
             since: Cell::new(now),
             deadline: Cell::new(now + limits.header),
+            took: Cell::new(now),
             malformed: Cell::new(false),
             begun: now,
-            known: Cell::new(false),
+            heard: Cell::new(false),
+            proven: Cell::new(false),
         }
     }
 
@@ -86,7 +114,15 @@ impl Watch {
 
     /// The response is made. Its deadline is that of the whole answer, so a client that reads slowly gains nothing.
     pub(super) fn answered(&self) {
+        let now = Instant::now();
         self.phase.set(Phase::Answered);
+        self.since.set(now);
+        self.took.set(now);
+    }
+
+    /// The client has taken some of it, or the system for it.
+    pub(super) fn took(&self) {
+        self.took.set(Instant::now());
     }
 
     /// All that there was to write is written.
@@ -124,27 +160,29 @@ impl Watch {
         (late && !waits).then_some(Refused::Late)
     }
 
-    /// A request was let in, of a client that had shown who it is, if it has to.
-    pub(super) fn let_in(&self) {
-        self.known.set(true);
+    /// A request was let in, of a client that had shown who it is; `proven`: as it has to.
+    pub(super) fn let_in(&self, proven: bool) {
+        self.heard.set(true);
+        self.proven.set(proven);
     }
 
-    /// Whether one was.
-    pub(super) fn is_known(&self) -> bool {
-        self.known.get()
-    }
-
-    /// Since when nothing but the client has kept the connection; `None` while it is being answered. For one that was
-    /// never let in, since it was accepted, whatever it asked: asking again must not keep its place.
-    pub(super) fn waiting_since(&self) -> Option<Instant> {
-        let busy = matches!(self.phase.get(), Phase::Answering | Phase::Answered);
-        (!busy).then(|| if self.known.get() { self.since.get() } else { self.begun })
+    /// `None` while the answer is being made.
+    pub(super) fn waits(&self) -> Option<Waits> {
+        let (heard, reads) = (self.heard.get(), self.phase.get() == Phase::Answered);
+        let since = if heard { self.since.get() } else { self.begun };
+        let (since, leaves) = match self.phase.get() {
+            Phase::Answering => return None,
+            Phase::Answered => (self.took.get(), (self.took.get() + GRACE).min(self.since.get() + READING)),
+            _ if heard => (since, since),
+            _ => (since, since + GRACE),
+        };
+        Some(Waits { proven: self.proven.get(), heard, reads, since, leaves })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, Phase, Watch};
+    use super::{Limits, Phase, Waits, Watch};
     use std::rc::Rc;
     use std::time::Duration;
     use tokio::sync::Notify;
@@ -163,17 +201,25 @@ mod tests {
         assert_eq!((watch.deadline(), watch.phase.get()), (first, Phase::Head));
 
         watch.requested();
-        assert_eq!((left(&watch), watch.waiting_since()), (30, None));
-        watch.let_in();
+        assert_eq!((left(&watch), watch.waits()), (30, None));
+        watch.let_in(false);
         let answer = watch.deadline();
         watch.received();
         watch.flushed();
+        assert_eq!((watch.deadline(), watch.waits()), (answer, None));
         watch.answered();
-        assert_eq!((watch.deadline(), watch.waiting_since()), (answer, None));
+        assert_eq!(watch.deadline(), answer);
+        let made = watch.waits().unwrap();
+        assert!(made.reads && made.leaves == made.since + super::GRACE);
+        watch.took();
+        assert!(watch.waits().unwrap().since >= made.since);
+        // Something now and then is not enough.
+        watch.took.set(made.since + 2 * super::READING);
+        assert_eq!(watch.waits().unwrap().leaves, made.since + super::READING);
 
         watch.flushed();
         assert!(left(&watch) == 70 && watch.refused(true).is_none());
-        assert!(watch.waiting_since().is_some());
+        assert!(watch.waits().is_some());
         watch.received();
         assert_eq!((left(&watch), watch.phase.get()), (5, Phase::Head));
         watch.closing();
@@ -183,15 +229,16 @@ mod tests {
     #[test]
     fn who_is_not_let_in_has_waited_since_the_beginning() {
         let watch = Watch::new(&Rc::new(Limits::default()), &Rc::new(Notify::new()));
-        for known in [false, true] {
+        for (heard, proven) in [(false, false), (true, false), (true, true)] {
             watch.requested();
-            if known {
-                watch.let_in();
+            if heard {
+                watch.let_in(proven);
             }
             watch.answered();
             watch.flushed();
-            let since = if known { watch.since.get() } else { watch.begun };
-            assert_eq!((watch.is_known(), watch.waiting_since()), (known, Some(since)));
+            let since = if heard { watch.since.get() } else { watch.begun };
+            let leaves = if heard { since } else { since + super::GRACE };
+            assert_eq!(watch.waits(), Some(Waits { proven, heard, reads: false, since, leaves }));
         }
     }
 }

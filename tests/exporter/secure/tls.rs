@@ -180,3 +180,29 @@ fn a_unix_socket_and_networks_go_with_tls() {
     let exporter = files.start();
     assert_eq!(count(&exporter, "tach_exporter_reload_errors_total"), 0.0);
 }
+
+#[test]
+fn a_connection_too_many_gets_no_plain_text() {
+    let authority = Authority::new();
+    let files = Files::new("too-many", &authority, "");
+    let (registry, go) = crate::limits::blocked();
+    let exporter = files.builder().connections_max(1).start(&registry).unwrap();
+    let mut connection = shake(authority.client(BOTH, None));
+    let mut socket = TcpStream::connect(exporter.local_addr()).unwrap();
+    while connection.is_handshaking() {
+        connection.complete_io(&mut socket).unwrap();
+    }
+    let mut busy = Client(BufReader::new(rustls::StreamOwned::new(connection, socket)));
+    busy.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    std::thread::sleep(millis(50));
+    let mut refused = Client::connect(&exporter);
+    let mut hello = Vec::new();
+    shake(authority.client(BOTH, None)).write_tls(&mut hello).unwrap();
+    refused.0.get_mut().write_all(&hello).unwrap();
+    let rest = refused.rest();
+    drop(go);
+    assert!(rest.is_empty(), "{rest:?}");
+    busy.receive(false).unwrap();
+    let page = busy.request("GET", "/metrics", "");
+    assert_eq!(page.value("tach_exporter_refused_total{reason=\"busy\"}"), Some(1.0));
+}

@@ -49,10 +49,7 @@ pub(crate) fn run(options: &Collect) -> Result<Done, Stop> {
 fn address(exporter: &Exporter) -> String {
     match exporter.socket_path() {
         Some(path) => format!("the socket {}", path.display()),
-        None => {
-            let warning = if exporter.is_open_to_all() { ", to all who reach it" } else { "" };
-            format!("{}/metrics{warning}", exporter.local_addr())
-        }
+        None => format!("{}/metrics", exporter.local_addr()),
     }
 }
 

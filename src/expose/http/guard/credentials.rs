@@ -1,12 +1,13 @@
 //! Who may ask: passwords, which bcrypt checks on a thread of its own, and tokens.
 
+use crate::expose::http::networks::{Party, party};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -37,12 +38,8 @@ pub(super) struct Checker {
     /// One password is checked at a time.
     turn: Arc<Semaphore>,
     /// The clients whose passwords are checked, or wait for that: each of them has one there.
-    waiting: RefCell<Vec<Client>>,
+    waiting: RefCell<Vec<Party>>,
 }
-
-/// A client's network, as far as one party has it: an address of IPv4, or the first half of one of IPv6. `None`: it has
-/// come through the file system, and is one with all others that have.
-type Client = Option<IpAddr>;
 
 impl Checker {
     /// `None`: the system has no randomness.
@@ -82,6 +79,8 @@ impl Checker {
             return Verdict::Wrong;
         }
         let decoded = STANDARD.decode(credentials.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        // bcrypt takes a password and its repetition behind a NUL for the same.
+        let decoded = decoded.filter(|pair| !pair.contains('\0'));
         match decoded.as_deref().and_then(|pair| pair.split_once(':')) {
             Some((name, password)) => self.password(users, (name, password), client, patience).await,
             None => Verdict::Wrong,
@@ -95,17 +94,15 @@ impl Checker {
         client: Option<IpAddr>,
         patience: Duration,
     ) -> Verdict {
-        let hash = users.iter().find(|(user, _)| user == name).map(|(_, hash)| hash.clone());
+        // As dear for a user who is not there, or has a cheaper hash, so that nobody can tell.
+        let Work { there, hash, more } = Work::of(users, name);
         // With the hash, so that a password which is changed is no longer known.
-        let known = hash.as_ref().map(|hash| {
-            let mut context = hmac::Context::with_key(&self.key);
-            for part in [name, "\0", hash, "\0", password] {
-                context.update(part.as_bytes());
-            }
-            context.sign()
-        });
-        let is_known = |known: &hmac::Tag| self.known.borrow().iter().any(|tag| tag.as_ref() == known.as_ref());
-        if known.as_ref().is_some_and(is_known) {
+        let mut digest = hmac::Context::with_key(&self.key);
+        for part in [name, "\0", &hash, "\0", password] {
+            digest.update(part.as_bytes());
+        }
+        let digest = digest.sign();
+        if self.known.borrow().iter().any(|known| known.as_ref() == digest.as_ref()) {
             return Verdict::Right;
         }
         // Who guesses waits for its own guesses only, and others for one of them at most.
@@ -113,40 +110,42 @@ impl Checker {
         let Ok(Ok(turn)) = timeout(patience, Arc::clone(&self.turn).acquire_owned()).await else {
             return Verdict::Late;
         };
-        // As dear for a user who is not there, so that nobody can tell.
-        let (checked, password) = (hash.unwrap_or_else(|| of_nobody(users)), password.to_owned());
+        let password = password.to_owned();
         let check = tokio::task::spawn_blocking(move || {
             // Kept by the check, which goes on when the client has gone.
             let _turn = turn;
-            bcrypt::verify(password, &checked).unwrap_or(false)
-        });
-        match (check.await, known) {
-            (Ok(true), Some(known)) => {
-                let mut all = self.known.borrow_mut();
-                if all.len() == KNOWN_MAX {
-                    all.pop_front();
+            let is = |hash: &str| bcrypt::verify(&password, hash).unwrap_or(false);
+            let right = is(&hash);
+            // Whose password is right may know that.
+            if !right {
+                for hash in &more {
+                    std::hint::black_box(is(hash));
                 }
-                all.push_back(known);
-                Verdict::Right
             }
-            _ => Verdict::Wrong,
+            right && there
+        });
+        if !check.await.unwrap_or(false) {
+            return Verdict::Wrong;
         }
+        let mut all = self.known.borrow_mut();
+        if all.len() == KNOWN_MAX {
+            all.pop_front();
+        }
+        all.push_back(digest);
+        Verdict::Right
     }
 }
 
 /// A client's place among those that wait, until dropped.
 struct Waiting<'a> {
-    all: &'a RefCell<Vec<Client>>,
-    client: Client,
+    all: &'a RefCell<Vec<Party>>,
+    client: Party,
 }
 
 impl<'a> Waiting<'a> {
     /// `None`: the client has one already.
-    fn new(all: &'a RefCell<Vec<Client>>, address: Option<IpAddr>) -> Option<Self> {
-        let client = address.map(|address| match address.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        });
+    fn new(all: &'a RefCell<Vec<Party>>, address: Option<IpAddr>) -> Option<Self> {
+        let client = party(address);
         let mut waiting = all.borrow_mut();
         (!waiting.contains(&client)).then(|| {
             waiting.push(client);
@@ -165,15 +164,32 @@ fn verdict(right: bool) -> Verdict {
     if right { Verdict::Right } else { Verdict::Wrong }
 }
 
-/// A hash that takes as long as that of any user: at the highest cost that there is.
-fn of_nobody(users: &[(String, String)]) -> String {
-    let cost = users.iter().filter_map(|(_, hash)| hash.get(4..6)).max().unwrap_or("10");
-    NOBODY.replacen("10", cost, 1)
+/// What there is to work out for a password: as much for every name.
+struct Work {
+    /// Whether there is a user of this name.
+    there: bool,
+    /// That of the user, or of nobody at the highest cost that any user has.
+    hash: String,
+    /// Hashes of nobody that make up for a lower cost: each step doubles the work, so they are one of each cost from the
+    /// hash's up to below the highest.
+    more: Vec<String>,
+}
+
+impl Work {
+    fn of(users: &[(String, String)], name: &str) -> Self {
+        let cost = |hash: &str| hash.get(4..6).and_then(|cost| cost.parse().ok()).unwrap_or(10);
+        let highest: u32 = users.iter().map(|(_, hash)| cost(hash)).max().unwrap_or(10);
+        let of_nobody = |cost: u32| NOBODY.replacen("10", &format!("{cost:02}"), 1);
+        let found = users.iter().find(|(user, _)| user == name);
+        let hash = found.map_or_else(|| of_nobody(highest), |(_, hash)| hash.clone());
+        let more = (cost(&hash)..highest).map(of_nobody).collect();
+        Self { there: found.is_some(), hash, more }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Checker, Verdict, of_nobody};
+    use super::{Checker, Verdict, Work};
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     use std::future::poll_fn;
@@ -205,6 +221,8 @@ mod tests {
             ("alice:wonder:land", Verdict::Right, 1),
             ("alice:wonder:land", Verdict::Right, 1),
             ("bob:", Verdict::Right, 2),
+            ("alice:wonder:land\0wonder:land", Verdict::Wrong, 2),
+            ("bob:\0", Verdict::Wrong, 2),
             ("alice", Verdict::Wrong, 2),
             ("", Verdict::Wrong, 2),
         ] {
@@ -227,14 +245,19 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_is_not_there_costs_as_much() {
+    fn every_name_costs_as_much() {
         let mut mixed = users();
-        mixed.insert(1, ("carol".to_owned(), bcrypt::hash("", 6).unwrap()));
-        for (users, cost) in [(users(), 4), (mixed, 6), (Vec::new(), 10)] {
-            let hash = of_nobody(&users);
-            assert_eq!(hash.parse::<bcrypt::HashParts>().unwrap().get_cost(), cost);
-            // Worked out, and not refused at once.
-            assert!(matches!(bcrypt::verify("", &hash), Ok(false)));
+        mixed.insert(1, ("carol".to_owned(), bcrypt::hash("", 7).unwrap()));
+        for (users, cost) in [(users(), 4), (mixed, 7)] {
+            for name in ["alice", "bob", "carol", "mallory", ""] {
+                let work = Work::of(&users, name);
+                assert_eq!(work.there, users.iter().any(|(user, _)| user == name));
+                let rounds = |hash: &String| 1 << hash.parse::<bcrypt::HashParts>().unwrap().get_cost();
+                assert_eq!(rounds(&work.hash) + work.more.iter().map(rounds).sum::<u64>(), 1 << cost, "{name}");
+                // Worked out, and not refused at once.
+                assert!(matches!(bcrypt::verify("x", &work.hash), Ok(false)));
+                assert!(work.more.iter().all(|hash| matches!(bcrypt::verify("", hash), Ok(false))));
+            }
         }
     }
 

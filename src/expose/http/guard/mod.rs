@@ -131,6 +131,16 @@ impl Guard {
         Self { wanted, checker, loaded, files, rooms: <_>::default(), patience, own }
     }
 
+    /// Whether a client has to show who it is.
+    pub(super) fn asks(&self) -> bool {
+        self.checker.has_tokens() || self.loaded.borrow().asks()
+    }
+
+    /// Whether connections begin with a handshake.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.current().tls.is_some()
+    }
+
     /// Takes note of a new connection.
     pub(super) fn receive(&self, client: Option<IpAddr>) -> Visitor {
         Visitor { client, began: self.current() }

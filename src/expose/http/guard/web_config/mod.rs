@@ -130,6 +130,11 @@ fn tls(mut section: Section, directory: &Path) -> Result<Option<TlsConfig>, Stri
         suites: chosen::suites(&mut section)?,
         groups: chosen::groups(&mut section)?,
     };
+    if spoken.versions == (true, false) && spoken.suites.as_ref().is_some_and(Vec::is_empty) {
+        let text =
+            "has suites of TLS 1.3 only, which max_version: TLS12 leaves out: add some of TLS 1.2, or leave one out";
+        return Err(section.wrong("cipher_suites", text));
+    }
     let sans = chosen::sans(&mut section, matches!(clients, Clients::Certified(_)))?;
     match section.text("prefer_server_cipher_suites")?.as_deref() {
         // What holds anyway.

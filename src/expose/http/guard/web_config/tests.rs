@@ -59,6 +59,10 @@ fn mistakes_are_told_with_line_key_and_remedy() {
             "line 4: tls_server_config.cipher_suites has an unknown cipher: TLS_R",
         ),
         (&*tls("cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA]"), "allowed are TLS_AES_128_GCM_SHA256, "),
+        (
+            &*tls("cipher_suites: [TLS_AES_128_GCM_SHA256]\n  max_version: TLS12"),
+            "line 4: tls_server_config.cipher_suites has suites of TLS 1.3 only",
+        ),
         (&*tls("cipher_suites: TLS_AES_128_GCM_SHA256"), "is to be a list"),
         (&*tls("cipher_suites: [[a]]"), "is to be a list of single values"),
         (&*tls("curve_preferences: [CurveP521]"), "has an unknown curve: CurveP521: allowed are X25519, CurveP256"),
