@@ -13,7 +13,7 @@ pub use escaping::Escaping;
 pub(crate) use escaping::{is_legal_label, is_legal_metric, same_label};
 pub use label::{Label, LabelSet, LabelText, LabelValue};
 pub(crate) use name::{check_exposed, check_label, check_metric, check_namespace};
-pub(crate) use series::{Form, LabelSets, LabelValues, Pieces};
+pub(crate) use series::{Form, LabelSets, LabelValues, Part, Pieces};
 
 /// The label that a gauge of which there is one per process gets where several are read as one, and the one it gets if it
 /// has that already.

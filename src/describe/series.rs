@@ -1,7 +1,7 @@
 //! The series of one metric, and what the expositions prepare for them once.
 
 use super::Escaping;
-use std::ops::{Index, Range};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -16,15 +16,18 @@ pub(crate) struct LabelSets {
     /// When each series was made.
     pub(crate) began: Box<[SystemTime]>,
     /// For the text formats.
-    pub(crate) lines: Prepared<Form, Pieces<String>>,
+    pub(crate) lines: Prepared<Form, Pieces>,
     /// For protobuf: the labels of each.
-    pub(crate) encoded: Prepared<Escaping, Pieces<Vec<u8>>>,
+    pub(crate) encoded: Prepared<Escaping, Pieces>,
+    /// Likewise: when each began, by the number of the field.
+    pub(crate) starts: Prepared<u32, Pieces>,
 }
 
 impl LabelSets {
     pub(crate) fn new(series: impl IntoIterator<Item = (LabelValues, SystemTime)>) -> Self {
         let (sets, began): (Vec<_>, Vec<_>) = series.into_iter().unzip();
-        Self { sets: sets.into(), began: began.into(), lines: Prepared::default(), encoded: Prepared::default() }
+        let (lines, encoded, starts) = Default::default();
+        Self { sets: sets.into(), began: began.into(), lines, encoded, starts }
     }
 
     /// Series that were all made at one time.
@@ -77,37 +80,57 @@ impl<K: PartialEq + Copy, T> Prepared<K, T> {
 
 /// Texts or bytes, in one piece, since an exposition goes through all of it.
 #[derive(Debug, Default)]
-pub(crate) struct Pieces<B> {
-    all: B,
+pub(crate) struct Pieces {
+    all: Vec<u8>,
     ends: Vec<usize>,
 }
 
-impl<B: Index<Range<usize>>> Pieces<B> {
-    /// Appends a piece: what `write` appends, which gives the new length of all.
-    pub(crate) fn push(&mut self, write: impl FnOnce(&mut B) -> usize) {
-        let end = write(&mut self.all);
-        self.ends.push(end);
+impl Pieces {
+    /// Appends a piece: what `write` appends.
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.all);
+        self.ends.push(self.all.len());
     }
 
     /// How long all pieces are together.
     pub(crate) fn total(&self) -> usize {
-        self.ends.last().copied().unwrap_or(0)
+        self.all.len()
+    }
+
+    pub(crate) fn get(&self, index: usize) -> &[u8] {
+        let Part { all, start, ends } = self.part(index..index + 1);
+        &all[start..ends[0]]
     }
 
     /// The pieces, in order.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &B::Output> {
-        let mut start = 0;
-        self.ends.iter().map(move |&end| &self.all[std::mem::replace(&mut start, end)..end])
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.part(0..self.ends.len()).iter()
+    }
+
+    /// Some of the pieces.
+    pub(crate) fn part(&self, range: Range<usize>) -> Part<'_> {
+        let start = range.start.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Part { all: &self.all, start, ends: &self.ends[range] }
     }
 }
 
-impl Pieces<String> {
-    /// Appends a line.
-    pub(crate) fn line(&mut self, line: &str) {
-        self.push(|text| {
-            text.push_str(line);
-            text.len()
-        });
+/// Pieces that follow one another: where the first starts and where each ends, in what may go on behind them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) all: &'a [u8],
+    pub(crate) start: usize,
+    pub(crate) ends: &'a [usize],
+}
+
+impl<'a> Part<'a> {
+    /// How long they are together.
+    pub(crate) fn total(self) -> usize {
+        self.ends.last().map_or(0, |end| end - self.start)
+    }
+
+    pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = &'a [u8]> {
+        let Self { all, mut start, ends } = self;
+        ends.iter().map(move |&end| &all[std::mem::replace(&mut start, end)..end])
     }
 }
 
@@ -131,8 +154,8 @@ mod tests {
 
     #[test]
     fn pieces_come_back_as_they_were() {
-        let mut lines = Pieces::<String>::default();
-        ["ab", "", "ä"].into_iter().for_each(|line| lines.line(line));
-        assert_eq!((lines.iter().collect::<Vec<_>>(), lines.total()), (vec!["ab", "", "ä"], 4));
+        let mut pieces = Pieces::default();
+        [&b"ab"[..], b"", b"cd"].into_iter().for_each(|piece| pieces.push(|all| all.extend_from_slice(piece)));
+        assert_eq!((pieces.iter().collect::<Vec<_>>(), pieces.total()), (vec![&b"ab"[..], b"", b"cd"], 4));
     }
 }

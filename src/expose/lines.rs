@@ -1,9 +1,10 @@
 //! What all text formats have in common: a walk over the families, and the line of every sample. They differ in what
 //! stands above a family's samples, in whether series tell when they began, and in how the page ends.
 
+use super::buffer::{push_integer, push_lines, push_signed, push_str};
 use super::exemplar::push_text_exemplar;
 use super::names::Names;
-use super::number::{has_series, is_total, push_bound, push_float, push_time};
+use super::number::{has_series, is_total, push_float, push_time};
 use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values};
 use crate::describe::{Descriptor, Escaping, Form, LabelValues, Pieces};
 use std::time::SystemTime;
@@ -19,11 +20,11 @@ pub(super) struct Extras {
 
 /// Appends every family: its `header`, then a line for each sample.
 pub(super) fn push_families(
-    out: &mut String,
+    out: &mut Vec<u8>,
     snapshot: &Snapshot,
     escaping: Escaping,
     extras: Extras,
-    header: impl Fn(&mut String, &Descriptor, &Names<'_>),
+    header: impl Fn(&mut Vec<u8>, &Descriptor, &Names<'_>),
 ) {
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
@@ -39,10 +40,13 @@ pub(super) fn push_families(
 /// What to make room for where a number and the line's end go: most are shorter.
 const NUMBER: usize = 8;
 
+/// So many lines are written at a time, in the nearest cache.
+const CHUNK: usize = 32;
+
 /// When the series of a family began.
 struct Created<'a> {
     family: &'a FamilySnapshot,
-    lines: Vec<&'a str>,
+    lines: Vec<&'a [u8]>,
     snapshot: SystemTime,
 }
 
@@ -54,28 +58,28 @@ impl<'a> Created<'a> {
         family.began(0, snapshot)?;
         let lines = family.labels.lines.get(Form::Created(names.escaping), || {
             let mut lines = Pieces::default();
-            family.labels.sets.iter().for_each(|set| lines.line(&names.line("_created", set, "")));
+            family.labels.sets.iter().for_each(|set| lines.push(|out| names.push_line(out, "_created", set, None)));
             lines
         });
         Some(Self { family, lines: lines.iter().collect(), snapshot })
     }
 
     /// Appends the line of a series, unless it began before 1970, where a clock is that was never set.
-    fn push(&self, out: &mut String, series: usize) {
+    fn push(&self, out: &mut Vec<u8>, series: usize) {
         let since = self
             .family
             .began(series, self.snapshot)
             .and_then(|began| began.duration_since(SystemTime::UNIX_EPOCH).ok());
         if let (Some(since), Some(line)) = (since, self.lines.get(series)) {
-            out.push_str(line);
+            out.extend_from_slice(line);
             push_time(out, since);
-            out.push('\n');
+            out.push(b'\n');
         }
     }
 }
 
 fn push_samples(
-    out: &mut String,
+    out: &mut Vec<u8>,
     family: &FamilySnapshot,
     names: &Names<'_>,
     created: Option<&Created<'_>>,
@@ -83,14 +87,16 @@ fn push_samples(
 ) {
     let lines = || scalar_lines(family, names);
     let exemplar = |series| family.exemplar(series).filter(|_| exemplars);
-    let mut integer = itoa::Buffer::new();
     match &family.values {
-        Values::Counter(values) => {
-            push_scalars(out, lines(), created, exemplar, values, any, |out, n| out.push_str(integer.format(n)))
+        Values::Counter(values) if created.is_none() && (!exemplars || family.noted.is_empty()) => {
+            let pieces = scalar_lines(family, names);
+            out.reserve(pieces.total() + NUMBER * values.len());
+            for (index, values) in (0..).step_by(CHUNK).zip(values.chunks(CHUNK)) {
+                push_lines(out, pieces.part(index..index + values.len()), values.iter().copied());
+            }
         }
-        Values::UpDown(values) => {
-            push_scalars(out, lines(), None, exemplar, values, any, |out, n| out.push_str(integer.format(n)))
-        }
+        Values::Counter(values) => push_scalars(out, lines(), created, exemplar, values, any, push_integer),
+        Values::UpDown(values) => push_scalars(out, lines(), None, exemplar, values, any, push_signed),
         Values::FloatCounter(values) => push_scalars(out, lines(), created, exemplar, values, is_total, push_float),
         Values::Gauge(values) => push_scalars(out, lines(), None, exemplar, values, any, push_float),
         Values::Histogram(values) => push_histograms(out, family, names, created, exemplars, values),
@@ -103,11 +109,11 @@ fn any<T>(_: T) -> bool {
 }
 
 /// The line of each series that has one.
-pub(super) fn scalar_lines<'a>(family: &'a FamilySnapshot, names: &Names<'_>) -> &'a Pieces<String> {
+pub(super) fn scalar_lines<'a>(family: &'a FamilySnapshot, names: &Names<'_>) -> &'a Pieces {
     family.labels.lines.get(Form::Samples(names.escaping), || {
         let mut lines = Pieces::default();
         for set in &family.labels.sets {
-            lines.line(&names.line(family.desc.kind.suffix(), set, ""));
+            lines.push(|out| names.push_line(out, family.desc.kind.suffix(), set, None));
         }
         lines
     })
@@ -115,22 +121,22 @@ pub(super) fn scalar_lines<'a>(family: &'a FamilySnapshot, names: &Names<'_>) ->
 
 /// Appends the lines of the values that `is_shown`.
 fn push_scalars<T: Copy>(
-    out: &mut String,
-    lines: &Pieces<String>,
+    out: &mut Vec<u8>,
+    lines: &Pieces,
     created: Option<&Created<'_>>,
     exemplar: impl Fn(usize) -> Option<Exemplar>,
     values: &[T],
     is_shown: fn(T) -> bool,
-    mut push: impl FnMut(&mut String, T),
+    push: impl Fn(&mut Vec<u8>, T),
 ) {
     out.reserve(lines.total() + NUMBER * values.len());
     for (series, (line, value)) in lines.iter().zip(values).enumerate().filter(|(_, (_, value))| is_shown(**value)) {
-        out.push_str(line);
+        out.extend_from_slice(line);
         push(out, *value);
         if let Some(exemplar) = exemplar(series) {
             push_text_exemplar(out, &exemplar);
         }
-        out.push('\n');
+        out.push(b'\n');
         if let Some(created) = created {
             created.push(out, series);
         }
@@ -138,42 +144,47 @@ fn push_scalars<T: Copy>(
 }
 
 fn push_histograms(
-    out: &mut String,
+    out: &mut Vec<u8>,
     family: &FamilySnapshot,
     names: &Names<'_>,
     created: Option<&Created<'_>>,
     exemplars: bool,
     values: &[HistogramSnapshot],
 ) {
-    let mut number = itoa::Buffer::new();
     let Some(any) = values.first() else { return };
-    let lines = family.labels.lines.get(Form::Samples(names.escaping), || {
+    let pieces = family.labels.lines.get(Form::Samples(names.escaping), || {
         let mut lines = Pieces::default();
         for set in &family.labels.sets {
             push_histogram_lines(&mut lines, names, set, any);
         }
         lines
     });
-    out.reserve(lines.total() + NUMBER * lines.iter().len());
-    let mut lines = lines.iter();
+    out.reserve(pieces.total() + NUMBER * pieces.iter().len());
+    let buckets = any.buckets().count() + 1;
     for (series, histogram) in values.iter().enumerate() {
+        let first = series * (buckets + 2);
         let counts = histogram.buckets().map(|(_, count)| count).chain([histogram.count()]);
+        let part = pieces.part(first..first + buckets);
         // Most histograms have none.
-        let mut exemplars = (exemplars && histogram.exemplars().next().is_some()).then(|| histogram.bucket_exemplars());
-        for (count, line) in counts.zip(&mut lines) {
-            out.push_str(line);
-            out.push_str(number.format(count));
-            if let Some(exemplar) = exemplars.as_mut().and_then(Iterator::next).flatten() {
-                push_text_exemplar(out, &exemplar);
+        if exemplars && histogram.exemplars().next().is_some() {
+            for ((count, piece), exemplar) in counts.zip(part.iter()).zip(histogram.bucket_exemplars()) {
+                out.extend_from_slice(piece);
+                push_integer(out, count);
+                if let Some(exemplar) = exemplar {
+                    push_text_exemplar(out, &exemplar);
+                }
+                out.push(b'\n');
             }
-            out.push('\n');
+        } else {
+            push_lines(out, part, counts);
         }
-        out.push_str(lines.next().unwrap_or_default());
+        let mut rest = pieces.part(first + buckets..first + buckets + 2).iter();
+        out.extend_from_slice(rest.next().unwrap_or_default());
         push_float(out, histogram.sum());
-        out.push('\n');
-        out.push_str(lines.next().unwrap_or_default());
-        out.push_str(number.format(histogram.count()));
-        out.push('\n');
+        out.push(b'\n');
+        out.extend_from_slice(rest.next().unwrap_or_default());
+        push_integer(out, histogram.count());
+        out.push(b'\n');
         if let Some(created) = created {
             created.push(out, series);
         }
@@ -181,30 +192,22 @@ fn push_histograms(
 }
 
 /// The lines of a histogram series: a bucket for each bound, the sum, the count.
-fn push_histogram_lines(
-    lines: &mut Pieces<String>,
-    names: &Names<'_>,
-    set: &LabelValues,
-    histogram: &HistogramSnapshot,
-) {
+fn push_histogram_lines(lines: &mut Pieces, names: &Names<'_>, set: &LabelValues, histogram: &HistogramSnapshot) {
     for bound in histogram.buckets().map(|(bound, _)| bound).chain([f64::INFINITY]) {
-        let mut le = String::from("le=\"");
-        push_bound(&mut le, bound);
-        le.push('"');
-        lines.line(&names.line("_bucket", set, &le));
+        lines.push(|out| names.push_line(out, "_bucket", set, Some(bound)));
     }
-    lines.line(&names.line("_sum", set, ""));
-    lines.line(&names.line("_count", set, ""));
+    lines.push(|out| names.push_line(out, "_sum", set, None));
+    lines.push(|out| names.push_line(out, "_count", set, None));
 }
 
 /// A label value, or a help text of OpenMetrics: `\`, `"` and line feed are escaped.
-pub(super) fn push_escaped(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            c => out.push(c),
+pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str) {
+    for &byte in text.as_bytes() {
+        match byte {
+            b'\\' => push_str(out, "\\\\"),
+            b'"' => push_str(out, "\\\""),
+            b'\n' => push_str(out, "\\n"),
+            byte => out.push(byte),
         }
     }
 }

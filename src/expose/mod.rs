@@ -1,6 +1,7 @@
 //! Printing a snapshot, and serving it. Knows snapshots and descriptions; never a metric, a registry's insides or a
 //! cell.
 
+mod buffer;
 mod exemplar;
 #[cfg(feature = "http")]
 pub mod http;

@@ -1,6 +1,8 @@
 //! Names of families, samples and labels as a page has them: escaped, or in quotes where they need it.
 
+use super::buffer::{push_str, push_strs};
 use super::lines::push_escaped;
+use super::number::push_bound;
 use crate::describe::{Descriptor, Escaping, LabelValues, is_legal_label, is_legal_metric};
 use std::borrow::Cow;
 
@@ -23,52 +25,52 @@ impl<'a> Names<'a> {
     }
 
     /// Appends the name with this suffix, as lines of metadata have it.
-    pub(super) fn push(&self, out: &mut String, suffix: &str) {
+    pub(super) fn push(&self, out: &mut Vec<u8>, suffix: &str) {
         if self.quoted {
-            out.push('"');
+            out.push(b'"');
             push_escaped(out, &self.stem);
-            out.extend([suffix, "\""]);
+            push_strs(out, [suffix, "\""]);
         } else {
-            out.extend([&*self.stem, suffix]);
+            push_strs(out, [&*self.stem, suffix]);
         }
     }
 
-    /// What stands before the value of a sample: the name with this suffix, the labels, with `last` as the last of them
-    /// if there is any, and a space.
-    pub(super) fn line(&self, suffix: &str, set: &LabelValues, last: &str) -> String {
-        let mut text = String::new();
+    /// Appends what stands before the value of a sample: the name with this suffix, the labels, `le` as the last of them
+    /// where there is a bound, and a space.
+    pub(super) fn push_line(&self, out: &mut Vec<u8>, suffix: &str, set: &LabelValues, le: Option<f64>) {
         let mut open = self.quoted;
         if open {
             // The name is the first of what stands in braces.
-            text.push('{');
+            out.push(b'{');
         }
-        self.push(&mut text, suffix);
-        let mut begin = |text: &mut String| text.push(if std::mem::replace(&mut open, true) { ',' } else { '{' });
+        self.push(out, suffix);
+        let mut begin = |out: &mut Vec<u8>| out.push(if std::mem::replace(&mut open, true) { b',' } else { b'{' });
         let own = self.desc.labels.iter().map(String::as_str).zip(set.iter().map(|value| &**value));
         let constant = self.desc.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         // An empty value is the same as no label.
         for (name, value) in constant.chain(own).filter(|(_, value)| !value.is_empty()) {
-            begin(&mut text);
-            self.push_label(&mut text, name);
-            text.push_str("=\"");
-            push_escaped(&mut text, value);
-            text.push('"');
+            begin(out);
+            self.push_label(out, name);
+            push_str(out, "=\"");
+            push_escaped(out, value);
+            out.push(b'"');
         }
-        if !last.is_empty() {
-            begin(&mut text);
-            text.push_str(last);
+        if let Some(bound) = le {
+            begin(out);
+            push_str(out, "le=\"");
+            push_bound(out, bound);
+            out.push(b'"');
         }
-        text.push_str(if open { "} " } else { " " });
-        text
+        push_str(out, if open { "} " } else { " " });
     }
 
-    fn push_label(&self, out: &mut String, name: &str) {
+    fn push_label(&self, out: &mut Vec<u8>, name: &str) {
         if self.escaping == Escaping::AllowUtf8 && !is_legal_label(name) {
-            out.push('"');
+            out.push(b'"');
             push_escaped(out, name);
-            out.push('"');
+            out.push(b'"');
         } else {
-            out.push_str(&self.escaping.label(name));
+            push_str(out, &self.escaping.label(name));
         }
     }
 }

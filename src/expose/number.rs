@@ -1,5 +1,6 @@
 //! Numbers as Prometheus prints them, and which of them are shown.
 
+use super::buffer::{push_integer, push_str};
 use crate::collect::{FamilySnapshot, Values};
 use std::time::Duration;
 
@@ -20,109 +21,93 @@ pub(super) fn has_series(family: &FamilySnapshot) -> bool {
 /// Appends `value` as Go's `strconv` prints it with format 'g' and the shortest precision, which is what every
 /// Prometheus tool prints: the fewest digits that read back as the same float, with an exponent below 1e-4 and from 1e6
 /// on.
-pub(super) fn push_float(out: &mut String, value: f64) {
+pub(super) fn push_float(out: &mut Vec<u8>, value: f64) {
     push(out, value, false);
 }
 
 /// As [`push_float`], with `.0` behind a whole number: how OpenMetrics prints `le`, and what series are told apart by.
-pub(super) fn push_bound(out: &mut String, value: f64) {
+pub(super) fn push_bound(out: &mut Vec<u8>, value: f64) {
     push(out, value, true);
 }
 
 /// Appends a time since 1970 in seconds, to the nanosecond, which no float could.
-pub(super) fn push_time(out: &mut String, since: Duration) {
-    let mut buffer = itoa::Buffer::new();
-    out.push_str(buffer.format(since.as_secs()));
+pub(super) fn push_time(out: &mut Vec<u8>, since: Duration) {
+    push_integer(out, since.as_secs());
     let nanos = since.subsec_nanos();
     if nanos > 0 {
-        let digits = buffer.format(nanos);
-        out.push('.');
-        (digits.len()..9).for_each(|_| out.push('0'));
-        out.push_str(digits.trim_end_matches('0'));
+        let point = out.len();
+        // The nine digits behind a one, of which the point takes the place.
+        push_integer(out, 1_000_000_000 + u64::from(nanos));
+        out[point] = b'.';
+        trim_zeros(out);
     }
 }
 
-fn push(out: &mut String, value: f64, point: bool) {
+fn trim_zeros(out: &mut Vec<u8>) {
+    while out.last() == Some(&b'0') {
+        out.pop();
+    }
+}
+
+fn push(out: &mut Vec<u8>, value: f64, point: bool) {
     if value.is_nan() {
-        return out.push_str("NaN");
+        return push_str(out, "NaN");
     }
     if value.is_infinite() {
-        return out.push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
+        return push_str(out, if value > 0.0 { "+Inf" } else { "-Inf" });
     }
-    let mut buffer = ryu::Buffer::new();
+    let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value);
-    let (text, negative) = text.strip_prefix('-').map_or((text, false), |rest| (rest, true));
-    if negative {
-        out.push('-');
-    }
-    // ryu prints `1234.5`, `0.001`, `1e30` or `1.5e-7`: take the digits and the exponent out of it.
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let fraction = if fraction == "0" { "" } else { fraction };
-    let exponent: i32 = exponent.parse().expect("ryu prints a number");
-    let mut digits = [0_u8; 40];
-    let mut len = 0;
-    for byte in whole.bytes().chain(fraction.bytes()) {
-        digits[len] = byte;
-        len += 1;
-    }
-    let leading = digits[..len].iter().take_while(|digit| **digit == b'0').count();
-    let digits = std::str::from_utf8(&digits[leading..len]).expect("ASCII digits").trim_end_matches('0');
-    if digits.is_empty() {
-        return out.push_str(if point { "0.0" } else { "0" });
-    }
-    // value = d.ddd · 10^power
-    let power = exponent + whole.len() as i32 - 1 - leading as i32;
-    if !(-4..6).contains(&power) {
-        push_scientific(out, digits, power);
-    } else if power < 0 {
-        out.push_str("0.");
-        (1..-power).for_each(|_| out.push('0'));
-        out.push_str(digits);
+    // Here zmij prints as Go does, but for whole numbers: `1234.5`, `0.001`, `1234.0`.
+    if value == 0.0 || (1e-4..1e6).contains(&value.abs()) {
+        push_str(out, if point { text } else { text.strip_suffix(".0").unwrap_or(text) });
     } else {
-        let split = power as usize + 1;
-        if digits.len() > split {
-            out.push_str(&digits[..split]);
-            out.push('.');
-            out.push_str(&digits[split..]);
-        } else {
-            out.push_str(digits);
-            (digits.len()..split).for_each(|_| out.push('0'));
-            if point {
-                out.push_str(".0");
-            }
-        }
+        push_scientific(out, text);
     }
 }
 
-fn push_scientific(out: &mut String, digits: &str, power: i32) {
-    out.push_str(&digits[..1]);
-    if digits.len() > 1 {
-        out.push('.');
-        out.push_str(&digits[1..]);
+/// Appends what zmij prints of a number that is beyond the ends: `1234500.0`, `0.000012`, `1e30` or `-1.5e-7`.
+fn push_scientific(out: &mut Vec<u8>, text: &str) {
+    let text = text.strip_prefix('-').inspect(|_| out.push(b'-')).unwrap_or(text);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: i32 = exponent.parse().expect("zmij prints a number");
+    // value = d.ddd · 10^power, of which the first d is not zero.
+    let digits = || whole.bytes().chain(fraction.bytes());
+    let leading = digits().take_while(|digit| *digit == b'0').count();
+    let power = exponent + whole.len() as i32 - 1 - leading as i32;
+    let mut digits = digits().skip(leading);
+    out.extend(digits.next());
+    out.push(b'.');
+    out.extend(digits);
+    trim_zeros(out);
+    if out.last() == Some(&b'.') {
+        out.pop();
     }
-    out.push_str(if power < 0 { "e-" } else { "e+" });
-    let power = power.unsigned_abs();
-    if power < 10 {
-        out.push('0');
+    push_str(out, if power < 0 { "e-" } else { "e+" });
+    if power.abs() < 10 {
+        out.push(b'0');
     }
-    out.push_str(itoa::Buffer::new().format(power));
+    push_integer(out, power.unsigned_abs().into());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expose::buffer::append_to;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut text = String::new();
+        append_to(&mut text, write);
+        text
+    }
 
     fn float(value: f64) -> String {
-        let mut out = String::new();
-        push_float(&mut out, value);
-        out
+        text(|out| push_float(out, value))
     }
 
     fn bound(value: f64) -> String {
-        let mut out = String::new();
-        push_bound(&mut out, value);
-        out
+        text(|out| push_bound(out, value))
     }
 
     #[test]
@@ -165,16 +150,14 @@ mod tests {
 
     #[test]
     fn times_are_exact() {
-        for (seconds, nanos, text) in [
+        for (seconds, nanos, shown) in [
             (0, 0, "0"),
             (1_700_000_000, 0, "1700000000"),
             (1_700_000_000, 500_000_000, "1700000000.5"),
             (1_700_000_000, 1, "1700000000.000000001"),
             (1, 120_345_670, "1.12034567"),
         ] {
-            let mut out = String::new();
-            push_time(&mut out, Duration::new(seconds, nanos));
-            assert_eq!(out, text);
+            assert_eq!(text(|out| push_time(out, Duration::new(seconds, nanos))), shown);
         }
     }
 

@@ -8,6 +8,7 @@
 //! histogram with every scraper that does not know it, which is why the format's own libraries leave it out unless
 //! asked.
 
+use super::buffer::{append_to, push_str, push_strs};
 use super::lines::{Extras, push_escaped, push_families};
 use super::names::Names;
 use crate::collect::Snapshot;
@@ -84,40 +85,40 @@ impl Options {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, options: Options) -> String {
     let mut out = String::new();
-    append(snapshot, options, &mut out);
+    append_to(&mut out, |out| append(snapshot, options, out));
     out
 }
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    append(snapshot, Options::new(), out);
+    append_to(out, |out| append(snapshot, Options::new(), out));
 }
 
 /// The last line of a page.
 pub(crate) const END: &str = "# EOF\n";
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, options: Options, out: &mut String) {
+pub(crate) fn append(snapshot: &Snapshot, options: Options, out: &mut Vec<u8>) {
     let extras = Extras { created: options.created, exemplars: true };
     push_families(out, snapshot, options.escaping, extras, push_header);
-    out.push_str(END);
+    push_str(out, END);
 }
 
-fn push_header(out: &mut String, desc: &Descriptor, names: &Names<'_>) {
-    let begin = |out: &mut String, keyword| {
-        out.extend(["# ", keyword, " "]);
+fn push_header(out: &mut Vec<u8>, desc: &Descriptor, names: &Names<'_>) {
+    let begin = |out: &mut Vec<u8>, keyword| {
+        push_strs(out, ["# ", keyword, " "]);
         names.push(out, "");
     };
     begin(out, "TYPE");
-    out.extend([" ", desc.kind.exposed(), "\n"]);
+    push_strs(out, [" ", desc.kind.exposed(), "\n"]);
     if let Some(unit) = desc.exposed_unit(&names.stem) {
         begin(out, "UNIT");
-        out.extend([" ", unit, "\n"]);
+        push_strs(out, [" ", unit, "\n"]);
     }
     if !desc.help.is_empty() {
         begin(out, "HELP");
-        out.push(' ');
+        out.push(b' ');
         push_escaped(out, &desc.help);
-        out.push('\n');
+        out.push(b'\n');
     }
 }

@@ -7,6 +7,7 @@
 //! An exporter answers in it where it is told to and `Accept` names the version: see
 //! [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2).
 
+use super::buffer::{append_to, push_integer, push_signed, push_str, push_strs};
 use super::exemplar::push_text_exemplar;
 use super::lines::{push_escaped, scalar_lines};
 use super::names::Names;
@@ -46,17 +47,17 @@ pub fn render(snapshot: &Snapshot) -> String {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> String {
     let mut out = String::new();
-    append(snapshot, escaping, &mut out);
+    append_to(&mut out, |out| append(snapshot, escaping, out));
     out
 }
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    append(snapshot, Escaping::Underscores, out);
+    append_to(out, |out| append(snapshot, Escaping::Underscores, out));
 }
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut String) {
+pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut Vec<u8>) {
     let began = snapshot.earliest();
     let mut buckets = Buckets::default();
     for family in snapshot.families() {
@@ -67,26 +68,26 @@ pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut String) 
             push_samples(out, &Shown { family, names, began }, &mut buckets);
         }
     }
-    out.push_str(END);
+    push_str(out, END);
 }
 
-fn push_header(out: &mut String, desc: &Descriptor, names: &Names<'_>) {
-    let begin = |out: &mut String, keyword| {
-        out.extend(["# ", keyword, " "]);
+fn push_header(out: &mut Vec<u8>, desc: &Descriptor, names: &Names<'_>) {
+    let begin = |out: &mut Vec<u8>, keyword| {
+        push_strs(out, ["# ", keyword, " "]);
         names.push(out, desc.kind.suffix());
-        out.push(' ');
+        out.push(b' ');
     };
     begin(out, "TYPE");
-    out.extend([desc.kind.exposed(), "\n"]);
+    push_strs(out, [desc.kind.exposed(), "\n"]);
     // Here it need not be the end of the name, which an escaping may have changed.
     if !desc.unit.suffix().is_empty() {
         begin(out, "UNIT");
-        out.extend([desc.unit.suffix(), "\n"]);
+        push_strs(out, [desc.unit.suffix(), "\n"]);
     }
     if !desc.help.is_empty() {
         begin(out, "HELP");
         push_escaped(out, &desc.help);
-        out.push('\n');
+        out.push(b'\n');
     }
 }
 
@@ -102,14 +103,14 @@ impl Shown<'_> {
     /// Appends the lines of the values that `is_shown`.
     fn push_scalars<T: Copy>(
         &self,
-        out: &mut String,
+        out: &mut Vec<u8>,
         values: &[T],
         is_shown: fn(T) -> bool,
-        mut push: impl FnMut(&mut String, T),
+        push: impl Fn(&mut Vec<u8>, T),
     ) {
         let lines = scalar_lines(self.family, &self.names).iter().zip(values).enumerate();
         for (series, (line, value)) in lines.filter(|(_, (_, value))| is_shown(**value)) {
-            out.push_str(line);
+            out.extend_from_slice(line);
             push(out, *value);
             self.push_end(out, series, self.family.exemplar(series).into_iter());
         }
@@ -117,77 +118,76 @@ impl Shown<'_> {
 
     /// Appends what stands behind a value: when it began, unless that was before 1970, where a clock is that was never
     /// set; the exemplars; and the end of the line.
-    fn push_end(&self, out: &mut String, series: usize, exemplars: impl Iterator<Item = Exemplar>) {
+    fn push_end(&self, out: &mut Vec<u8>, series: usize, exemplars: impl Iterator<Item = Exemplar>) {
         let began = self.family.began(series, self.began);
         if let Some(since) = began.and_then(|began| began.duration_since(UNIX_EPOCH).ok()) {
-            out.push_str(" st@");
+            push_str(out, " st@");
             push_time(out, since);
         }
         exemplars.for_each(|exemplar| push_text_exemplar(out, &exemplar));
-        out.push('\n');
+        out.push(b'\n');
     }
 
     /// What histograms have between their numbers: the schema, each bound, and then the line of each series.
-    fn histogram_pieces(&self, any: &HistogramSnapshot) -> &Pieces<String> {
+    fn histogram_pieces(&self, any: &HistogramSnapshot) -> &Pieces {
         self.family.labels.lines.get(Form::Composite(self.names.escaping), || {
             let mut pieces = Pieces::default();
-            let mut native = String::from(",schema:");
-            native.push_str(itoa::Buffer::new().format(any.native().schema));
-            native.push_str(",zero_threshold:");
-            push_float(&mut native, ZERO_THRESHOLD);
-            native.push_str(",zero_count:");
-            pieces.line(&native);
+            pieces.push(|out| {
+                push_str(out, ",schema:");
+                push_integer(out, any.native().schema.into());
+                push_str(out, ",zero_threshold:");
+                push_float(out, ZERO_THRESHOLD);
+                push_str(out, ",zero_count:");
+            });
             for (index, (bound, _)) in any.buckets().enumerate() {
-                let mut le = String::from(if index == 0 { ",bucket:[" } else { "," });
-                push_bound(&mut le, bound);
-                le.push(':');
-                pieces.line(&le);
+                pieces.push(|out| {
+                    push_str(out, if index == 0 { ",bucket:[" } else { "," });
+                    push_bound(out, bound);
+                    out.push(b':');
+                });
             }
             for set in &self.family.labels.sets {
-                pieces.line(&(self.names.line("", set, "") + "{count:"));
+                pieces.push(|out| {
+                    self.names.push_line(out, "", set, None);
+                    push_str(out, "{count:");
+                });
             }
             pieces
         })
     }
 
     /// `buckets`: for use here.
-    fn push_histograms(&self, out: &mut String, values: &[HistogramSnapshot], buckets: &mut Buckets) {
+    fn push_histograms(&self, out: &mut Vec<u8>, values: &[HistogramSnapshot], buckets: &mut Buckets) {
         let Some(any) = values.first() else { return };
-        let mut number = itoa::Buffer::new();
         let mut pieces = self.histogram_pieces(any).iter();
         let native = pieces.next().unwrap_or_default();
-        let bounds: Vec<&str> = pieces.by_ref().take(any.buckets().count()).collect();
+        let bounds: Vec<&[u8]> = pieces.by_ref().take(any.buckets().count()).collect();
         for (series, (line, histogram)) in pieces.zip(values).enumerate() {
-            out.push_str(line);
-            out.push_str(number.format(histogram.count()));
-            out.push_str(",sum:");
+            out.extend_from_slice(line);
+            push_integer(out, histogram.count());
+            push_str(out, ",sum:");
             push_float(out, histogram.sum());
-            out.push_str(native);
+            out.extend_from_slice(native);
             push_native(out, histogram, buckets);
             for ((_, count), bound) in histogram.buckets().zip(&bounds) {
-                out.push_str(bound);
-                out.push_str(number.format(count));
+                out.extend_from_slice(bound);
+                push_integer(out, count);
             }
             if !bounds.is_empty() {
-                out.push_str(",+Inf:");
-                out.push_str(number.format(histogram.count()));
-                out.push(']');
+                push_str(out, ",+Inf:");
+                push_integer(out, histogram.count());
+                out.push(b']');
             }
-            out.push('}');
+            out.push(b'}');
             self.push_end(out, series, histogram.exemplars());
         }
     }
 }
 
-fn push_samples(out: &mut String, shown: &Shown<'_>, buckets: &mut Buckets) {
-    let mut integer = itoa::Buffer::new();
+fn push_samples(out: &mut Vec<u8>, shown: &Shown<'_>, buckets: &mut Buckets) {
     match &shown.family.values {
-        Values::Counter(values) => {
-            shown.push_scalars(out, values, |_| true, |out, n| out.push_str(integer.format(n)));
-        }
-        Values::UpDown(values) => {
-            shown.push_scalars(out, values, |_| true, |out, n| out.push_str(integer.format(n)));
-        }
+        Values::Counter(values) => shown.push_scalars(out, values, |_| true, push_integer),
+        Values::UpDown(values) => shown.push_scalars(out, values, |_| true, push_signed),
         Values::FloatCounter(values) => shown.push_scalars(out, values, is_total, push_float),
         Values::Gauge(values) => shown.push_scalars(out, values, |_| true, push_float),
         Values::Histogram(values) => shown.push_histograms(out, values, buckets),
@@ -195,22 +195,21 @@ fn push_samples(out: &mut String, shown: &Shown<'_>, buckets: &mut Buckets) {
 }
 
 /// Appends the count of zeros and, where there are others, the spans and the counts of their buckets.
-fn push_native(out: &mut String, histogram: &HistogramSnapshot, (spans, counts): &mut Buckets) {
+fn push_native(out: &mut Vec<u8>, histogram: &HistogramSnapshot, (spans, counts): &mut Buckets) {
     let native = histogram.native();
-    let mut number = itoa::Buffer::new();
-    out.push_str(number.format(native.zeros));
+    push_integer(out, native.zeros);
     split(native.buckets, GAP_MAX, spans, counts);
     for (nth, &(offset, length)) in spans.iter().enumerate() {
-        out.push_str(if nth == 0 { ",positive_spans:[" } else { "," });
-        out.push_str(number.format(offset));
-        out.push(':');
-        out.push_str(number.format(length));
+        push_str(out, if nth == 0 { ",positive_spans:[" } else { "," });
+        push_signed(out, offset.into());
+        out.push(b':');
+        push_integer(out, length.into());
     }
     for (nth, &count) in counts.iter().enumerate() {
-        out.push_str(if nth == 0 { "],positive_buckets:[" } else { "," });
-        out.push_str(number.format(count));
+        push_str(out, if nth == 0 { "],positive_buckets:[" } else { "," });
+        push_integer(out, count);
     }
     if !counts.is_empty() {
-        out.push(']');
+        out.push(b']');
     }
 }

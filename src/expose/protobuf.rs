@@ -11,7 +11,10 @@
 use super::exemplar;
 use super::number::{has_series, is_total};
 use super::spans::split;
-use super::wire::{push_bytes, push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
+use super::wire::{
+    push_about, push_bytes, push_double, push_message, push_message_about, push_pair, push_sint, push_sints, push_text,
+    push_uint,
+};
 use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Escaping, LabelValues, Pieces};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -56,7 +59,9 @@ pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut Vec<u8>)
     for family in snapshot.families() {
         // A family without series has nothing to say yet.
         if has_series(family) {
-            push_sized(out, |out| push_family(out, family, escaping, began, &mut scratch));
+            // About: what a series has in which nothing was recorded.
+            let expected = labels(family, family.desc.escaping(escaping)).total() + 32 * family.labels.sets.len();
+            push_about(out, expected, |out| push_family(out, family, escaping, began, &mut scratch));
         }
     }
 }
@@ -147,15 +152,20 @@ fn push_family(
         }
         Values::Histogram(values) => {
             push_uint(out, FAMILY_TYPE, HISTOGRAM);
+            let starts = Starts::of(family, HISTOGRAM_START, began);
+            // Most are about as long as the one before.
+            let mut expected = 0;
             for (index, (labels, histogram)) in labels.iter().zip(values).enumerate() {
-                push_message(out, FAMILY_METRIC, |out| {
+                let before = out.len();
+                push_message_about(out, FAMILY_METRIC, expected, |out| {
                     out.extend_from_slice(labels);
-                    push_message(out, METRIC_HISTOGRAM, |out| {
+                    push_message_about(out, METRIC_HISTOGRAM, expected, |out| {
                         push_histogram(out, histogram, spans, counts);
-                        push_start(out, HISTOGRAM_START, family.began(index, began));
+                        starts.push(out, index);
                         push_exemplars(out, histogram);
                     });
                 });
+                expected = out.len() - before;
             }
         }
     }
@@ -165,7 +175,7 @@ fn push_family(
 }
 
 /// The labels of each series, encoded at the first exposition.
-fn labels(family: &FamilySnapshot, escaping: Escaping) -> &Pieces<Vec<u8>> {
+fn labels(family: &FamilySnapshot, escaping: Escaping) -> &Pieces {
     family.labels.encoded.get(escaping, || {
         let mut labels = Pieces::default();
         for set in &family.labels.sets {
@@ -179,13 +189,14 @@ fn labels(family: &FamilySnapshot, escaping: Escaping) -> &Pieces<Vec<u8>> {
 fn push_scalars(
     out: &mut Vec<u8>,
     family: &FamilySnapshot,
-    labels: &Pieces<Vec<u8>>,
+    labels: &Pieces,
     began: SystemTime,
     message: &mut Vec<u8>,
     (kind, field): (u64, u32),
     values: impl Iterator<Item = Option<f64>>,
 ) {
     push_uint(out, FAMILY_TYPE, kind);
+    let starts = Starts::of(family, COUNTER_START, began);
     for (index, (labels, value)) in labels.iter().zip(values).enumerate() {
         let Some(value) = value else { continue };
         message.clear();
@@ -193,12 +204,48 @@ fn push_scalars(
         if let Some(exemplar) = family.exemplar(index) {
             push_exemplar(message, COUNTER_EXEMPLAR, &exemplar);
         }
-        // Nothing for a gauge.
-        push_start(message, COUNTER_START, family.began(index, began));
+        starts.push(message, index);
         push_message(out, FAMILY_METRIC, |out| {
             out.extend_from_slice(labels);
             push_bytes(out, field, message);
         });
+    }
+}
+
+/// When the totals of a family began.
+enum Starts<'a> {
+    /// As in every snapshot of a registry: when the series were made.
+    Prepared(&'a Pieces),
+    /// In a difference of snapshots, some with the earlier one.
+    Others { family: &'a FamilySnapshot, field: u32, began: SystemTime },
+    /// Of a gauge, or of what a callback gives.
+    None,
+}
+
+impl<'a> Starts<'a> {
+    fn of(family: &'a FamilySnapshot, field: u32, began: SystemTime) -> Self {
+        // Of one kind either all series have a beginning or none.
+        if family.labels.sets.is_empty() || family.began(0, began).is_none() {
+            return Self::None;
+        }
+        if began != UNIX_EPOCH {
+            return Self::Others { family, field, began };
+        }
+        Self::Prepared(family.labels.starts.get(field, || {
+            let mut starts = Pieces::default();
+            for index in 0..family.labels.sets.len() {
+                starts.push(|out| push_start(out, field, family.began(index, began)));
+            }
+            starts
+        }))
+    }
+
+    fn push(&self, out: &mut Vec<u8>, index: usize) {
+        match *self {
+            Self::Prepared(starts) => out.extend_from_slice(starts.get(index)),
+            Self::Others { family, field, began } => push_start(out, field, family.began(index, began)),
+            Self::None => {}
+        }
     }
 }
 
@@ -226,15 +273,13 @@ fn push_exemplar(out: &mut Vec<u8>, field: u32, exemplar: &Exemplar) {
     });
 }
 
-/// Appends the labels of a series, and gives the length of all.
-fn push_labels(out: &mut Vec<u8>, desc: &Descriptor, set: &LabelValues, escaping: Escaping) -> usize {
+fn push_labels(out: &mut Vec<u8>, desc: &Descriptor, set: &LabelValues, escaping: Escaping) {
     for (name, value) in &*desc.const_labels {
         push_label(out, METRIC_LABEL, &escaping.label(name), value);
     }
     for (name, value) in desc.labels.iter().zip(set.iter()) {
         push_label(out, METRIC_LABEL, &escaping.label(name), value);
     }
-    out.len()
 }
 
 fn push_label(out: &mut Vec<u8>, field: u32, name: &str, value: &str) {
@@ -255,18 +300,13 @@ fn push_histogram(
 ) {
     push_uint(out, HISTOGRAM_COUNT, histogram.count());
     push_double(out, HISTOGRAM_SUM, histogram.sum());
-    // Without the last one, which has no upper end: that is the count. But it is where the exemplar of the largest stands,
-    // if there are others: alone it would make of this a classic histogram too.
-    let last = histogram.buckets().next().map(|_| (f64::INFINITY, histogram.count()));
-    let buckets = histogram.buckets().chain(last).zip(histogram.bucket_exemplars());
-    for ((bound, count), exemplar) in buckets.filter(|((bound, _), exemplar)| bound.is_finite() || exemplar.is_some()) {
-        push_message(out, HISTOGRAM_BUCKET, |out| {
-            push_uint(out, BUCKET_COUNT, count);
-            push_double(out, BUCKET_UPPER_BOUND, bound);
-            if let Some(exemplar) = exemplar {
-                push_exemplar(out, BUCKET_EXEMPLAR, &exemplar);
-            }
-        });
+    if histogram.exemplars().next().is_none() {
+        // Without the last one, which has no upper end: that is the count.
+        for (bound, count) in histogram.buckets() {
+            push_pair(out, HISTOGRAM_BUCKET, (BUCKET_COUNT, count), (BUCKET_UPPER_BOUND, bound));
+        }
+    } else {
+        push_buckets(out, histogram);
     }
     let native = histogram.native();
     push_sint(out, HISTOGRAM_SCHEMA, native.schema.into());
@@ -287,6 +327,22 @@ fn push_histogram(
             HISTOGRAM_DELTA,
             counts.iter().map(|&count| count.wrapping_sub(std::mem::replace(&mut last, count)).cast_signed()),
         );
+    }
+}
+
+/// The buckets of a histogram that has exemplars: with the last one, where that of the largest stands, if there are others.
+/// Alone it would make of this a classic histogram too.
+fn push_buckets(out: &mut Vec<u8>, histogram: &HistogramSnapshot) {
+    let last = histogram.buckets().next().map(|_| (f64::INFINITY, histogram.count()));
+    let buckets = histogram.buckets().chain(last).zip(histogram.bucket_exemplars());
+    for ((bound, count), exemplar) in buckets.filter(|((bound, _), exemplar)| bound.is_finite() || exemplar.is_some()) {
+        push_message(out, HISTOGRAM_BUCKET, |out| {
+            push_uint(out, BUCKET_COUNT, count);
+            push_double(out, BUCKET_UPPER_BOUND, bound);
+            if let Some(exemplar) = exemplar {
+                push_exemplar(out, BUCKET_EXEMPLAR, &exemplar);
+            }
+        });
     }
 }
 

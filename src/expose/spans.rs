@@ -10,19 +10,21 @@ pub(super) fn split(
 ) {
     spans.clear();
     counts.clear();
-    let mut next = 0;
+    // The span that goes on, if it has a length.
+    let (mut offset, mut length, mut next) = (0, 0, 0);
     for (index, count) in buckets {
         let gap = index - next;
-        match spans.last_mut() {
-            Some((_, length)) if gap <= gap_max => {
-                counts.resize(counts.len() + gap.unsigned_abs() as usize, 0);
-                *length += gap.unsigned_abs() + 1;
-            }
-            _ => spans.push((gap, 1)),
+        if length > 0 && gap <= gap_max {
+            (0..gap).for_each(|_| counts.push(0));
+            length += gap.unsigned_abs() + 1;
+        } else {
+            spans.extend((length > 0).then_some((offset, length)));
+            (offset, length) = (gap, 1);
         }
         counts.push(count);
         next = index + 1;
     }
+    spans.extend((length > 0).then_some((offset, length)));
 }
 
 #[cfg(test)]

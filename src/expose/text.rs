@@ -3,6 +3,7 @@
 //! Families come in ascending order of their names, series in that of their label values. `le` is printed as
 //! OpenMetrics prints it (`1.0`, `1e+06`), so that a series is the same one in every format.
 
+use super::buffer::{append_to, push_str, push_strs};
 use super::lines::{Extras, push_families};
 use super::names::Names;
 use crate::collect::Snapshot;
@@ -41,43 +42,43 @@ pub fn render(snapshot: &Snapshot) -> String {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> String {
     let mut out = String::new();
-    append(snapshot, escaping, &mut out);
+    append_to(&mut out, |out| append(snapshot, escaping, out));
     out
 }
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    append(snapshot, Escaping::Underscores, out);
+    append_to(out, |out| append(snapshot, Escaping::Underscores, out));
 }
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut String) {
+pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut Vec<u8>) {
     // Neither is to be had here: an exemplar would fail the scrape.
     push_families(out, snapshot, escaping, Extras::default(), push_header);
 }
 
 /// Here a counter's family has the name of its samples.
-fn push_header(out: &mut String, desc: &Descriptor, names: &Names<'_>) {
+fn push_header(out: &mut Vec<u8>, desc: &Descriptor, names: &Names<'_>) {
     let suffix = desc.kind.suffix();
     if !desc.help.is_empty() {
-        out.push_str("# HELP ");
+        push_str(out, "# HELP ");
         names.push(out, suffix);
-        out.push(' ');
+        out.push(b' ');
         push_help(out, &desc.help);
-        out.push('\n');
+        out.push(b'\n');
     }
-    out.push_str("# TYPE ");
+    push_str(out, "# TYPE ");
     names.push(out, suffix);
-    out.extend([" ", desc.kind.exposed(), "\n"]);
+    push_strs(out, [" ", desc.kind.exposed(), "\n"]);
 }
 
 /// A help text: `\` and line feed are escaped.
-fn push_help(out: &mut String, help: &str) {
-    for c in help.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            c => out.push(c),
+fn push_help(out: &mut Vec<u8>, help: &str) {
+    for &byte in help.as_bytes() {
+        match byte {
+            b'\\' => push_str(out, "\\\\"),
+            b'\n' => push_str(out, "\\n"),
+            byte => out.push(byte),
         }
     }
 }

@@ -30,9 +30,13 @@ fn push_long(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&bytes[..len]);
 }
 
+/// What the largest number takes.
+const VARINT_MAX: usize = 10;
+
 /// Seven bits in each byte, the lowest first, and whether more follow; and how many bytes these are.
-fn varint(mut value: u64) -> ([u8; 10], usize) {
-    let mut bytes = [0; 10];
+#[inline]
+fn varint(mut value: u64) -> ([u8; VARINT_MAX], usize) {
+    let mut bytes = [0; VARINT_MAX];
     let mut len = 0;
     while value >= 0x80 {
         bytes[len] = value as u8 | 0x80;
@@ -82,22 +86,37 @@ pub(super) fn push_text(out: &mut Vec<u8>, field: u32, pieces: &[&str]) {
 /// `repeated sint64`, packed.
 pub(super) fn push_sints(out: &mut Vec<u8>, field: u32, values: impl ExactSizeIterator<Item = i64>) {
     push_tag(out, field, Wire::Sized);
-    out.reserve(2 * values.len());
-    push_sized(out, |out| values.for_each(|value| push_varint(out, zigzag(value))));
+    // Most are one byte.
+    push_about(out, values.len(), |out| {
+        let (first, mut at) = (out.len(), 0);
+        out.resize(first + VARINT_MAX * values.len(), 0);
+        let room = &mut out[first..];
+        for value in values.map(zigzag) {
+            if value < 0x80 {
+                room[at] = value as u8;
+                at += 1;
+            } else {
+                let (bytes, len) = varint(value);
+                room[at..at + len].copy_from_slice(&bytes[..len]);
+                at += len;
+            }
+        }
+        out.truncate(first + at);
+    });
 }
 
 /// `repeated uint64`, packed.
 #[cfg(feature = "otlp")]
 pub(super) fn push_uints(out: &mut Vec<u8>, field: u32, values: impl Iterator<Item = u64>) {
     push_tag(out, field, Wire::Sized);
-    push_sized(out, |out| values.for_each(|value| push_varint(out, value)));
+    push_about(out, 0, |out| values.for_each(|value| push_varint(out, value)));
 }
 
 /// `repeated fixed64` and, as their bits, `repeated double`, packed.
 #[cfg(feature = "otlp")]
 pub(super) fn push_fixeds(out: &mut Vec<u8>, field: u32, values: impl Iterator<Item = u64>) {
     push_tag(out, field, Wire::Sized);
-    push_sized(out, |out| values.for_each(|value| out.extend_from_slice(&value.to_le_bytes())));
+    push_about(out, 0, |out| values.for_each(|value| out.extend_from_slice(&value.to_le_bytes())));
 }
 
 /// `bytes`, or a message that is encoded already.
@@ -109,25 +128,48 @@ pub(super) fn push_bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
 
 /// A message: what `fields` writes.
 pub(super) fn push_message(out: &mut Vec<u8>, field: u32, fields: impl FnOnce(&mut Vec<u8>)) {
-    push_tag(out, field, Wire::Sized);
-    push_sized(out, fields);
+    push_message_about(out, field, 0, fields);
 }
 
-/// What `content` writes, with its length before it.
-pub(super) fn push_sized(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
+/// The same, and `expected` as [`push_about`] has it.
+#[inline]
+pub(super) fn push_message_about(out: &mut Vec<u8>, field: u32, expected: usize, fields: impl FnOnce(&mut Vec<u8>)) {
+    push_tag(out, field, Wire::Sized);
+    push_about(out, expected, fields);
+}
+
+/// A message of an integer and a `double`, whose fields, and that of the message, are below 16.
+#[inline]
+pub(super) fn push_pair(out: &mut Vec<u8>, field: u32, (first, integer): (u32, u64), (second, float): (u32, f64)) {
+    let tag = |field: u32, wire| (field << 3 | wire as u32) as u8;
+    let (bytes, len) = varint(integer);
+    let mut message = [0; 2 + 1 + VARINT_MAX + 1 + 8];
+    message[..3].copy_from_slice(&[tag(field, Wire::Sized), 10 + len as u8, tag(first, Wire::Varint)]);
+    message[3..3 + VARINT_MAX].copy_from_slice(&bytes);
+    message[3 + len] = tag(second, Wire::Fixed64);
+    message[4 + len..12 + len].copy_from_slice(&float.to_le_bytes());
+    // All of it, as its size is known, and then without what is not used.
+    out.extend_from_slice(&message);
+    out.truncate(out.len() + 12 + len - message.len());
+}
+
+/// What `content` writes, with its length before it. That is put where one of about `expected` fits; where another is as
+/// long, the content moves.
+#[inline]
+pub(super) fn push_about(out: &mut Vec<u8>, expected: usize, content: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    out.push(0);
+    let (bytes, expected) = varint(expected as u64);
+    out.extend_from_slice(&bytes[..expected]);
+    let first = out.len();
     content(out);
-    let len = out.len() - start - 1;
-    // One byte is enough for most; for more the content moves.
-    if len < 0x80 {
-        out[start] = len as u8;
-    } else {
-        let (bytes, width) = varint(len as u64);
-        out.resize(start + width + len, 0);
-        out.copy_within(start + 1..=start + len, start + width);
-        out[start..start + width].copy_from_slice(&bytes[..width]);
+    let len = out.len() - first;
+    let (bytes, width) = varint(len as u64);
+    if width != expected {
+        out.resize(out.len().max(start + width + len), 0);
+        out.copy_within(first..first + len, start + width);
+        out.truncate(start + width + len);
     }
+    out[start..start + width].copy_from_slice(&bytes[..width]);
 }
 
 #[cfg(test)]

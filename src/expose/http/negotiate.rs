@@ -35,29 +35,13 @@ impl Body {
 
     /// Prints `snapshot` into an empty `buffer`.
     pub(super) fn render(self, snapshot: &Snapshot, mut buffer: Vec<u8>) -> Vec<u8> {
-        // Nothing is text.
-        let text = |buffer| String::from_utf8(buffer).unwrap_or_default();
         match self {
-            Self::Text(escaping) => {
-                let mut text = text(buffer);
-                text::append(snapshot, escaping, &mut text);
-                text.into_bytes()
-            }
-            Self::OpenMetrics(options) => {
-                let mut text = text(buffer);
-                openmetrics::append(snapshot, options, &mut text);
-                text.into_bytes()
-            }
-            Self::OpenMetrics2(escaping) => {
-                let mut text = text(buffer);
-                openmetrics_2::append(snapshot, escaping, &mut text);
-                text.into_bytes()
-            }
-            Self::Protobuf(escaping) => {
-                protobuf::append(snapshot, escaping, &mut buffer);
-                buffer
-            }
+            Self::Text(escaping) => text::append(snapshot, escaping, &mut buffer),
+            Self::OpenMetrics(options) => openmetrics::append(snapshot, options, &mut buffer),
+            Self::OpenMetrics2(escaping) => openmetrics_2::append(snapshot, escaping, &mut buffer),
+            Self::Protobuf(escaping) => protobuf::append(snapshot, escaping, &mut buffer),
         }
+        buffer
     }
 
     /// Prints `snapshot` behind another one, which `page` is.

@@ -1,6 +1,7 @@
 //! `fastmetrics`: atomics behind an `Arc`, families behind a read-write lock.
 
 use fastmetrics::derive::LabelSet as DeriveLabelSet;
+use fastmetrics::format::protobuf::{self, ProtobufProfile};
 use fastmetrics::format::text::{TextProfile, encode};
 use fastmetrics::metrics::counter::Counter;
 use fastmetrics::metrics::family::Family;
@@ -9,7 +10,7 @@ use fastmetrics::metrics::histogram::Histogram;
 use fastmetrics::registry::Registry;
 
 use crate::contender::{Contender, Work, cycle, repeat, seconds};
-use crate::contenders::{notes, rendering};
+use crate::contenders::{encoding, notes, rendering};
 use crate::groups::memory::{Footprint, Touch};
 use crate::groups::render::{COUNTERS, HISTOGRAMS, observations};
 use crate::values::{LADDER, LabelSet, RENDERED, SETS, label_sets, twelve_octaves};
@@ -67,7 +68,8 @@ pub(crate) fn labels() -> Vec<Contender> {
     ]
 }
 
-pub(crate) fn render() -> Vec<Contender> {
+/// The registry that the render group exposes.
+fn filled() -> Registry {
     let itl = Family::<Series, Histogram>::new(|| Histogram::new(LADDER.into_iter().take(RENDERED)));
     let tokens = Family::<Series, Counter>::default();
     for i in 0..HISTOGRAMS {
@@ -79,9 +81,22 @@ pub(crate) fn render() -> Vec<Contender> {
     let mut registry = Registry::default();
     registry.register("itl", "help", itl).expect("valid name");
     registry.register("tokens", "help", tokens).expect("valid name");
-    vec![rendering("fastmetrics encode", move |out| {
-        encode(out, &registry, TextProfile::default()).expect("text is written to memory");
-    })]
+    registry
+}
+
+pub(crate) fn render() -> Vec<Contender> {
+    let text = |name, profile| {
+        let registry = filled();
+        rendering(name, move |out| encode(out, &registry, profile).expect("text is written to memory"))
+    };
+    let registry = filled();
+    vec![
+        text("fastmetrics encode", TextProfile::PrometheusV0_0_4),
+        text("fastmetrics encode, OpenMetrics", TextProfile::default()),
+        encoding("fastmetrics encode, protobuf", move |out| {
+            protobuf::encode(out, &registry, ProtobufProfile::Prometheus).expect("bytes are written to memory");
+        }),
+    ]
 }
 
 pub(crate) fn footprint() -> Footprint {

@@ -52,15 +52,15 @@ pub(crate) fn render() -> Vec<Contender> {
     vec![
         rendering("tach snapshot + render", move |out| {
             change(&histograms);
-            *out = tach::text::render(&registry.snapshot());
+            tach::text::render_into(&registry.snapshot(), out);
         })
         .reference()
         .note("every histogram has changed since the last"),
-        rendering("tach snapshot + render, idle", move |out| *out = tach::text::render(&idle.snapshot()))
+        rendering("tach snapshot + render, idle", move |out| tach::text::render_into(&idle.snapshot(), out))
             .note("none has"),
-        rendering("tach render alone", move |out| *out = tach::text::render(&snapshot)),
-        rendering("tach render alone, OpenMetrics", move |out| *out = tach::openmetrics::render(&open)),
-        encoding("tach render alone, protobuf", move |out| *out = tach::protobuf::render(&binary)),
+        rendering("tach render alone", move |out| tach::text::render_into(&snapshot, out)),
+        rendering("tach render alone, OpenMetrics", move |out| tach::openmetrics::render_into(&open, out)),
+        encoding("tach render alone, protobuf", move |out| tach::protobuf::render_into(&binary, out)),
         Contender::new("tach snapshot alone", move |work| {
             repeat(work, &reading, |reading| {
                 change(&changing);
