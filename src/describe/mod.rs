@@ -5,6 +5,7 @@ mod domain;
 mod escaping;
 mod label;
 mod name;
+mod resource;
 mod series;
 
 pub(crate) use descriptor::{Descriptor, Kind};
@@ -13,6 +14,9 @@ pub use escaping::Escaping;
 pub(crate) use escaping::{is_legal_label, is_legal_metric, same_label};
 pub use label::{Label, LabelSet, LabelText, LabelValue};
 pub(crate) use name::{check_exposed, check_label, check_metric, check_namespace};
+pub use resource::Resource;
+#[cfg(feature = "otlp")]
+pub(crate) use resource::pairs;
 pub(crate) use series::{Form, LabelSets, LabelValues, Pieces};
 
 /// The label that a gauge of which there is one per process gets where several are read as one, and the one it gets if it

@@ -2,6 +2,7 @@
 //! cell.
 
 mod exemplar;
+mod families;
 #[cfg(feature = "http")]
 pub mod http;
 mod lines;

@@ -8,6 +8,7 @@
 //! histogram with every scraper that does not know it, which is why the format's own libraries leave it out unless
 //! asked.
 
+use super::families::Families;
 use super::lines::{Extras, push_escaped, push_families};
 use super::names::Names;
 use crate::collect::Snapshot;
@@ -84,22 +85,22 @@ impl Options {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, options: Options) -> String {
     let mut out = String::new();
-    append(snapshot, options, &mut out);
+    append(&Families::of(snapshot), options, &mut out);
     out
 }
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    append(snapshot, Options::new(), out);
+    append(&Families::of(snapshot), Options::new(), out);
 }
 
 /// The last line of a page.
-pub(crate) const END: &str = "# EOF\n";
+pub(super) const END: &str = "# EOF\n";
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, options: Options, out: &mut String) {
+pub(super) fn append(families: &Families<'_>, options: Options, out: &mut String) {
     let extras = Extras { created: options.created, exemplars: true };
-    push_families(out, snapshot, options.escaping, extras, push_header);
+    push_families(out, families, options.escaping, extras, push_header);
     out.push_str(END);
 }
 

@@ -8,9 +8,10 @@
 //! [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2).
 
 use super::exemplar::push_text_exemplar;
+use super::families::Families;
 use super::lines::{push_escaped, scalar_lines};
 use super::names::Names;
-use super::number::{has_series, is_total, push_bound, push_float, push_time};
+use super::number::{is_total, push_bound, push_float, push_time};
 use super::openmetrics::END;
 use super::spans::split;
 use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
@@ -46,26 +47,23 @@ pub fn render(snapshot: &Snapshot) -> String {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> String {
     let mut out = String::new();
-    append(snapshot, escaping, &mut out);
+    append(&Families::of(snapshot), escaping, &mut out);
     out
 }
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    append(snapshot, Escaping::Underscores, out);
+    append(&Families::of(snapshot), Escaping::Underscores, out);
 }
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut String) {
-    let began = snapshot.earliest();
+pub(super) fn append(families: &Families<'_>, escaping: Escaping, out: &mut String) {
+    let began = families.earliest;
     let mut buckets = Buckets::default();
-    for family in snapshot.families() {
-        // A family without series has nothing to say yet.
-        if has_series(family) {
-            let names = Names::new(&family.desc, escaping);
-            push_header(out, &family.desc, &names);
-            push_samples(out, &Shown { family, names, began }, &mut buckets);
-        }
+    for &family in &families.list {
+        let names = Names::new(&family.desc, escaping);
+        push_header(out, &family.desc, &names);
+        push_samples(out, &Shown { family, names, began }, &mut buckets);
     }
     out.push_str(END);
 }

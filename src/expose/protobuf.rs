@@ -9,7 +9,8 @@
 //! they began, which is how a scraper knows of a restart; those that a callback gives do not.
 
 use super::exemplar;
-use super::number::{has_series, is_total};
+use super::families::Families;
+use super::number::is_total;
 use super::spans::split;
 use super::wire::{push_bytes, push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
 use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
@@ -40,24 +41,20 @@ pub fn render(snapshot: &Snapshot) -> Vec<u8> {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> Vec<u8> {
     let mut out = Vec::new();
-    append(snapshot, escaping, &mut out);
+    append(&Families::of(snapshot), escaping, &mut out);
     out
 }
 
 /// Appends what [`render`] gives to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut Vec<u8>) {
-    append(snapshot, Escaping::Underscores, out);
+    append(&Families::of(snapshot), Escaping::Underscores, out);
 }
 
 /// Appends what [`render_with`] gives to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut Vec<u8>) {
+pub(super) fn append(families: &Families<'_>, escaping: Escaping, out: &mut Vec<u8>) {
     let mut scratch = Scratch::default();
-    let began = snapshot.earliest();
-    for family in snapshot.families() {
-        // A family without series has nothing to say yet.
-        if has_series(family) {
-            push_sized(out, |out| push_family(out, family, escaping, began, &mut scratch));
-        }
+    for &family in &families.list {
+        push_sized(out, |out| push_family(out, family, escaping, families.earliest, &mut scratch));
     }
 }
 

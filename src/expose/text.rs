@@ -3,6 +3,7 @@
 //! Families come in ascending order of their names, series in that of their label values. `le` is printed as
 //! OpenMetrics prints it (`1.0`, `1e+06`), so that a series is the same one in every format.
 
+use super::families::Families;
 use super::lines::{Extras, push_families};
 use super::names::Names;
 use crate::collect::Snapshot;
@@ -41,19 +42,19 @@ pub fn render(snapshot: &Snapshot) -> String {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> String {
     let mut out = String::new();
-    append(snapshot, escaping, &mut out);
+    append(&Families::of(snapshot), escaping, &mut out);
     out
 }
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    append(snapshot, Escaping::Underscores, out);
+    append(&Families::of(snapshot), Escaping::Underscores, out);
 }
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut String) {
+pub(super) fn append(families: &Families<'_>, escaping: Escaping, out: &mut String) {
     // Neither is to be had here: an exemplar would fail the scrape.
-    push_families(out, snapshot, escaping, Extras::default(), push_header);
+    push_families(out, families, escaping, Extras::default(), push_header);
 }
 
 /// Here a counter's family has the name of its samples.
@@ -68,7 +69,7 @@ fn push_header(out: &mut String, desc: &Descriptor, names: &Names<'_>) {
     }
     out.push_str("# TYPE ");
     names.push(out, suffix);
-    out.extend([" ", desc.kind.exposed(), "\n"]);
+    out.extend([" ", desc.kind.exposed_to_all(), "\n"]);
 }
 
 /// A help text: `\` and line feed are escaped.

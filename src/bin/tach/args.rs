@@ -47,6 +47,7 @@ pub(crate) struct Collect {
     pub(crate) allow: Vec<String>,
     pub(crate) created: bool,
     pub(crate) openmetrics_2: bool,
+    pub(crate) target_info: bool,
     #[cfg(feature = "tls")]
     pub(crate) web_config: Option<PathBuf>,
     #[cfg(feature = "serve")]
@@ -137,6 +138,7 @@ fn collect_command() -> clap::Command {
             .help("Lets in only this network, as 10.0.0.0/8; may be given several times"),
         flag("created", "Tells who asks for OpenMetrics when series began, by `_created`"),
         flag("openmetrics-2", "Gives OpenMetrics 2.0.0, a release candidate, to who asks for it"),
+        flag("target-info", "Begins with target_info: what OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say"),
     ]);
     #[cfg(feature = "tls")]
     let command = command.arg(
@@ -209,6 +211,7 @@ fn collect(matches: &ArgMatches) -> Collect {
         allow: matches.get_many("allow").into_iter().flatten().cloned().collect(),
         created: matches.get_flag("created"),
         openmetrics_2: matches.get_flag("openmetrics-2"),
+        target_info: matches.get_flag("target-info"),
         #[cfg(feature = "tls")]
         web_config: matches.get_one("web-config").cloned(),
         #[cfg(feature = "serve")]

@@ -184,7 +184,7 @@ fn serve(
         };
         let own = Rc::new(Own::new(closed));
         let scraper = Scraper::new(collector, Body::render, setup.limits.scrapes, setup.limits.scrape);
-        let scraper = scraper.viewing(setup.view.clone(), Rc::clone(&own));
+        let scraper = scraper.showing(setup.showing.clone(), Rc::clone(&own));
         tokio::task::spawn_local(Rc::new(Server::new(setup, scraper, own)).run(listener));
         ready(Ok(()));
         // An error is the sender's end, which means the same.

@@ -8,8 +8,8 @@
 //! where that is missing or unknown.
 
 use super::encoding::weight;
-use crate::collect::Snapshot;
 use crate::describe::Escaping;
+use crate::expose::families::Families;
 use crate::expose::openmetrics::{self, Options};
 use crate::expose::{openmetrics_2, protobuf, text};
 
@@ -33,41 +33,31 @@ impl Body {
         }
     }
 
-    /// Prints `snapshot` into an empty `buffer`.
-    pub(super) fn render(self, snapshot: &Snapshot, mut buffer: Vec<u8>) -> Vec<u8> {
+    /// Prints `families` into an empty `buffer`.
+    pub(super) fn render(self, families: &Families<'_>, mut buffer: Vec<u8>) -> Vec<u8> {
         // Nothing is text.
         let text = |buffer| String::from_utf8(buffer).unwrap_or_default();
         match self {
             Self::Text(escaping) => {
                 let mut text = text(buffer);
-                text::append(snapshot, escaping, &mut text);
+                text::append(families, escaping, &mut text);
                 text.into_bytes()
             }
             Self::OpenMetrics(options) => {
                 let mut text = text(buffer);
-                openmetrics::append(snapshot, options, &mut text);
+                openmetrics::append(families, options, &mut text);
                 text.into_bytes()
             }
             Self::OpenMetrics2(escaping) => {
                 let mut text = text(buffer);
-                openmetrics_2::append(snapshot, escaping, &mut text);
+                openmetrics_2::append(families, escaping, &mut text);
                 text.into_bytes()
             }
             Self::Protobuf(escaping) => {
-                protobuf::append(snapshot, escaping, &mut buffer);
+                protobuf::append(families, escaping, &mut buffer);
                 buffer
             }
         }
-    }
-
-    /// Prints `snapshot` behind another one, which `page` is.
-    pub(super) fn append(self, snapshot: &Snapshot, mut page: Vec<u8>) -> Vec<u8> {
-        // What ends a page stands there once, and last.
-        if matches!(self, Self::OpenMetrics(_) | Self::OpenMetrics2(_)) && page.ends_with(openmetrics::END.as_bytes()) {
-            page.truncate(page.len() - openmetrics::END.len());
-        }
-        page.extend(self.render(snapshot, Vec::new()));
-        page
     }
 }
 
