@@ -1,5 +1,6 @@
 //! What a metric is called and what it means: plain data that registering, collecting and exposing share.
 
+mod buckets;
 mod descriptor;
 mod domain;
 mod escaping;
@@ -8,6 +9,7 @@ mod name;
 mod resource;
 mod series;
 
+pub use buckets::HistogramBuckets;
 pub(crate) use descriptor::{Descriptor, Kind};
 pub use domain::{Closed, Domain, DomainIf, Known, Open};
 pub use escaping::Escaping;

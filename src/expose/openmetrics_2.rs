@@ -15,7 +15,7 @@ use super::number::{is_total, push_bound, push_float, push_time};
 use super::openmetrics::END;
 use super::spans::split;
 use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
-use crate::describe::{Descriptor, Escaping, Form, Pieces};
+use crate::describe::{Descriptor, Escaping, Form, HistogramBuckets, Pieces};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The `Content-Type` of what [`render`] prints.
@@ -47,23 +47,23 @@ pub fn render(snapshot: &Snapshot) -> String {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> String {
     let mut out = String::new();
-    append(&Families::of(snapshot), escaping, &mut out);
+    append(&Families::of(snapshot), escaping, HistogramBuckets::Both, &mut out);
     out
 }
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    append(&Families::of(snapshot), Escaping::Underscores, out);
+    append(&Families::of(snapshot), Escaping::Underscores, HistogramBuckets::Both, out);
 }
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
-pub(super) fn append(families: &Families<'_>, escaping: Escaping, out: &mut String) {
+pub(super) fn append(families: &Families<'_>, escaping: Escaping, shown: HistogramBuckets, out: &mut String) {
     let began = families.earliest;
     let mut buckets = Buckets::default();
     for &family in &families.list {
         let names = Names::new(&family.desc, escaping);
         push_header(out, &family.desc, &names);
-        push_samples(out, &Shown { family, names, began }, &mut buckets);
+        push_samples(out, &Shown { family, names, shown, began }, &mut buckets);
     }
     out.push_str(END);
 }
@@ -92,6 +92,8 @@ fn push_header(out: &mut String, desc: &Descriptor, names: &Names<'_>) {
 struct Shown<'a> {
     family: &'a FamilySnapshot,
     names: Names<'a>,
+    /// Which buckets of a histogram.
+    shown: HistogramBuckets,
     /// When the snapshot began.
     began: SystemTime,
 }
@@ -127,13 +129,16 @@ impl Shown<'_> {
 
     /// What histograms have between their numbers: the schema, each bound, and then the line of each series.
     fn histogram_pieces(&self, any: &HistogramSnapshot) -> &Pieces<String> {
-        self.family.labels.lines.get(Form::Composite(self.names.escaping), || {
+        self.family.labels.lines.get(Form::Composite(self.names.escaping, self.shown), || {
             let mut pieces = Pieces::default();
-            let mut native = String::from(",schema:");
-            native.push_str(itoa::Buffer::new().format(any.native().schema));
-            native.push_str(",zero_threshold:");
-            push_float(&mut native, ZERO_THRESHOLD);
-            native.push_str(",zero_count:");
+            let mut native = String::new();
+            if self.shown.has_native() {
+                native.push_str(",schema:");
+                native.push_str(itoa::Buffer::new().format(any.native().schema));
+                native.push_str(",zero_threshold:");
+                push_float(&mut native, ZERO_THRESHOLD);
+                native.push_str(",zero_count:");
+            }
             pieces.line(&native);
             for (index, (bound, _)) in any.buckets().enumerate() {
                 let mut le = String::from(if index == 0 { ",bucket:[" } else { "," });
@@ -155,19 +160,22 @@ impl Shown<'_> {
         let mut pieces = self.histogram_pieces(any).iter();
         let native = pieces.next().unwrap_or_default();
         let bounds: Vec<&str> = pieces.by_ref().take(any.buckets().count()).collect();
+        let has_classic = self.shown.has_classic(!bounds.is_empty());
         for (series, (line, histogram)) in pieces.zip(values).enumerate() {
             out.push_str(line);
             out.push_str(number.format(histogram.count()));
             out.push_str(",sum:");
             push_float(out, histogram.sum());
-            out.push_str(native);
-            push_native(out, histogram, buckets);
-            for ((_, count), bound) in histogram.buckets().zip(&bounds) {
-                out.push_str(bound);
-                out.push_str(number.format(count));
+            if self.shown.has_native() {
+                out.push_str(native);
+                push_native(out, histogram, buckets);
             }
-            if !bounds.is_empty() {
-                out.push_str(",+Inf:");
+            if has_classic {
+                for ((_, count), bound) in histogram.buckets().zip(&bounds) {
+                    out.push_str(bound);
+                    out.push_str(number.format(count));
+                }
+                out.push_str(if bounds.is_empty() { ",bucket:[+Inf:" } else { ",+Inf:" });
                 out.push_str(number.format(histogram.count()));
                 out.push(']');
             }

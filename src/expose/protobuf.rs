@@ -14,7 +14,7 @@ use super::number::is_total;
 use super::spans::split;
 use super::wire::{push_bytes, push_double, push_message, push_sint, push_sints, push_sized, push_text, push_uint};
 use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
-use crate::describe::{Descriptor, Escaping, LabelValues, Pieces};
+use crate::describe::{Descriptor, Escaping, HistogramBuckets, LabelValues, Pieces};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The `Content-Type` of what [`render`] gives.
@@ -41,18 +41,18 @@ pub fn render(snapshot: &Snapshot) -> Vec<u8> {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> Vec<u8> {
     let mut out = Vec::new();
-    append(&Families::of(snapshot), escaping, &mut out);
+    append(&Families::of(snapshot), escaping, HistogramBuckets::Both, &mut out);
     out
 }
 
 /// Appends what [`render`] gives to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut Vec<u8>) {
-    append(&Families::of(snapshot), Escaping::Underscores, out);
+    append(&Families::of(snapshot), Escaping::Underscores, HistogramBuckets::Both, out);
 }
 
 /// Appends what [`render_with`] gives to `out`, whose capacity is reused.
-pub(super) fn append(families: &Families<'_>, escaping: Escaping, out: &mut Vec<u8>) {
-    let mut scratch = Scratch::default();
+pub(super) fn append(families: &Families<'_>, escaping: Escaping, shown: HistogramBuckets, out: &mut Vec<u8>) {
+    let mut scratch = Scratch { shown, ..Scratch::default() };
     for &family in &families.list {
         push_sized(out, |out| push_family(out, family, escaping, families.earliest, &mut scratch));
     }
@@ -106,6 +106,8 @@ const GAP_MAX: i32 = 2;
 /// What encoding needs for a while.
 #[derive(Default)]
 struct Scratch {
+    /// Which buckets of a histogram.
+    shown: HistogramBuckets,
     message: Vec<u8>,
     spans: Vec<(i32, u32)>,
     counts: Vec<u64>,
@@ -127,7 +129,7 @@ fn push_family(
     }
     let whole = |n: u64| Some(n as f64);
     let total = |n| is_total(n).then_some(n);
-    let Scratch { message, spans, counts } = scratch;
+    let Scratch { shown, message, spans, counts } = scratch;
     let (counter, gauge) = ((COUNTER, METRIC_COUNTER), (GAUGE, METRIC_GAUGE));
     match &family.values {
         Values::Counter(values) => {
@@ -148,9 +150,16 @@ fn push_family(
                 push_message(out, FAMILY_METRIC, |out| {
                     out.extend_from_slice(labels);
                     push_message(out, METRIC_HISTOGRAM, |out| {
-                        push_histogram(out, histogram, spans, counts);
+                        push_uint(out, HISTOGRAM_COUNT, histogram.count());
+                        push_double(out, HISTOGRAM_SUM, histogram.sum());
+                        push_classic(out, histogram, *shown);
+                        if shown.has_native() {
+                            push_native(out, histogram, spans, counts);
+                        }
                         push_start(out, HISTOGRAM_START, family.began(index, began));
-                        push_exemplars(out, histogram);
+                        if shown.has_native() {
+                            push_exemplars(out, histogram);
+                        }
                     });
                 });
             }
@@ -244,19 +253,16 @@ fn push_label(out: &mut Vec<u8>, field: u32, name: &str, value: &str) {
     }
 }
 
-fn push_histogram(
-    out: &mut Vec<u8>,
-    histogram: &HistogramSnapshot,
-    spans: &mut Vec<(i32, u32)>,
-    counts: &mut Vec<u64>,
-) {
-    push_uint(out, HISTOGRAM_COUNT, histogram.count());
-    push_double(out, HISTOGRAM_SUM, histogram.sum());
-    // Without the last one, which has no upper end: that is the count. But it is where the exemplar of the largest stands,
-    // if there are others: alone it would make of this a classic histogram too.
-    let last = histogram.buckets().next().map(|_| (f64::INFINITY, histogram.count()));
-    let buckets = histogram.buckets().chain(last).zip(histogram.bucket_exemplars());
-    for ((bound, count), exemplar) in buckets.filter(|((bound, _), exemplar)| bound.is_finite() || exemplar.is_some()) {
+fn push_classic(out: &mut Vec<u8>, histogram: &HistogramSnapshot, shown: HistogramBuckets) {
+    let declared = histogram.buckets().next().is_some();
+    if !shown.has_classic(declared) {
+        return;
+    }
+    // Without the last one, which has no upper end, if there are others: that is the count. But it is where the exemplar
+    // of the largest stands.
+    let buckets = histogram.buckets().chain([(f64::INFINITY, histogram.count())]).zip(histogram.bucket_exemplars());
+    let is_shown = |bound: f64, has_exemplar| bound.is_finite() || has_exemplar || !declared;
+    for ((bound, count), exemplar) in buckets.filter(|((bound, _), exemplar)| is_shown(*bound, exemplar.is_some())) {
         push_message(out, HISTOGRAM_BUCKET, |out| {
             push_uint(out, BUCKET_COUNT, count);
             push_double(out, BUCKET_UPPER_BOUND, bound);
@@ -265,6 +271,9 @@ fn push_histogram(
             }
         });
     }
+}
+
+fn push_native(out: &mut Vec<u8>, histogram: &HistogramSnapshot, spans: &mut Vec<(i32, u32)>, counts: &mut Vec<u64>) {
     let native = histogram.native();
     push_sint(out, HISTOGRAM_SCHEMA, native.schema.into());
     // Above zero, it also says that this is a native histogram where there are no values yet.

@@ -8,7 +8,7 @@ use super::negotiate::Offer;
 use super::networks::Networks;
 use super::scrape::Showing;
 use crate::collect::Snapshot;
-use crate::describe::Resource;
+use crate::describe::{HistogramBuckets, Resource};
 use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
 use hyper::HeaderMap;
@@ -230,6 +230,14 @@ impl ExporterBuilder {
     #[must_use]
     pub fn openmetrics_2(mut self, openmetrics_2: bool) -> Self {
         self.offer = self.offer.openmetrics_2(openmetrics_2);
+        self
+    }
+
+    /// Which buckets histograms have in protobuf and OpenMetrics 2.0: native and classic ones together unless told, or
+    /// one sort only.
+    #[must_use]
+    pub fn histogram_buckets(mut self, buckets: HistogramBuckets) -> Self {
+        self.offer = self.offer.histogram_buckets(buckets);
         self
     }
 

@@ -6,7 +6,7 @@ use super::request::{Ask, Route};
 use super::respond::{Content, Refusal, Scraped, respond};
 use super::scrape::{Showing, catch};
 use crate::collect::{Collector, Snapshot};
-use crate::describe::Resource;
+use crate::describe::{HistogramBuckets, Resource};
 use crate::error::Error;
 use crate::expose::families::Families;
 use crate::registry::Registry;
@@ -79,6 +79,13 @@ impl Endpoint {
     #[must_use]
     pub fn view(self, view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
         Self { showing: self.showing.view(view), ..self }
+    }
+
+    /// Which buckets histograms have in protobuf and OpenMetrics 2.0, as for
+    /// [`ExporterBuilder::histogram_buckets`](crate::ExporterBuilder::histogram_buckets).
+    #[must_use]
+    pub fn histogram_buckets(self, buckets: HistogramBuckets) -> Self {
+        Self { offer: self.offer.histogram_buckets(buckets), ..self }
     }
 
     /// Whose metrics these are, as the metric `target_info`, as for

@@ -9,7 +9,7 @@
 //! where that is missing or unknown.
 
 use super::encoding::weight;
-use crate::describe::Escaping;
+use crate::describe::{Escaping, HistogramBuckets};
 use crate::expose::families::Families;
 use crate::expose::openmetrics::{self, Options};
 use crate::expose::{openmetrics_2, protobuf, text};
@@ -19,8 +19,8 @@ use crate::expose::{openmetrics_2, protobuf, text};
 pub(super) enum Body {
     Text(Escaping),
     OpenMetrics(Options),
-    OpenMetrics2(Escaping),
-    Protobuf(Escaping),
+    OpenMetrics2(Escaping, HistogramBuckets),
+    Protobuf(Escaping, HistogramBuckets),
 }
 
 impl Body {
@@ -29,8 +29,8 @@ impl Body {
         match self {
             Self::Text(escaping) => Self::Text(plain(escaping)),
             Self::OpenMetrics(options) => Self::OpenMetrics(options.escaping(plain(options.in_escaping()))),
-            Self::OpenMetrics2(escaping) => Self::OpenMetrics2(plain(escaping)),
-            Self::Protobuf(escaping) => Self::Protobuf(plain(escaping)),
+            Self::OpenMetrics2(escaping, buckets) => Self::OpenMetrics2(plain(escaping), buckets),
+            Self::Protobuf(escaping, buckets) => Self::Protobuf(plain(escaping), buckets),
         }
     }
 
@@ -49,13 +49,13 @@ impl Body {
                 openmetrics::append(families, options, &mut text);
                 text.into_bytes()
             }
-            Self::OpenMetrics2(escaping) => {
+            Self::OpenMetrics2(escaping, buckets) => {
                 let mut text = text(buffer);
-                openmetrics_2::append(families, escaping, &mut text);
+                openmetrics_2::append(families, escaping, buckets, &mut text);
                 text.into_bytes()
             }
-            Self::Protobuf(escaping) => {
-                protobuf::append(families, escaping, &mut buffer);
+            Self::Protobuf(escaping, buckets) => {
+                protobuf::append(families, escaping, buckets, &mut buffer);
                 buffer
             }
         }
@@ -72,13 +72,14 @@ fn plain(escaping: Escaping) -> Escaping {
 pub struct Offer {
     openmetrics: Options,
     openmetrics_2: bool,
+    buckets: HistogramBuckets,
 }
 
 impl Offer {
     /// None, and OpenMetrics without `_created`.
     #[must_use]
     pub const fn new() -> Self {
-        Self { openmetrics: Options::new(), openmetrics_2: false }
+        Self { openmetrics: Options::new(), openmetrics_2: false, buckets: HistogramBuckets::Both }
     }
 
     /// Whether OpenMetrics 1.0.0 has `_created`.
@@ -91,6 +92,12 @@ impl Offer {
     #[must_use]
     pub const fn openmetrics_2(self, openmetrics_2: bool) -> Self {
         Self { openmetrics_2, ..self }
+    }
+
+    /// Which buckets histograms have.
+    #[must_use]
+    pub const fn histogram_buckets(self, buckets: HistogramBuckets) -> Self {
+        Self { buckets, ..self }
     }
 }
 
@@ -141,7 +148,8 @@ pub fn negotiate(accept: &str, offer: Offer) -> Format {
     // What is named with a weight of zero is not to be had by a wider clause either.
     let mut out = Vec::new();
     for (media_type, _, parts) in clauses().filter(|(_, weight, _)| *weight == 0) {
-        let format = if media_type.eq_ignore_ascii_case("text/*") { Some(TEXT) } else { named(media_type, parts, offer) };
+        let format =
+            if media_type.eq_ignore_ascii_case("text/*") { Some(TEXT) } else { named(media_type, parts, offer) };
         if let Some(format) = format.filter(|format| !out.contains(&format.media_type)) {
             out.push(format.media_type);
         }
@@ -166,7 +174,8 @@ fn among(media_type: &str, offer: Offer) -> Vec<Format> {
     let protobuf = ["proto=io.prometheus.client.MetricFamily", "encoding=delimited"];
     match media_type {
         "*/*" => {
-            let others = [default("application/openmetrics-text", &[]), default("application/vnd.google.protobuf", &protobuf)];
+            let others =
+                [default("application/openmetrics-text", &[]), default("application/vnd.google.protobuf", &protobuf)];
             std::iter::once(TEXT).chain(others.into_iter().flatten()).collect()
         }
         range if range.eq_ignore_ascii_case("text/*") => vec![TEXT],
@@ -200,14 +209,16 @@ fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone
             None | Some("1.0.0") => {
                 format(Body::OpenMetrics(offer.openmetrics.escaping(escaping)), openmetrics::CONTENT_TYPE)
             }
-            Some("2.0.0") if offer.openmetrics_2 => format(Body::OpenMetrics2(escaping), openmetrics_2::CONTENT_TYPE),
+            Some("2.0.0") if offer.openmetrics_2 => {
+                format(Body::OpenMetrics2(escaping, offer.buckets), openmetrics_2::CONTENT_TYPE)
+            }
             _ => None,
         }
     } else if is("application/vnd.google.protobuf") {
         // Other messages and other framings have this media type too.
         let ours = parameter("proto") == Some("io.prometheus.client.MetricFamily");
         let ours = ours && parameter("encoding") == Some("delimited");
-        ours.then(|| format(Body::Protobuf(escaping), protobuf::CONTENT_TYPE))?
+        ours.then(|| format(Body::Protobuf(escaping, offer.buckets), protobuf::CONTENT_TYPE))?
     } else {
         None
     }
