@@ -84,7 +84,7 @@ fn target_info_is_first_once_and_to_be_asked_for_where_the_exporter_is_told() {
     let resource = Resource::new().service("llm");
     let registry = Registry::new();
     registry.counter("a").build().unwrap();
-    let view = || builder().view(|snapshot| named_as_the_target(snapshot));
+    let view = || builder().view(named_as_the_target);
     for (exporter, told) in [(view(), false), (view().target_info(resource.clone()), true)] {
         let exporter = exporter.start(&registry).unwrap();
         for (escaping, label) in [("allow-utf-8", "\"service.name\""), ("underscores", "service_name")] {
