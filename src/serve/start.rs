@@ -61,8 +61,9 @@ impl Drop for Claim {
 ///
 /// A setting that cannot be served: the recording method PROCESS on another system than Linux; an OTLP endpoint in a
 /// build without the feature `otlp`, or one by https without `tls`; a web configuration without `tls`, or one that
-/// cannot be used; a port that is taken or an address that is not the machine's; an attribute that is no label name (those of OpenTelemetry's variables too, where they are shown), or
+/// cannot be used; a port that is taken or an address that is not the machine's; an attribute that is no label name, or
 /// that an instrument or a profile has for a label; a window that is too short. The text names the variable to change.
+/// OpenTelemetry's variables of the resource, where `target_info` is to be shown, that cannot be read or be labels.
 /// What the system refuses besides: memory, threads.
 /// A start while the result of an earlier one lives, or while [`METRICS`] records elsewhere. After an error nothing has
 /// changed, and another start may work.

@@ -311,7 +311,7 @@ impl ExporterBuilder {
         #[cfg(not(feature = "tls"))]
         let asks = false;
         let showing = match &self.target {
-            Some(resource) => self.showing.target(resource, registry)?,
+            Some(resource) => self.showing.target(resource, |names| registry.reserve(names))?,
             None => self.showing,
         };
         let setup = Setup {

@@ -95,7 +95,7 @@ impl Endpoint {
     ///
     /// An attribute can be no label, or a metric has that name.
     pub fn target_info(self, resource: &Resource) -> Result<Self, Error> {
-        let showing = self.showing.target(resource, &self.registry)?;
+        let showing = self.showing.target(resource, |names| self.registry.reserve(names))?;
         Ok(Self { showing, ..self })
     }
 

@@ -9,7 +9,6 @@ use crate::collect::{Collector, FamilySnapshot, Snapshot};
 use crate::describe::Resource;
 use crate::error::Error;
 use crate::expose::families::{Families, TARGET_NAMES};
-use crate::registry::Registry;
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,10 +37,14 @@ impl Showing {
         Self { view: Some(Arc::new(view)), ..self }
     }
 
-    /// Has whose metrics these are shown, and keeps the names for that from the metrics of `registry`.
-    pub(super) fn target(self, resource: &Resource, registry: &Registry) -> Result<Self, Error> {
+    /// Has whose metrics these are shown. `reserve` keeps the names for that, each with who has it, from other metrics.
+    pub(super) fn target(
+        self,
+        resource: &Resource,
+        reserve: impl FnOnce(&[(String, String)]) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         let target = FamilySnapshot::target(resource)?;
-        registry.reserve(&TARGET_NAMES.map(|name| (name.to_owned(), "target_info of an exporter".to_owned())))?;
+        reserve(&TARGET_NAMES.map(|name| (name.to_owned(), "target_info of an exporter".to_owned())))?;
         Ok(Self { target: Some(target), ..self })
     }
 
