@@ -50,8 +50,9 @@ pub struct Settings {
     /// [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2). False unless told.
     pub openmetrics_2: bool,
     /// Whether scrapes begin with `target_info`, as for
-    /// [`ExporterBuilder::target_info`](crate::ExporterBuilder::target_info), of what [`Resource::from_env`](crate::Resource::from_env) reads when
-    /// [`start`](super::start) is called; what is pushed by OTLP is of the same then. False unless told.
+    /// [`ExporterBuilder::target_info`](crate::ExporterBuilder::target_info): what
+    /// [`Resource::from_env`](crate::Resource::from_env) reads when [`start`](super::start) is called. What is pushed by
+    /// OTLP is of the same then. False unless told.
     pub target_info: bool,
     /// Records nothing and opens no port, whatever the rest says. False unless told.
     pub disabled: bool,
