@@ -1,7 +1,7 @@
 //! A registry with every kind of metric and the nastiest content that is legal, for the checks in `tests/conformance/`.
 //!
 //! ```text
-//! nasty [--clean] --print FORMAT    prints it once, as text or openmetrics
+//! nasty [--clean] --print FORMAT    prints it once, as text or openmetrics, with +target whose it is
 //! nasty [--clean] --expect          prints what it must say, as one line of JSON
 //! nasty [--clean] --serve ADDRESS   serves it until the input ends; prints a line of JSON at first, and another one
 //!                                   after it has recorded more, which each line of input asks for
@@ -13,7 +13,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
-use tach::{Counter, Error, Histogram, Level, Recording, Registry, Unit};
+use tach::{Counter, Error, Histogram, Level, Recording, Registry, Resource, Unit};
 
 /// Label values that a printer or a parser could stumble over.
 const VALUES: [&str; 26] = [
@@ -133,11 +133,9 @@ struct Nasty {
 
 impl Nasty {
     fn new(clean: bool) -> Result<Self, Error> {
-        let mut builder = Registry::builder().namespace("app").recording(Recording::Sharded).level(Level::Basic);
-        for (name, value) in CONSTANTS {
-            builder = builder.const_label(name, value);
-        }
-        let registry = builder.build()?;
+        let builder = Registry::builder().namespace("app").recording(Recording::Sharded).level(Level::Basic);
+        let labelled = CONSTANTS.iter().fold(builder, |builder, (name, value)| builder.const_label(*name, *value));
+        let registry = labelled.build()?;
         let mut fixed = Vec::new();
         scalars(&registry, &mut fixed)?;
         families(&registry, &mut fixed)?;
@@ -151,11 +149,8 @@ impl Nasty {
         let mut nasty = Self { registry, tokens, latency, tokens_recorded: 0, latencies_recorded: Vec::new(), fixed };
         // Beyond what a float holds: printed digit by digit all the same.
         nasty.add_tokens((1 << 53) + 1);
-        for (_, ticks) in LATENCY_BOUNDS {
-            for value in [ticks - 1, ticks, ticks + 1] {
-                nasty.add_latency(value);
-            }
-        }
+        let around = LATENCY_BOUNDS.iter().flat_map(|(_, ticks)| [ticks - 1, *ticks, ticks + 1]);
+        around.for_each(|nanos| nasty.add_latency(nanos));
         nasty.add_latency(0);
         Ok(nasty)
     }
@@ -173,9 +168,7 @@ impl Nasty {
     #[cfg(feature = "http")]
     fn record_more(&mut self) {
         self.add_tokens(1_000_000);
-        for nanos in [40_000_000, 41_000_000, 25_000_000, 3_000_000_000] {
-            self.add_latency(nanos);
-        }
+        [40_000_000, 41_000_000, 25_000_000, 3_000_000_000].iter().for_each(|nanos| self.add_latency(*nanos));
     }
 
     /// Everything as JSON, on one line. `address`: where it is served.
@@ -413,18 +406,22 @@ fn serve(_: Nasty, _: &str) -> Result<(), Box<dyn std::error::Error>> {
     Err("built without the feature http".into())
 }
 
+/// Whose metrics these are, with what a printer or a parser could stumble over.
+fn target() -> Resource {
+    Resource::new().service("\" \\ \n } ä").with("service.instance.id", "7").with("zone-name", "# no comment")
+}
+
 fn run(arguments: &[&str]) -> Result<bool, Box<dyn std::error::Error>> {
-    let (clean, arguments) = match arguments {
-        ["--clean", rest @ ..] => (true, rest),
-        all => (false, all),
-    };
+    let clean = arguments.first() == Some(&"--clean");
+    let arguments = &arguments[usize::from(clean)..];
     let nasty = Nasty::new(clean)?;
     match arguments {
-        ["--print", format @ ("text" | "openmetrics" | "created")] => {
-            let snapshot = nasty.registry.snapshot();
+        ["--print", format @ ("text" | "openmetrics" | "created" | "text+target" | "openmetrics+target")] => {
+            let plain = nasty.registry.snapshot();
+            let snapshot = if format.ends_with("target") { plain.target_info(&target())? } else { plain };
             let options = tach::openmetrics::Options::new().created(*format == "created");
             let open = || tach::openmetrics::render_with(&snapshot, options);
-            let page = if *format == "text" { tach::text::render(&snapshot) } else { open() };
+            let page = if format.starts_with("text") { tach::text::render(&snapshot) } else { open() };
             std::io::stdout().write_all(page.as_bytes())?;
         }
         ["--expect"] => writeln!(std::io::stdout(), "{}", nasty.json(None))?,
@@ -439,7 +436,9 @@ fn main() -> ExitCode {
     match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            eprintln!("usage: nasty [--clean] --print text|openmetrics|created | --expect | --serve ADDRESS");
+            eprintln!(
+                "usage: nasty [--clean] --print text[+target]|openmetrics[+target]|created | --expect | --serve ADDRESS"
+            );
             ExitCode::from(2)
         }
         Err(error) => {

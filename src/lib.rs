@@ -99,8 +99,8 @@ pub use tach_derive::{LabelSet, LabelValue};
 pub use {
     collect::{Collector, Exemplar, HistogramSnapshot, Series, Snapshot, Value, Windows},
     describe::{
-        Aggregate, Closed, Domain, Escaping, Label, LabelSet, LabelText, LabelValue, Level, Open, STATIC_MAX_LEVEL,
-        Unit,
+        Aggregate, Closed, Domain, Escaping, HistogramBuckets, Label, LabelSet, LabelText, LabelValue, Level, Open,
+        Resource, STATIC_MAX_LEVEL, Unit,
     },
     error::{Error, ErrorKind},
     expose::{openmetrics, openmetrics_2, protobuf, text},

@@ -1,5 +1,5 @@
 //! Target `negotiate`: whatever a client says it accepts, it gets one of the formats that there are, and one that it
-//! named where it named any.
+//! named where it named any, or that a `*` stands for.
 
 use tach::http::{Offer, negotiate};
 
@@ -35,7 +35,9 @@ pub fn run(data: &[u8]) {
             .iter()
             .find_map(|(begin, named)| Some((found.strip_prefix(begin)?, named)))
             .unwrap_or_else(|| panic!("{accept:?} gets {found}"));
-        assert!(lower.contains(named), "{accept:?} gets {found}");
+        // By a `*` whoever does not want text gets something else.
+        let is_other = lower.contains("*/*") && lower.contains("text/");
+        assert!(lower.contains(named) || is_other, "{accept:?} gets {found}");
         assert!(ESCAPINGS.contains(&escaping), "{accept:?} gets {found}");
         assert!(escaping == "underscores" || accept.contains(escaping), "{accept:?} gets {found}");
     }
@@ -46,13 +48,17 @@ pub fn run(data: &[u8]) {
     assert!(if found_2 { !old.contains("version=2.0.0") } else { old == found }, "{accept:?} gets {found} and {old}");
     // It is what one of the clauses gets by itself.
     let alone = accept.split(',').any(|clause| answer(clause) == found);
-    assert!(alone || found == TEXT, "{accept:?} gets {found}, none of its clauses does");
+    assert!(alone || found == TEXT || accept.contains("*/*"), "{accept:?} gets {found}, none of its clauses does");
     // What is wanted most, and first, wins; what is not wanted at all, or not understood, changes nothing.
     for (first, begin) in [("application/openmetrics-text", OTHERS[1].0), ("text/plain;version=0.0.4;q=1.0", TEXT)] {
         let found = answer(&format!("{first},{accept}"));
         assert!(found.starts_with(begin), "{first:?} before {accept:?} gets {found}");
     }
     for more in ["application/openmetrics-text;q=0", "text/plain;q=0.0", "text/html", "*/*;q=one", ""] {
+        // What is not wanted is not what a `*` stands for.
+        if accept.contains('*') && more.contains("q=0") {
+            continue;
+        }
         assert_eq!(answer(&format!("{accept},{more}")), found, "{accept:?} and {more:?}");
     }
 }

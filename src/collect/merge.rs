@@ -136,7 +136,7 @@ fn values(
             };
             Values::Histogram(cores.iter().enumerate().filter_map(&mut read).collect())
         }
-        Kind::ObservedGauge | Kind::ObservedCounter | Kind::ObservedFloatCounter => return None,
+        Kind::ObservedGauge | Kind::ObservedCounter | Kind::ObservedFloatCounter | Kind::Info => return None,
     })
 }
 

@@ -2,7 +2,8 @@
 
 use super::exemplar::{self, Exemplar};
 use super::histogram::HistogramSnapshot;
-use crate::describe::{Descriptor, Escaping, Kind, LabelSets, LabelValues};
+use crate::describe::{Descriptor, Escaping, Kind, LabelSets, LabelValues, Resource};
+use crate::error::Error;
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +14,11 @@ use std::time::{Duration, Instant, SystemTime};
 /// Names and labels are the metric's own: without namespace, suffixes and constant labels. Across metrics it is no
 /// single instant: values recorded while it was taken may be in one series and not in another.
 #[derive(Clone, Debug)]
-pub struct Snapshot(Arc<Data>);
+pub struct Snapshot {
+    data: Arc<Data>,
+    /// Whose metrics these are, where that is to be shown.
+    target: Option<Arc<FamilySnapshot>>,
+}
 
 #[derive(Debug)]
 pub(crate) struct Data {
@@ -68,11 +73,16 @@ impl Data {
 
 impl Snapshot {
     pub(crate) fn new(data: Data) -> Self {
-        Self(Arc::new(data))
+        Self { data: Arc::new(data), target: None }
+    }
+
+    /// Other data of the same target.
+    fn having(&self, data: Data) -> Self {
+        Self { data: Arc::new(data), target: self.target.clone() }
     }
 
     pub(crate) fn families(&self) -> &[FamilySnapshot] {
-        &self.0.families
+        &self.data.families
     }
 
     /// The same moment seen otherwise: the families whose own name `keep` lets pass, and `extra`, which take the place
@@ -87,7 +97,7 @@ impl Snapshot {
         let kept: Vec<FamilySnapshot> = kept.cloned().collect();
         families.extend(kept);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
-        Self::new(Data { families, ..self.0.moment() })
+        self.having(Data { families, ..self.data.moment() })
     }
 
     /// The same moment with only the families that are exposed under one of `names`, or have a sample of such a name;
@@ -97,40 +107,81 @@ impl Snapshot {
         if names.is_empty() {
             return self.clone();
         }
-        let is_wanted =
+        let in_escaping =
             |desc: &Descriptor, escaping| desc.exposed_names(escaping).iter().any(|name| names.contains(name));
-        self.part(|family| Escaping::ALL.iter().any(|escaping| is_wanted(&family.desc, *escaping)))
+        let is_wanted =
+            |family: &FamilySnapshot| Escaping::ALL.iter().any(|escaping| in_escaping(&family.desc, *escaping));
+        let target = self.target.clone().filter(|target| is_wanted(target));
+        Self { target, ..self.part(is_wanted) }
     }
 
     /// The same moment with only the families that `keep` lets pass.
     pub(crate) fn part(&self, keep: impl Fn(&FamilySnapshot) -> bool) -> Self {
         let families = self.families().iter().filter(|family| keep(family)).cloned().collect();
-        Self::new(Data { families, ..self.0.moment() })
+        self.having(Data { families, ..self.data.moment() })
+    }
+
+    /// The same snapshot, which in every format begins with whose metrics these are: the metric `target_info`, with a
+    /// label for each attribute and the value 1, as an Info metric in OpenMetrics and as a gauge elsewhere.
+    ///
+    /// A metric of its own by the name `target` or `target_info` is not shown then. An attribute's key is a label's name
+    /// as [`RegistryBuilder::utf8_names`](crate::RegistryBuilder::utf8_names) allows any; keys that an escaping would
+    /// make one label are one in all of them, with their values and `;` between.
+    ///
+    /// ```
+    /// let resource = tach::Resource::new().service("llm").with("service.instance.id", "7");
+    /// let snapshot = tach::Registry::new().snapshot().target_info(&resource)?;
+    /// let page = tach::openmetrics::render(&snapshot);
+    /// assert!(page.starts_with("# TYPE target info\n"));
+    /// assert!(page.contains("\ntarget_info{service_name=\"llm\",service_instance_id=\"7\","));
+    /// # Ok::<(), tach::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A key that no label can have: with a control character, of more than 200 bytes, or that begins with two
+    /// characters which are written as `_`.
+    pub fn target_info(&self, resource: &Resource) -> Result<Self, Error> {
+        Ok(self.with_target(Some(&FamilySnapshot::target(resource)?)))
+    }
+
+    /// As [`Snapshot::target_info`], with what [`FamilySnapshot::target`] made; as it is with `None`.
+    pub(crate) fn with_target(&self, target: Option<&Arc<FamilySnapshot>>) -> Self {
+        let mut snapshot = self.clone();
+        if let Some(target) = target {
+            snapshot.target = Some(Arc::clone(target));
+        }
+        snapshot
+    }
+
+    /// Whose metrics these are, where that is to be shown.
+    pub(crate) fn target(&self) -> Option<&FamilySnapshot> {
+        self.target.as_deref()
     }
 
     /// The same values, as if they had been collected at another time.
     #[cfg(test)]
     pub(crate) fn at(&self, taken: Instant) -> Self {
-        Self::new(Data { taken, families: self.families().to_vec(), ..self.0.moment() })
+        self.having(Data { taken, families: self.families().to_vec(), ..self.data.moment() })
     }
 
     /// When the collection began.
     #[must_use]
     pub fn taken(&self) -> Instant {
-        self.0.taken
+        self.data.taken
     }
 
     /// When the collection began, by the system's clock.
     #[must_use]
     pub fn time(&self) -> SystemTime {
-        self.0.time
+        self.data.time
     }
 
     /// When the registry was made, by the system's clock: totals count from then, or from when a series was made. In a
     /// difference of snapshots, when the earlier one was collected.
     #[must_use]
     pub fn began(&self) -> SystemTime {
-        self.0.began
+        self.data.began
     }
 
     /// The earliest that a total can have begun. A series may be older than the registry that shows it, where another
@@ -142,7 +193,7 @@ impl Snapshot {
     /// The time between the two snapshots of which this is the difference; `None` for any other.
     #[must_use]
     pub fn elapsed(&self) -> Option<Duration> {
-        self.0.elapsed
+        self.data.elapsed
     }
 
     /// The total of a [`Counter`](crate::Counter). `labels` in any order. `None`: no such series, or it is switched
@@ -195,7 +246,7 @@ impl Snapshot {
     }
 
     fn find_series(&self, name: &str, labels: &[(&str, &str)]) -> Option<(&FamilySnapshot, usize)> {
-        let family = self.0.families.iter().find(|family| family.desc.name == name)?;
+        let family = self.data.families.iter().find(|family| family.desc.name == name)?;
         if labels.len() != family.desc.labels.len() {
             return None;
         }
@@ -210,12 +261,12 @@ impl Snapshot {
     /// `earlier` does not have, or that has started anew since, is as it is here.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let from = exemplar::since(earlier.0.time);
-        let families = self.0.families.iter().map(|family| {
+        let from = exemplar::since(earlier.data.time);
+        let families = self.data.families.iter().map(|family| {
             earlier.family(&family.desc.base).map_or_else(|| family.clone(), |before| family.since(before, from))
         });
-        let elapsed = Some(self.0.taken.saturating_duration_since(earlier.0.taken));
-        Self::new(Data { elapsed, began: earlier.0.time, families: families.collect(), ..self.0.moment() })
+        let elapsed = Some(self.data.taken.saturating_duration_since(earlier.data.taken));
+        self.having(Data { elapsed, began: earlier.data.time, families: families.collect(), ..self.data.moment() })
     }
 
     /// The family that is exposed under this base name.
@@ -234,11 +285,27 @@ impl Snapshot {
         }
         let mut families = [self.families(), &absent].concat();
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
-        Self::new(Data { families, ..self.0.moment() })
+        self.having(Data { families, ..self.data.moment() })
     }
 }
 
 impl FamilySnapshot {
+    /// The metric that tells whose all others are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Snapshot::target_info`].
+    pub(crate) fn target(resource: &Resource) -> Result<Arc<Self>, Error> {
+        let (labels, values): (Vec<String>, Vec<String>) = resource.labels()?.into_iter().unzip();
+        let set = values.into_iter().map(String::into_boxed_str).collect();
+        Ok(Arc::new(Self {
+            desc: Arc::new(Descriptor::target(labels.into())),
+            labels: Arc::new(LabelSets::since(SystemTime::UNIX_EPOCH, [set])),
+            values: Values::Gauge([1.0].into_iter().collect()),
+            noted: exemplar::Column::default(),
+        }))
+    }
+
     /// When the total of a series began: when it was made, or at `snapshot`, whichever is later. `None` where it
     /// has no total, or one that a callback gives, which knows.
     pub(crate) fn began(&self, index: usize, snapshot: SystemTime) -> Option<SystemTime> {

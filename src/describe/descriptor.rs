@@ -1,6 +1,6 @@
 //! The description of one metric.
 
-use super::{Aggregate, Escaping, Level, Unit};
+use super::{Aggregate, Escaping, Level, Unit, is_legal_label};
 use crate::bucket::{Bound, Grid};
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     ObservedGauge,
     ObservedCounter,
     ObservedFloatCounter,
+    /// Labels, of which the value says nothing: it is 1. No registry has any; [`Descriptor::target`] makes one.
+    Info,
 }
 
 impl Kind {
@@ -34,14 +36,24 @@ impl Kind {
     pub(crate) fn exposed(self) -> &'static str {
         match self {
             Self::Histogram => "histogram",
+            Self::Info => "info",
             kind if kind.is_counter() => "counter",
             _ => "gauge",
         }
     }
 
+    /// The same in formats that have fewer types.
+    pub(crate) fn exposed_to_all(self) -> &'static str {
+        if self == Self::Info { "gauge" } else { self.exposed() }
+    }
+
     /// What a scalar sample's name has behind the base.
     pub(crate) fn suffix(self) -> &'static str {
-        if self.is_counter() { "_total" } else { "" }
+        match self {
+            Self::Info => "_info",
+            kind if kind.is_counter() => "_total",
+            _ => "",
+        }
     }
 }
 
@@ -56,6 +68,7 @@ impl fmt::Display for Kind {
             Self::ObservedGauge => "observed gauge",
             Self::ObservedCounter => "observed counter",
             Self::ObservedFloatCounter => "observed float counter",
+            Self::Info => "info",
         })
     }
 }
@@ -92,6 +105,27 @@ pub(crate) struct Descriptor {
 }
 
 impl Descriptor {
+    /// What tells whose metrics all others are: `target_info`, with these labels, which the resource's attributes make.
+    pub(crate) fn target(labels: Box<[String]>) -> Self {
+        Self {
+            name: "target".to_owned(),
+            base: "target".to_owned(),
+            utf8: !labels.iter().all(|label| is_legal_label(label)),
+            dotted: "target".to_owned(),
+            help: "What the metrics here are of.".to_owned(),
+            kind: Kind::Info,
+            unit: Unit::None,
+            level: Level::None,
+            aggregate: Aggregate::default(),
+            labels,
+            label_set: None,
+            const_labels: Arc::from([]),
+            limit: usize::MAX,
+            grid: None,
+            exemplars: false,
+        }
+    }
+
     /// The base name for a metric of this kind and unit.
     pub(crate) fn base(namespace: Option<&str>, name: &str, kind: Kind, unit: Unit) -> String {
         Self::base_as_written(namespace, name, kind, unit, false)
@@ -145,10 +179,10 @@ impl Descriptor {
             Escaping::AllowUtf8 => Cow::Borrowed(&self.base),
             Escaping::Underscores if !self.utf8 => Cow::Borrowed(&self.base),
             // The suffix is part of the name of the family, in the formats that escape that: it is what can be undone.
-            escaping if self.kind.is_counter() => {
-                let whole = format!("{}_total", self.base);
+            escaping if !self.kind.suffix().is_empty() => {
+                let whole = format!("{}{}", self.base, self.kind.suffix());
                 let mut escaped = escaping.metric(&whole).into_owned();
-                escaped.truncate(escaped.len() - "_total".len());
+                escaped.truncate(escaped.len() - self.kind.suffix().len());
                 Cow::Owned(escaped)
             }
             // Scrapers add the suffixes of histograms themselves to what protobuf gives.
@@ -162,6 +196,7 @@ impl Descriptor {
         let suffixes: &[&str] = match self.kind {
             kind if kind.is_counter() => &["", "_total", "_created"],
             Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+            Kind::Info => &["", "_info"],
             _ => &[""],
         };
         suffixes.iter().map(|suffix| format!("{stem}{suffix}")).collect()

@@ -95,6 +95,8 @@ mod tests {
             ("plain:name_1", "plain:name_1", "plain:name__1", "plain:name_1"),
             ("http.max_size", "http_max_size", "http_dot_max__size", "U__http_2e_max__size"),
             ("1a", "_a", "__a", "U___31_a"),
+            ("_x", "_x", "__x", "_x"),
+            ("ünï", "_n_", "__n__", "U___fc_n_ef_"),
             ("größe", "gr__e", "gr____e", "U__gr_f6__df_e"),
             ("a🦀-b", "a__b", "a____b", "U__a_1f980__2d_b"),
             ("\"", "_", "__", "U___22_"),

@@ -1,18 +1,24 @@
 //! What a metric is called and what it means: plain data that registering, collecting and exposing share.
 
+mod buckets;
 mod descriptor;
 mod domain;
 mod escaping;
 mod label;
 mod name;
+mod resource;
 mod series;
 
+pub use buckets::HistogramBuckets;
 pub(crate) use descriptor::{Descriptor, Kind};
 pub use domain::{Closed, Domain, DomainIf, Known, Open};
 pub use escaping::Escaping;
 pub(crate) use escaping::{is_legal_label, is_legal_metric, same_label};
 pub use label::{Label, LabelSet, LabelText, LabelValue};
 pub(crate) use name::{check_exposed, check_label, check_metric, check_namespace};
+pub use resource::Resource;
+#[cfg(feature = "otlp")]
+pub(crate) use resource::pairs;
 pub(crate) use series::{Form, LabelSets, LabelValues, Part, Pieces};
 
 /// The label that a gauge of which there is one per process gets where several are read as one, and the one it gets if it

@@ -1,6 +1,6 @@
 //! The series of one metric, and what the expositions prepare for them once.
 
-use super::Escaping;
+use super::{Escaping, HistogramBuckets};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -44,7 +44,7 @@ pub(crate) enum Form {
     /// Of the sample that tells when a series began.
     Created(Escaping),
     /// What a family's histograms have between their numbers where a series is one sample.
-    Composite(Escaping),
+    Composite(Escaping, HistogramBuckets),
 }
 
 /// What is prepared in each of a few ways, at the first use of that way, without a lock.

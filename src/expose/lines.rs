@@ -3,9 +3,10 @@
 
 use super::buffer::{push_integer, push_lines, push_signed, push_str};
 use super::exemplar::push_text_exemplar;
+use super::families::Families;
 use super::names::Names;
-use super::number::{has_series, is_total, push_float, push_time};
-use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values};
+use super::number::{is_total, push_float, push_time};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Values};
 use crate::describe::{Descriptor, Escaping, Form, LabelValues, Pieces};
 use std::time::SystemTime;
 
@@ -21,19 +22,16 @@ pub(super) struct Extras {
 /// Appends every family: its `header`, then a line for each sample.
 pub(super) fn push_families(
     out: &mut Vec<u8>,
-    snapshot: &Snapshot,
+    families: &Families<'_>,
     escaping: Escaping,
     extras: Extras,
     header: impl Fn(&mut Vec<u8>, &Descriptor, &Names<'_>),
 ) {
-    for family in snapshot.families() {
-        // A family without series has nothing to say yet.
-        if has_series(family) {
-            let names = Names::new(&family.desc, escaping);
-            header(out, &family.desc, &names);
-            let created = Created::of(family, &names, extras.created.then(|| snapshot.earliest()));
-            push_samples(out, family, &names, created.as_ref(), extras.exemplars);
-        }
+    for &family in &families.list {
+        let names = Names::new(&family.desc, escaping);
+        header(out, &family.desc, &names);
+        let created = Created::of(family, &names, extras.created.then_some(families.earliest));
+        push_samples(out, family, &names, created.as_ref(), extras.exemplars);
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod buffer;
 mod exemplar;
+mod families;
 #[cfg(feature = "http")]
 pub mod http;
 mod lines;

@@ -9,6 +9,7 @@
 //! asked.
 
 use super::buffer::{append_to, push_str, push_strs};
+use super::families::Families;
 use super::lines::{Extras, push_escaped, push_families};
 use super::names::Names;
 use crate::collect::Snapshot;
@@ -85,22 +86,22 @@ impl Options {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, options: Options) -> String {
     let mut out = String::new();
-    append_to(&mut out, |out| append(snapshot, options, out));
+    append_to(&mut out, |out| append(&Families::of(snapshot), options, out));
     out
 }
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    append_to(out, |out| append(snapshot, Options::new(), out));
+    append_to(out, |out| append(&Families::of(snapshot), Options::new(), out));
 }
 
 /// The last line of a page.
-pub(crate) const END: &str = "# EOF\n";
+pub(super) const END: &str = "# EOF\n";
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, options: Options, out: &mut Vec<u8>) {
+pub(super) fn append(families: &Families<'_>, options: Options, out: &mut Vec<u8>) {
     let extras = Extras { created: options.created, exemplars: true };
-    push_families(out, snapshot, options.escaping, extras, push_header);
+    push_families(out, families, options.escaping, extras, push_header);
     push_str(out, END);
 }
 

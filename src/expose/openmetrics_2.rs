@@ -9,13 +9,14 @@
 
 use super::buffer::{append_to, push_integer, push_signed, push_str, push_strs};
 use super::exemplar::push_text_exemplar;
+use super::families::Families;
 use super::lines::{push_escaped, scalar_lines};
 use super::names::Names;
-use super::number::{has_series, is_total, push_bound, push_float, push_time};
+use super::number::{is_total, push_bound, push_float, push_time};
 use super::openmetrics::END;
 use super::spans::split;
 use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
-use crate::describe::{Descriptor, Escaping, Form, Pieces};
+use crate::describe::{Descriptor, Escaping, Form, HistogramBuckets, Pieces};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The `Content-Type` of what [`render`] prints.
@@ -47,26 +48,23 @@ pub fn render(snapshot: &Snapshot) -> String {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> String {
     let mut out = String::new();
-    append_to(&mut out, |out| append(snapshot, escaping, out));
+    append_to(&mut out, |out| append(&Families::of(snapshot), escaping, HistogramBuckets::Both, out));
     out
 }
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    append_to(out, |out| append(snapshot, Escaping::Underscores, out));
+    append_to(out, |out| append(&Families::of(snapshot), Escaping::Underscores, HistogramBuckets::Both, out));
 }
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut Vec<u8>) {
-    let began = snapshot.earliest();
+pub(super) fn append(families: &Families<'_>, escaping: Escaping, shown: HistogramBuckets, out: &mut Vec<u8>) {
+    let began = families.earliest;
     let mut buckets = Buckets::default();
-    for family in snapshot.families() {
-        // A family without series has nothing to say yet.
-        if has_series(family) {
-            let names = Names::new(&family.desc, escaping);
-            push_header(out, &family.desc, &names);
-            push_samples(out, &Shown { family, names, began }, &mut buckets);
-        }
+    for &family in &families.list {
+        let names = Names::new(&family.desc, escaping);
+        push_header(out, &family.desc, &names);
+        push_samples(out, &Shown { family, names, shown, began }, &mut buckets);
     }
     push_str(out, END);
 }
@@ -95,6 +93,8 @@ fn push_header(out: &mut Vec<u8>, desc: &Descriptor, names: &Names<'_>) {
 struct Shown<'a> {
     family: &'a FamilySnapshot,
     names: Names<'a>,
+    /// Which buckets of a histogram.
+    shown: HistogramBuckets,
     /// When the snapshot began.
     began: SystemTime,
 }
@@ -130,14 +130,16 @@ impl Shown<'_> {
 
     /// What histograms have between their numbers: the schema, each bound, and then the line of each series.
     fn histogram_pieces(&self, any: &HistogramSnapshot) -> &Pieces {
-        self.family.labels.lines.get(Form::Composite(self.names.escaping), || {
+        self.family.labels.lines.get(Form::Composite(self.names.escaping, self.shown), || {
             let mut pieces = Pieces::default();
             pieces.push(|out| {
-                push_str(out, ",schema:");
-                push_integer(out, any.native().schema.into());
-                push_str(out, ",zero_threshold:");
-                push_float(out, ZERO_THRESHOLD);
-                push_str(out, ",zero_count:");
+                if self.shown.has_native() {
+                    push_str(out, ",schema:");
+                    push_integer(out, any.native().schema.into());
+                    push_str(out, ",zero_threshold:");
+                    push_float(out, ZERO_THRESHOLD);
+                    push_str(out, ",zero_count:");
+                }
             });
             for (index, (bound, _)) in any.buckets().enumerate() {
                 pieces.push(|out| {
@@ -162,19 +164,22 @@ impl Shown<'_> {
         let mut pieces = self.histogram_pieces(any).iter();
         let native = pieces.next().unwrap_or_default();
         let bounds: Vec<&[u8]> = pieces.by_ref().take(any.buckets().count()).collect();
+        let has_classic = self.shown.has_classic(!bounds.is_empty());
         for (series, (line, histogram)) in pieces.zip(values).enumerate() {
             out.extend_from_slice(line);
             push_integer(out, histogram.count());
             push_str(out, ",sum:");
             push_float(out, histogram.sum());
-            out.extend_from_slice(native);
-            push_native(out, histogram, buckets);
-            for ((_, count), bound) in histogram.buckets().zip(&bounds) {
-                out.extend_from_slice(bound);
-                push_integer(out, count);
+            if self.shown.has_native() {
+                out.extend_from_slice(native);
+                push_native(out, histogram, buckets);
             }
-            if !bounds.is_empty() {
-                push_str(out, ",+Inf:");
+            if has_classic {
+                for ((_, count), bound) in histogram.buckets().zip(&bounds) {
+                    out.extend_from_slice(bound);
+                    push_integer(out, count);
+                }
+                push_str(out, if bounds.is_empty() { ",bucket:[+Inf:" } else { ",+Inf:" });
                 push_integer(out, histogram.count());
                 out.push(b']');
             }

@@ -9,14 +9,15 @@
 //! they began, which is how a scraper knows of a restart; those that a callback gives do not.
 
 use super::exemplar;
-use super::number::{has_series, is_total};
+use super::families::Families;
+use super::number::is_total;
 use super::spans::split;
 use super::wire::{
     push_about, push_bytes, push_double, push_message, push_message_about, push_pair, push_sint, push_sints, push_text,
     push_uint,
 };
 use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
-use crate::describe::{Descriptor, Escaping, LabelValues, Pieces};
+use crate::describe::{Descriptor, Escaping, HistogramBuckets, LabelValues, Pieces};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The `Content-Type` of what [`render`] gives.
@@ -43,26 +44,22 @@ pub fn render(snapshot: &Snapshot) -> Vec<u8> {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> Vec<u8> {
     let mut out = Vec::new();
-    append(snapshot, escaping, &mut out);
+    append(&Families::of(snapshot), escaping, HistogramBuckets::Both, &mut out);
     out
 }
 
 /// Appends what [`render`] gives to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut Vec<u8>) {
-    append(snapshot, Escaping::Underscores, out);
+    append(&Families::of(snapshot), Escaping::Underscores, HistogramBuckets::Both, out);
 }
 
 /// Appends what [`render_with`] gives to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut Vec<u8>) {
-    let mut scratch = Scratch::default();
-    let began = snapshot.earliest();
-    for family in snapshot.families() {
-        // A family without series has nothing to say yet.
-        if has_series(family) {
-            // About: what a series has in which nothing was recorded.
-            let expected = labels(family, family.desc.escaping(escaping)).total() + 32 * family.labels.sets.len();
-            push_about(out, expected, |out| push_family(out, family, escaping, began, &mut scratch));
-        }
+pub(super) fn append(families: &Families<'_>, escaping: Escaping, shown: HistogramBuckets, out: &mut Vec<u8>) {
+    let mut scratch = Scratch { shown, ..Scratch::default() };
+    for &family in &families.list {
+        // About: what a series has in which nothing was recorded.
+        let expected = labels(family, family.desc.escaping(escaping)).total() + 32 * family.labels.sets.len();
+        push_about(out, expected, |out| push_family(out, family, escaping, families.earliest, &mut scratch));
     }
 }
 
@@ -114,6 +111,8 @@ const GAP_MAX: i32 = 2;
 /// What encoding needs for a while.
 #[derive(Default)]
 struct Scratch {
+    /// Which buckets of a histogram.
+    shown: HistogramBuckets,
     message: Vec<u8>,
     spans: Vec<(i32, u32)>,
     counts: Vec<u64>,
@@ -135,7 +134,7 @@ fn push_family(
     }
     let whole = |n: u64| Some(n as f64);
     let total = |n| is_total(n).then_some(n);
-    let Scratch { message, spans, counts } = scratch;
+    let Scratch { shown, message, spans, counts } = scratch;
     let (counter, gauge) = ((COUNTER, METRIC_COUNTER), (GAUGE, METRIC_GAUGE));
     match &family.values {
         Values::Counter(values) => {
@@ -160,9 +159,16 @@ fn push_family(
                 push_message_about(out, FAMILY_METRIC, expected, |out| {
                     out.extend_from_slice(labels);
                     push_message_about(out, METRIC_HISTOGRAM, expected, |out| {
-                        push_histogram(out, histogram, spans, counts);
+                        push_uint(out, HISTOGRAM_COUNT, histogram.count());
+                        push_double(out, HISTOGRAM_SUM, histogram.sum());
+                        push_classic(out, histogram, *shown);
+                        if shown.has_native() {
+                            push_native(out, histogram, spans, counts);
+                        }
                         starts.push(out, index);
-                        push_exemplars(out, histogram);
+                        if shown.has_native() {
+                            push_exemplars(out, histogram);
+                        }
                     });
                 });
                 expected = out.len() - before;
@@ -292,22 +298,33 @@ fn push_label(out: &mut Vec<u8>, field: u32, name: &str, value: &str) {
     }
 }
 
-fn push_histogram(
-    out: &mut Vec<u8>,
-    histogram: &HistogramSnapshot,
-    spans: &mut Vec<(i32, u32)>,
-    counts: &mut Vec<u64>,
-) {
-    push_uint(out, HISTOGRAM_COUNT, histogram.count());
-    push_double(out, HISTOGRAM_SUM, histogram.sum());
-    if histogram.exemplars().next().is_none() {
+fn push_classic(out: &mut Vec<u8>, histogram: &HistogramSnapshot, shown: HistogramBuckets) {
+    let declared = histogram.buckets().next().is_some();
+    if !shown.has_classic(declared) {
+        return;
+    }
+    if declared && histogram.exemplars().next().is_none() {
         // Without the last one, which has no upper end: that is the count.
         for (bound, count) in histogram.buckets() {
             push_pair(out, HISTOGRAM_BUCKET, (BUCKET_COUNT, count), (BUCKET_UPPER_BOUND, bound));
         }
-    } else {
-        push_buckets(out, histogram);
+        return;
     }
+    // With the last one where the exemplar of the largest stands there, or where there are no others.
+    let buckets = histogram.buckets().chain([(f64::INFINITY, histogram.count())]).zip(histogram.bucket_exemplars());
+    let is_shown = |bound: f64, has_exemplar| bound.is_finite() || has_exemplar || !declared;
+    for ((bound, count), exemplar) in buckets.filter(|((bound, _), exemplar)| is_shown(*bound, exemplar.is_some())) {
+        push_message(out, HISTOGRAM_BUCKET, |out| {
+            push_uint(out, BUCKET_COUNT, count);
+            push_double(out, BUCKET_UPPER_BOUND, bound);
+            if let Some(exemplar) = exemplar {
+                push_exemplar(out, BUCKET_EXEMPLAR, &exemplar);
+            }
+        });
+    }
+}
+
+fn push_native(out: &mut Vec<u8>, histogram: &HistogramSnapshot, spans: &mut Vec<(i32, u32)>, counts: &mut Vec<u64>) {
     let native = histogram.native();
     push_sint(out, HISTOGRAM_SCHEMA, native.schema.into());
     // Above zero, it also says that this is a native histogram where there are no values yet.
@@ -327,22 +344,6 @@ fn push_histogram(
             HISTOGRAM_DELTA,
             counts.iter().map(|&count| count.wrapping_sub(std::mem::replace(&mut last, count)).cast_signed()),
         );
-    }
-}
-
-/// The buckets of a histogram that has exemplars: with the last one, where that of the largest stands, if there are others.
-/// Alone it would make of this a classic histogram too.
-fn push_buckets(out: &mut Vec<u8>, histogram: &HistogramSnapshot) {
-    let last = histogram.buckets().next().map(|_| (f64::INFINITY, histogram.count()));
-    let buckets = histogram.buckets().chain(last).zip(histogram.bucket_exemplars());
-    for ((bound, count), exemplar) in buckets.filter(|((bound, _), exemplar)| bound.is_finite() || exemplar.is_some()) {
-        push_message(out, HISTOGRAM_BUCKET, |out| {
-            push_uint(out, BUCKET_COUNT, count);
-            push_double(out, BUCKET_UPPER_BOUND, bound);
-            if let Some(exemplar) = exemplar {
-                push_exemplar(out, BUCKET_EXEMPLAR, &exemplar);
-            }
-        });
     }
 }
 

@@ -4,6 +4,7 @@
 //! OpenMetrics prints it (`1.0`, `1e+06`), so that a series is the same one in every format.
 
 use super::buffer::{append_to, push_str, push_strs};
+use super::families::Families;
 use super::lines::{Extras, push_families};
 use super::names::Names;
 use crate::collect::Snapshot;
@@ -42,19 +43,19 @@ pub fn render(snapshot: &Snapshot) -> String {
 #[must_use]
 pub fn render_with(snapshot: &Snapshot, escaping: Escaping) -> String {
     let mut out = String::new();
-    append_to(&mut out, |out| append(snapshot, escaping, out));
+    append_to(&mut out, |out| append(&Families::of(snapshot), escaping, out));
     out
 }
 
 /// Appends what [`render`] prints to `out`, whose capacity is reused.
 pub fn render_into(snapshot: &Snapshot, out: &mut String) {
-    append_to(out, |out| append(snapshot, Escaping::Underscores, out));
+    append_to(out, |out| append(&Families::of(snapshot), Escaping::Underscores, out));
 }
 
 /// Appends what [`render_with`] prints to `out`, whose capacity is reused.
-pub(crate) fn append(snapshot: &Snapshot, escaping: Escaping, out: &mut Vec<u8>) {
+pub(super) fn append(families: &Families<'_>, escaping: Escaping, out: &mut Vec<u8>) {
     // Neither is to be had here: an exemplar would fail the scrape.
-    push_families(out, snapshot, escaping, Extras::default(), push_header);
+    push_families(out, families, escaping, Extras::default(), push_header);
 }
 
 /// Here a counter's family has the name of its samples.
@@ -69,7 +70,7 @@ fn push_header(out: &mut Vec<u8>, desc: &Descriptor, names: &Names<'_>) {
     }
     push_str(out, "# TYPE ");
     names.push(out, suffix);
-    push_strs(out, [" ", desc.kind.exposed(), "\n"]);
+    push_strs(out, [" ", desc.kind.exposed_to_all(), "\n"]);
 }
 
 /// A help text: `\` and line feed are escaped.

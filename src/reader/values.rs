@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
             Kind::Counter | Kind::ObservedCounter => Values::Counter(Default::default()),
             Kind::FloatCounter | Kind::ObservedFloatCounter => Values::FloatCounter(Default::default()),
             Kind::UpDownCounter => Values::UpDown(Default::default()),
-            Kind::Gauge | Kind::ObservedGauge => Values::Gauge(Default::default()),
+            Kind::Gauge | Kind::ObservedGauge | Kind::Info => Values::Gauge(Default::default()),
             Kind::Histogram => Values::Histogram(Vec::new()),
         };
         let mut set = Vec::new();
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
                 // As in the process; what a callback gives is shown as it is.
                 Value::Float(if metric.desc.kind == Kind::FloatCounter { total.min(f64::MAX) } else { total })
             }
-            Kind::Gauge | Kind::ObservedGauge => {
+            Kind::Gauge | Kind::ObservedGauge | Kind::Info => {
                 let shared = extent.copies.iter().find(|copy| copy.shard == 0)?.first + series.front;
                 let is_last = metric.desc.aggregate == Aggregate::Last;
                 let at = if is_last { self.map.word(shared + 1) } else { 0 };

@@ -64,7 +64,7 @@ pub(crate) fn record(desc: &Descriptor) -> MetricRecord {
             Kind::Counter | Kind::ObservedCounter => 1,
             Kind::FloatCounter | Kind::ObservedFloatCounter => 2,
             Kind::UpDownCounter => 3,
-            Kind::Gauge | Kind::ObservedGauge => 4,
+            Kind::Gauge | Kind::ObservedGauge | Kind::Info => 4,
             Kind::Histogram => 5,
         },
         aggregate: match desc.aggregate {

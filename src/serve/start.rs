@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::shown::Shown;
 use super::timer::Clock;
 use crate::sync::Mutex;
-use crate::{Error, ErrorKind, Exporter, ExporterBuilder, Level, Recording, Registry, Snapshot, Windows};
+use crate::{Error, ErrorKind, Exporter, ExporterBuilder, Level, Recording, Registry, Resource, Snapshot, Windows};
 use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
@@ -64,6 +64,7 @@ impl Drop for Claim {
 /// build without the feature `otlp`, or one by https without `tls`; a web configuration without `tls`, or one that
 /// cannot be used; a port that is taken or an address that is not the machine's; an attribute that is no label name, or
 /// that an instrument or a profile has for a label; a window that is too short. The text names the variable to change.
+/// OpenTelemetry's variables of the resource, where `target_info` is to be shown, that cannot be read or be labels.
 /// What the system refuses besides: memory, threads.
 /// A start while the result of an earlier one lives, or while [`METRICS`] records elsewhere. After an error nothing has
 /// changed, and another start may work.
@@ -86,12 +87,14 @@ pub fn start(settings: &Settings) -> Result<Serving, Error> {
     let view = Arc::clone(&shown);
     let exporter = Exporter::builder().listen(address.to_string()).view(move |snapshot| view.apply(snapshot));
     let exporter = exporter.openmetrics_2(settings.openmetrics_2);
+    let resource = settings.target_info.then(Resource::from_env).transpose()?;
+    let exporter = resource.iter().fold(exporter, |exporter, resource| exporter.target_info(resource.clone()));
     let exporter = guarded(exporter, settings)?;
     let exporter = exporter.start(&registry).map_err(|error| {
         let place = place(&error);
         error.within(place)
     })?;
-    let push = Push::start(settings, &registry, &shown)?;
+    let push = Push::start(settings, &registry, &shown, resource)?;
     METRICS.publish(live);
     Ok(Serving { exporter: Some(exporter), push, registry, shown, _claim: claim })
 }

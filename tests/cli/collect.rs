@@ -208,13 +208,18 @@ fn what_an_exporter_gives_a_collector_gives_too() {
     let collector = Collector::start(&["--dir", &dir.path(""), "--allow", "127.0.0.0/8"]);
     let page = collector.answer(one);
     assert!(page.contains(&format!("\ntokens_total 3{exemplar}")) && !page.contains("_created"), "{page}");
+    assert!(!page.contains("\ntarget_info{"), "{page}");
     assert!(collector.answer(two).contains("text/plain"));
     assert_eq!(collector.end("-TERM").1, Some(0));
 
-    let collector = Collector::start(&["--dir", &dir.path(""), "--created", "--openmetrics-2"]);
+    let collector = Collector::start(&["--dir", &dir.path(""), "--created", "--openmetrics-2", "--target-info"]);
     assert!(collector.answer(one).contains("\ntokens_created "));
     let page = collector.answer(two);
     assert!(page.contains("version=2.0.0") && page.contains("\ntokens_total 3 st@"), "{page}");
+    assert!(
+        page.contains("\r\n\r\n# TYPE target_info info\n") && page.contains("\ntarget_info{service_name=\""),
+        "{page}"
+    );
     assert_eq!(collector.end("-TERM").1, Some(0));
 
     let collector = Collector::start(&["--dir", &dir.path(""), "--allow", "10.0.0.0/8"]);

@@ -3,7 +3,7 @@
     parse.py FORMAT PAGE EXPECTED
 
 FORMAT is `text` or `openmetrics`: each has a parser of its own there, and that of OpenMetrics is strict. `created` is
-OpenMetrics that says when totals began.
+OpenMetrics that says when totals began; with `+target` the page has to begin with whose metrics these are.
 """
 
 import json
@@ -25,12 +25,27 @@ PARSERS = {
 SINCE = 1_700_000_000
 
 
+# What `nasty` says of itself besides what is the same everywhere.
+TARGET = {"service_name": "\" \\ \n } ä", "service_instance_id": "7", "zone_name": "# no comment"}
+
+
+def check_target(form, family):
+    name, kind = ("target", "info") if form == "openmetrics" else ("target_info", "gauge")
+    if (family.name, family.type) != (name, kind) or len(family.samples) != 1:
+        raise SystemExit(f"the page does not begin with target_info, but with {family}")
+    sample = family.samples[0]
+    labels = {name: value for name, value in sample.labels.items() if not name.startswith("telemetry_sdk_")}
+    if sample.name != "target_info" or sample.value != 1 or labels != TARGET or len(sample.labels) != 6:
+        raise SystemExit(f"{sample} does not say whose metrics these are")
+
+
 def main(form, text_path, expected_path):
     with open(text_path, "rb") as file:
         text = file.read().decode("utf-8")
     with open(expected_path, encoding="utf-8") as file:
         expected = json.load(file)
 
+    form, _, target = form.partition("+")
     families = {}
     found = {}
     created = set()
@@ -40,6 +55,9 @@ def main(form, text_path, expected_path):
         if name in families:
             raise SystemExit(f"the family {name} comes in two pieces")
         families[name] = family
+        if target and len(families) == 1:
+            check_target(form, family)
+            continue
         for sample in family.samples:
             if form == "created" and sample.name.endswith("_created") and family.type in ("counter", "histogram"):
                 if not SINCE < sample.value <= time.time():

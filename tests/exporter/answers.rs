@@ -2,7 +2,7 @@
 
 use crate::client::*;
 use std::sync::{Arc, Barrier, Mutex};
-use tach::Registry;
+use tach::{ErrorKind, Registry, Resource, Snapshot};
 
 #[test]
 fn metrics_are_served_as_text() {
@@ -77,6 +77,48 @@ fn beginnings_are_told_in_openmetrics_where_the_exporter_is_to() {
             assert_eq!(response.text().contains("\ntach_exporter_reload_errors_created "), told);
         }
     }
+}
+
+#[test]
+fn target_info_is_first_once_and_to_be_asked_for_where_the_exporter_is_told() {
+    let resource = Resource::new().service("llm");
+    let registry = Registry::new();
+    registry.counter("a").build().unwrap();
+    let view = || builder().view(named_as_the_target);
+    for (exporter, told) in [(view(), false), (view().target_info(resource.clone()), true)] {
+        let exporter = exporter.start(&registry).unwrap();
+        for (escaping, label) in [("allow-utf-8", "\"service.name\""), ("underscores", "service_name")] {
+            let accept = format!("Accept: application/openmetrics-text;version=1.0.0;escaping={escaping}\r\n");
+            let response = request(&exporter, "GET", "/metrics", &accept);
+            let page = response.text();
+            assert_eq!(page.starts_with("# TYPE target info\n"), told, "{page}");
+            assert_eq!(page.contains(&format!("\ntarget_info{{{label}=\"llm\",")), told, "{page}");
+            assert_eq!(page.matches("\ntarget_info").count(), 1, "{page}");
+        }
+        for (query, shown) in [("target_info", true), ("target", true), ("a_total", false)] {
+            let response = request(&exporter, "GET", &format!("/metrics?name[]={query}"), "");
+            assert_eq!(response.text().contains("\ntarget_info{"), told && shown, "{query}");
+        }
+    }
+    // The name is kept from now on, and was not to be had before.
+    for name in ["target", "target_info"] {
+        let error = registry.gauge(name).build().unwrap_err();
+        assert!(error.to_string().contains("target_info of an exporter"), "{error}");
+        let registry = Registry::new();
+        registry.gauge(name).build().unwrap();
+        let error = builder().target_info(resource.clone()).start(&registry).unwrap_err();
+        assert!(error.kind() == ErrorKind::Conflict && error.to_string().contains(name), "{error}");
+    }
+    let error = builder().target_info(resource.with("__x", "y")).start(&Registry::new()).unwrap_err();
+    assert!(error.to_string().contains("\"__x\""), "{error}");
+}
+
+/// What a view may give: a metric by the name of `target_info`.
+fn named_as_the_target(_: &Snapshot) -> Snapshot {
+    let registry = Registry::new();
+    registry.gauge("target_info").build().unwrap();
+    registry.counter("a").build().unwrap();
+    registry.snapshot()
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
-use tach::{Endpoint, Registry};
+use tach::{Endpoint, Registry, Resource};
 use tokio::sync::oneshot;
 
 /// Wakes a thread.
@@ -46,6 +46,19 @@ fn respond(endpoint: &Endpoint, method: &str, uri: &str, headers: &[(&str, &str)
 
 fn text(response: &Response<Vec<u8>>) -> &str {
     std::str::from_utf8(response.body()).unwrap()
+}
+
+#[test]
+fn it_begins_with_target_info_where_it_is_told() {
+    let registry = Registry::new();
+    let resource = Resource::new().service("llm");
+    let endpoint = Endpoint::new(&registry).unwrap().target_info(&resource).unwrap();
+    let page = respond(&endpoint, "GET", "/metrics", &[("accept", "application/openmetrics-text")]);
+    assert!(text(&page).starts_with("# TYPE target info\n"), "{}", text(&page));
+    assert!(registry.gauge("target").build().is_err());
+    let taken = Registry::new();
+    taken.gauge("target_info").build().unwrap();
+    assert!(Endpoint::new(&taken).unwrap().target_info(&resource).is_err());
 }
 
 #[test]

@@ -22,7 +22,10 @@ fn what_is_no_request_gets_a_400_and_others_are_served() {
     ] {
         let mut client = Client::connect(&exporter);
         client.send(input);
-        assert_eq!(client.receive(false).expect("an answer").status, status, "{input:.80}");
+        let answer = client.receive(false).expect("an answer");
+        assert_eq!(answer.status, status, "{input:.80}");
+        // It is the HTTP library that gives these, and it says nothing.
+        assert_eq!((answer.header("content-type"), &*answer.body), (None, &b""[..]), "{input:.80}");
         assert!(client.rest().is_empty());
         assert_eq!(scrape(&exporter).value("tokens_total"), Some(5.0));
     }

@@ -1,6 +1,8 @@
 //! The formats beside Prometheus text: what is rendered of arbitrary registries reads back, by readers that share
 //! nothing with the engine, as what was recorded.
 
+#[cfg(feature = "http")]
+mod buckets;
 mod created;
 mod exemplars;
 mod model;
@@ -17,5 +19,6 @@ mod otlp_streams;
 mod page;
 mod pb_reader;
 mod protobuf;
+mod target;
 mod totals;
 mod utf8;

@@ -65,8 +65,11 @@ fn read_line(families: &mut Vec<Family>, line: &str) -> Result<(), &'static str>
     let (name, text) = name(rest, ":")?;
     let text = text.strip_prefix(' ').ok_or("metadata without a text")?;
     if keyword == "TYPE" {
-        if !["counter", "gauge", "histogram"].contains(&text) {
+        if !["counter", "gauge", "histogram", "info"].contains(&text) {
             return Err("an unknown type");
+        }
+        if text == "info" && !name.ends_with("_info") {
+            return Err("an info whose name does not end in _info");
         }
         families.push(Family { name, kind: text.to_owned(), ..Family::default() });
         return Ok(());
@@ -90,7 +93,9 @@ fn sample(family: &mut Family, line: &str) -> Result<(), &'static str> {
     let mut parts = rest.split(" # ");
     let rest = parts.next().unwrap_or_default();
     let exemplars = parts.map(exemplar).collect::<Result<Vec<_>, _>>()?;
-    if !exemplars.is_empty() && family.kind == "gauge" || exemplars.len() > 1 && family.kind == "counter" {
+    if !exemplars.is_empty() && ["gauge", "info"].contains(&&*family.kind)
+        || exemplars.len() > 1 && family.kind == "counter"
+    {
         return Err("exemplars of what may have none, or not so many");
     }
     let (value, start) = match rest.split_once(" st@") {
@@ -112,7 +117,7 @@ fn sample(family: &mut Family, line: &str) -> Result<(), &'static str> {
         }
         Value::Number(value)
     };
-    if family.kind == "gauge" && start.is_some() {
+    if ["gauge", "info"].contains(&&*family.kind) && start.is_some() {
         return Err("a gauge that began");
     }
     if family.series.iter().any(|series| series.labels == labels) {

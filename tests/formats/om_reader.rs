@@ -230,6 +230,7 @@ fn check(family: &Family) -> Result<(), &'static str> {
     let suffixes: &[&str] = match &*family.kind {
         "counter" => &["_total", "_created"],
         "gauge" => &[""],
+        "info" => &["_info"],
         "histogram" => &["_bucket", "_sum", "_count", "_created"],
         _ => return Err("an unknown type"),
     };
@@ -243,11 +244,14 @@ fn check(family: &Family) -> Result<(), &'static str> {
             return Err("a sample that is there twice");
         }
         let value = number(&sample.value).unwrap_or(f64::NAN);
+        if family.kind == "info" && sample.value != "1" {
+            return Err("an info that is not 1");
+        }
         if family.kind != "gauge" && (value < 0.0 || value.is_nan()) {
             return Err("a total that is none");
         }
     }
-    if family.kind == "gauge" {
+    if ["gauge", "info"].contains(&&*family.kind) {
         return Ok(());
     }
     check_created(&family.samples)?;

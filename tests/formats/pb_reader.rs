@@ -85,7 +85,7 @@ pub(crate) struct Metric {
 pub(crate) struct Histogram {
     pub(crate) count: u64,
     pub(crate) sum: f64,
-    /// Upper bound and cumulative count. (One of infinity is only there for its exemplar, and not here.)
+    /// Upper bound and cumulative count. (One of infinity is here only where it has no exemplar.)
     pub(crate) buckets: Vec<(f64, u64)>,
     /// With the upper bounds of their buckets.
     pub(crate) bucket_exemplars: Vec<(f64, Exemplar)>,
@@ -201,9 +201,7 @@ fn histogram(bytes: &[u8]) -> Result<(Option<Histogram>, Option<u64>), String> {
             (1, Field::Number(count)) => histogram.count = count,
             (2, Field::Float(sum)) => histogram.sum = sum,
             (3, Field::Bytes(bytes)) => match *fields(bytes)? {
-                [(1, Field::Number(count)), (2, Field::Float(bound))] if bound.is_finite() => {
-                    histogram.buckets.push((bound, count));
-                }
+                [(1, Field::Number(count)), (2, Field::Float(bound))] => histogram.buckets.push((bound, count)),
                 [(1, Field::Number(count)), (2, Field::Float(bound)), (3, Field::Bytes(bytes))] => {
                     if bound.is_finite() {
                         histogram.buckets.push((bound, count));

@@ -49,6 +49,7 @@ fn examples() -> Vec<(&'static str, &'static str, Set)> {
         ("TACH_METRICS_HOST", "::1", |s| s.host = "::1".parse().unwrap()),
         ("TACH_WEB_CONFIG", "/etc/web=1.yml", |s| s.web_config = Some("/etc/web=1.yml".into())),
         ("TACH_OPENMETRICS_2", "On", |s| s.openmetrics_2 = true),
+        ("TACH_TARGET_INFO", "1", |s| s.target_info = true),
         ("TACH_DISABLE_TELEMETRY", "Yes", |s| s.disabled = true),
         ("TACH_OTLP_ENDPOINT", "https://collector:4318/v1/metrics", |s| {
             s.otlp_endpoint = Some("https://collector:4318/v1/metrics".to_owned());

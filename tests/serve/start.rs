@@ -90,6 +90,22 @@ fn a_web_configuration_takes_a_build_with_tls() {
 }
 
 #[test]
+fn target_info_is_served_where_the_settings_say_so() {
+    let _turn = turn();
+    for told in [false, true] {
+        let mut settings = settings();
+        settings.target_info = told;
+        let serving = tach::serve::start(&settings).unwrap();
+        let mut client = crate::client::Client::connect_to(serving.local_addr().unwrap());
+        let response = client.request("GET", "/metrics", "Accept: application/openmetrics-text\r\n");
+        assert_eq!(response.text().starts_with("# TYPE target info\n"), told);
+        assert_eq!(response.text().matches("\ntarget_info{service_name=\"").count(), usize::from(told));
+        let name = serving.registry().gauge("target").build();
+        assert_eq!(name.is_err(), told, "the name is the page's");
+    }
+}
+
+#[test]
 fn openmetrics_2_is_served_where_the_settings_say_so() {
     let _turn = turn();
     for told in [false, true] {

@@ -51,6 +51,7 @@ pub(crate) struct Collect {
     pub(crate) windows: Vec<Duration>,
     /// The histograms that have them: all, where there are none.
     pub(crate) windows_of: Vec<String>,
+    pub(crate) target_info: bool,
     #[cfg(feature = "tls")]
     pub(crate) web_config: Option<PathBuf>,
     #[cfg(feature = "serve")]
@@ -153,6 +154,7 @@ fn collect_command() -> clap::Command {
             .value_delimiter(',')
             .requires("windows")
             .help("Only these histograms have windows, by their own names"),
+        flag("target-info", "Begins with target_info: what OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say"),
     ]);
     #[cfg(feature = "tls")]
     let command = command.arg(
@@ -227,6 +229,7 @@ fn collect(matches: &ArgMatches) -> Collect {
         openmetrics_2: matches.get_flag("openmetrics-2"),
         windows: matches.get_many("windows").into_iter().flatten().copied().collect(),
         windows_of: matches.get_many("windows-of").into_iter().flatten().cloned().collect(),
+        target_info: matches.get_flag("target-info"),
         #[cfg(feature = "tls")]
         web_config: matches.get_one("web-config").cloned(),
         #[cfg(feature = "serve")]

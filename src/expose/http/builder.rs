@@ -6,8 +6,9 @@ use super::exporter::Exporter;
 use super::guard;
 use super::negotiate::Offer;
 use super::networks::Networks;
-use super::scrape::Viewing;
+use super::scrape::Showing;
 use crate::collect::Snapshot;
+use crate::describe::{HistogramBuckets, Resource};
 use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
 use hyper::HeaderMap;
@@ -61,7 +62,8 @@ pub struct ExporterBuilder {
     headers: Vec<(String, String)>,
     limits: Limits,
     offer: Offer,
-    view: Option<Viewing>,
+    showing: Showing,
+    target: Option<Resource>,
     #[cfg(feature = "tls")]
     pub(super) guard: guard::Wanted,
 }
@@ -88,7 +90,7 @@ pub(super) struct Setup {
     pub(super) headers: HeaderMap,
     pub(super) limits: Limits,
     pub(super) offer: Offer,
-    pub(super) view: Option<Viewing>,
+    pub(super) showing: Showing,
     #[cfg(feature = "tls")]
     pub(super) guard: guard::Plan,
     /// Whoever reaches the address can read the metrics.
@@ -104,7 +106,8 @@ impl Default for ExporterBuilder {
             headers: Vec::new(),
             limits: Limits::default(),
             offer: Offer::new(),
-            view: None,
+            showing: Showing::default(),
+            target: None,
             #[cfg(feature = "tls")]
             guard: guard::Wanted::default(),
         }
@@ -234,6 +237,26 @@ impl ExporterBuilder {
         self
     }
 
+    /// Which buckets histograms have in protobuf and OpenMetrics 2.0: native and classic ones together unless told, or
+    /// one sort only.
+    #[must_use]
+    pub fn histogram_buckets(mut self, buckets: HistogramBuckets) -> Self {
+        self.offer = self.offer.histogram_buckets(buckets);
+        self
+    }
+
+    /// Whose metrics these are, as the metric `target_info`, with which every page begins: an Info metric in OpenMetrics,
+    /// a gauge with the value 1 elsewhere, and a label for each attribute of `resource`. It is not shown unless told.
+    ///
+    /// What pushes the same registry by OTLP should be given the same resource: that is how readers know that both are
+    /// one. The names `target` and `target_info` are kept from the registry's metrics then; of a view's those are left
+    /// out. See [`Snapshot::target_info`].
+    #[must_use]
+    pub fn target_info(mut self, resource: Resource) -> Self {
+        self.target = Some(resource);
+        self
+    }
+
     /// What is exposed of each snapshot; all of it unless told. The last call counts.
     ///
     /// `view` is called on the exporter's thread, `tach-exporter`, once for each collection, however many scrapes
@@ -249,7 +272,7 @@ impl ExporterBuilder {
     /// ```
     #[must_use]
     pub fn view(mut self, view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
-        self.view = Some(Viewing::new(view));
+        self.showing = self.showing.view(view);
         self
     }
 
@@ -259,7 +282,8 @@ impl ExporterBuilder {
     ///
     /// The address is none, or the system does not let the process listen there, as the port is taken: the text names
     /// the address and the remedy. A limit is zero, a network or header is none, or a Unix socket is to have networks
-    /// or permissions that nobody could connect with. The system refuses a thread.
+    /// or permissions that nobody could connect with. An attribute for `target_info` can be no label, or a metric has
+    /// that name. The system refuses a thread.
     pub fn start(mut self, registry: &Registry) -> Result<Exporter, Error> {
         let limits = &mut self.limits;
         for (name, count) in [("connections_max", limits.connections), ("scrapes_max", limits.scrapes)] {
@@ -283,21 +307,26 @@ impl ExporterBuilder {
         if matches!(address, Address::Unix(_)) {
             check_unix(&networks, self.socket_mode)?;
         }
+        let headers = headers(&self.headers)?;
         #[cfg(feature = "tls")]
         let guard = guard::Plan::new(self.guard)?;
         #[cfg(feature = "tls")]
         let asks = guard.asks();
         #[cfg(not(feature = "tls"))]
         let asks = false;
+        let showing = match &self.target {
+            Some(resource) => self.showing.target(resource, |names| registry.reserve(names))?,
+            None => self.showing,
+        };
         let setup = Setup {
             open_to_all: address.reachable().is_some_and(|at| networks.admit_all(at)) && !asks,
             address,
             socket_mode: self.socket_mode,
             networks,
-            headers: headers(&self.headers)?,
+            headers,
             limits: self.limits,
             offer: self.offer,
-            view: self.view,
+            showing,
             #[cfg(feature = "tls")]
             guard,
         };

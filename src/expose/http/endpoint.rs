@@ -4,10 +4,11 @@ use super::negotiate::{Body, Offer};
 use super::page::Page;
 use super::request::{Ask, Route};
 use super::respond::{Content, Refusal, Scraped, respond};
-use super::scrape::Viewing;
-use super::scrape::catch;
+use super::scrape::{Showing, catch};
 use crate::collect::{Collector, Snapshot};
+use crate::describe::{HistogramBuckets, Resource};
 use crate::error::Error;
+use crate::expose::families::Families;
 use crate::registry::Registry;
 use hyper::{Request, Response};
 use std::fmt;
@@ -49,7 +50,8 @@ use tokio::sync::oneshot;
 #[derive(Clone)]
 pub struct Endpoint {
     collector: Arc<Collector>,
-    view: Option<Viewing>,
+    registry: Registry,
+    showing: Showing,
     offer: Offer,
 }
 
@@ -66,7 +68,8 @@ impl Endpoint {
     ///
     /// The system refuses it.
     pub fn new(registry: &Registry) -> Result<Self, Error> {
-        Ok(Self { collector: Arc::new(Collector::start(registry, None)?), view: None, offer: Offer::new() })
+        let collector = Arc::new(Collector::start(registry, None)?);
+        Ok(Self { collector, registry: registry.clone(), showing: Showing::default(), offer: Offer::new() })
     }
 
     /// What is exposed of each snapshot; all of it unless told. The last call counts.
@@ -75,7 +78,25 @@ impl Endpoint {
     /// `tach-collector`.
     #[must_use]
     pub fn view(self, view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
-        Self { view: Some(Viewing::new(view)), ..self }
+        Self { showing: self.showing.view(view), ..self }
+    }
+
+    /// Which buckets histograms have in protobuf and OpenMetrics 2.0, as for
+    /// [`ExporterBuilder::histogram_buckets`](crate::ExporterBuilder::histogram_buckets).
+    #[must_use]
+    pub fn histogram_buckets(self, buckets: HistogramBuckets) -> Self {
+        Self { offer: self.offer.histogram_buckets(buckets), ..self }
+    }
+
+    /// Whose metrics these are, as the metric `target_info`, as for
+    /// [`ExporterBuilder::target_info`](crate::ExporterBuilder::target_info).
+    ///
+    /// # Errors
+    ///
+    /// An attribute can be no label, or a metric has that name.
+    pub fn target_info(self, resource: &Resource) -> Result<Self, Error> {
+        let showing = self.showing.target(resource, |names| self.registry.reserve(names))?;
+        Ok(Self { showing, ..self })
     }
 
     /// Whether OpenMetrics has samples `_created`, as for [`ExporterBuilder::created`](crate::ExporterBuilder::created).
@@ -115,13 +136,13 @@ impl Endpoint {
     /// Has the answer to a scrape made on the collector's thread.
     fn request(&self, ask: Ask) -> oneshot::Receiver<Response<Vec<u8>>> {
         let (sender, receiver) = oneshot::channel();
-        let view = self.view.clone();
+        let showing = self.showing.clone();
         self.collector.request(move |snapshot| {
             // Nobody waits any more: spares the rendering.
             if sender.is_closed() {
                 return;
             }
-            let scraped = page(&ask, view.as_ref(), snapshot);
+            let scraped = page(&ask, &showing, &snapshot);
             // The receiver may be gone by now.
             let _ = sender.send(respond(&ask, "", Some(scraped)).map(Content::into_bytes));
         });
@@ -129,11 +150,11 @@ impl Endpoint {
     }
 }
 
-fn page(ask: &Ask, view: Option<&Viewing>, snapshot: Snapshot) -> Result<Scraped, Refusal> {
+fn page(ask: &Ask, showing: &Showing, snapshot: &Snapshot) -> Result<Scraped, Refusal> {
     let Route::Metrics(wanted) = &ask.route else { return Err(Refusal::Broken) };
     catch(|| {
-        let shown = view.map_or(snapshot.clone(), |view| view.show(&snapshot)).only(&wanted.names);
-        let page = Page::render(None, |buffer| Body::render(wanted.format.body, &shown, buffer));
+        let shown = showing.show(snapshot).only(&wanted.names);
+        let page = Page::render(None, |buffer| Body::render(wanted.format.body, &Families::of(&shown), buffer));
         Scraped { page: Rc::new(page), _place: None }
     })
 }

@@ -29,7 +29,7 @@ use tokio::task::LocalSet;
 /// recording thread, and scrapes that come together share one collection and one rendering of each format.
 ///
 /// `GET /` gives a page that leads there, and `GET /-/healthy` a 200 without a collection, for probes; `HEAD` works for
-/// all of them. Behind the registry's metrics come those of the exporter, `tach_exporter_*`: how it answered, and whom
+/// all of them. Among the registry's metrics are those of the exporter, `tach_exporter_*`: how it answered, and whom
 /// it turned away.
 ///
 /// Listens on the loopback interface unless told otherwise: there is neither encryption nor a password, unless the
@@ -193,7 +193,7 @@ fn serve(
         };
         let own = Rc::new(Own::new(closed));
         let scraper = Scraper::new(collector, Body::render, setup.limits.scrapes, setup.limits.scrape);
-        let scraper = scraper.viewing(setup.view.clone(), Rc::clone(&own));
+        let scraper = scraper.showing(setup.showing.clone(), Rc::clone(&own));
         tokio::task::spawn_local(Rc::new(Server::new(setup, scraper, own)).run(listener));
         ready(Ok(()));
         // An error is the sender's end, which means the same.

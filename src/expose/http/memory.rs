@@ -8,6 +8,7 @@ use super::request::{Ask, Route};
 use super::respond::{Scraped, respond};
 use super::watch::Watch;
 use crate::collect::Snapshot;
+use crate::expose::families::Families;
 use std::cell::RefCell;
 use std::future::ready;
 use std::io;
@@ -30,7 +31,8 @@ pub fn serve_bytes(snapshot: &Snapshot, input: &[u8]) -> Vec<u8> {
         let scraped = match &ask.route {
             Route::Metrics(wanted) => {
                 let shown = snapshot.only(&wanted.names);
-                let page = Rc::new(Page::render(None, |buffer| wanted.format.body.render(&shown, buffer)));
+                let page =
+                    Rc::new(Page::render(None, |buffer| wanted.format.body.render(&Families::of(&shown), buffer)));
                 Some(Ok(Scraped { page, _place: None }))
             }
             _ => None,

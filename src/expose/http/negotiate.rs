@@ -1,15 +1,16 @@
 //! Which format a client gets: the value of `Accept`, as Prometheus sends it.
 //!
 //! The clause with the highest `q` of those that name a format here wins, the first of equals. Nobody is refused: who
-//! asks for nothing that there is gets the text format 0.0.4, as do `*/*` and browsers. A version that is not there is
-//! no match; where none is given it is the oldest.
+//! asks for nothing that there is gets the text format 0.0.4, as do `*/*` and browsers, unless they name that with
+//! `q=0`: then `*/*` is OpenMetrics, or protobuf. A version that is not there is no match; where none is given it is the
+//! oldest.
 //!
 //! `escaping` says how a format of version 1.0.0 writes names that are not `[a-zA-Z_:][a-zA-Z0-9_:]*`; by underscores
 //! where that is missing or unknown.
 
 use super::encoding::weight;
-use crate::collect::Snapshot;
-use crate::describe::Escaping;
+use crate::describe::{Escaping, HistogramBuckets};
+use crate::expose::families::Families;
 use crate::expose::openmetrics::{self, Options};
 use crate::expose::{openmetrics_2, protobuf, text};
 
@@ -18,8 +19,8 @@ use crate::expose::{openmetrics_2, protobuf, text};
 pub(super) enum Body {
     Text(Escaping),
     OpenMetrics(Options),
-    OpenMetrics2(Escaping),
-    Protobuf(Escaping),
+    OpenMetrics2(Escaping, HistogramBuckets),
+    Protobuf(Escaping, HistogramBuckets),
 }
 
 impl Body {
@@ -28,30 +29,20 @@ impl Body {
         match self {
             Self::Text(escaping) => Self::Text(plain(escaping)),
             Self::OpenMetrics(options) => Self::OpenMetrics(options.escaping(plain(options.in_escaping()))),
-            Self::OpenMetrics2(escaping) => Self::OpenMetrics2(plain(escaping)),
-            Self::Protobuf(escaping) => Self::Protobuf(plain(escaping)),
+            Self::OpenMetrics2(escaping, buckets) => Self::OpenMetrics2(plain(escaping), buckets),
+            Self::Protobuf(escaping, buckets) => Self::Protobuf(plain(escaping), buckets),
         }
     }
 
-    /// Prints `snapshot` into an empty `buffer`.
-    pub(super) fn render(self, snapshot: &Snapshot, mut buffer: Vec<u8>) -> Vec<u8> {
+    /// Prints `families` into an empty `buffer`.
+    pub(super) fn render(self, families: &Families<'_>, mut buffer: Vec<u8>) -> Vec<u8> {
         match self {
-            Self::Text(escaping) => text::append(snapshot, escaping, &mut buffer),
-            Self::OpenMetrics(options) => openmetrics::append(snapshot, options, &mut buffer),
-            Self::OpenMetrics2(escaping) => openmetrics_2::append(snapshot, escaping, &mut buffer),
-            Self::Protobuf(escaping) => protobuf::append(snapshot, escaping, &mut buffer),
+            Self::Text(escaping) => text::append(families, escaping, &mut buffer),
+            Self::OpenMetrics(options) => openmetrics::append(families, options, &mut buffer),
+            Self::OpenMetrics2(escaping, buckets) => openmetrics_2::append(families, escaping, buckets, &mut buffer),
+            Self::Protobuf(escaping, buckets) => protobuf::append(families, escaping, buckets, &mut buffer),
         }
         buffer
-    }
-
-    /// Prints `snapshot` behind another one, which `page` is.
-    pub(super) fn append(self, snapshot: &Snapshot, mut page: Vec<u8>) -> Vec<u8> {
-        // What ends a page stands there once, and last.
-        if matches!(self, Self::OpenMetrics(_) | Self::OpenMetrics2(_)) && page.ends_with(openmetrics::END.as_bytes()) {
-            page.truncate(page.len() - openmetrics::END.len());
-        }
-        page.extend(self.render(snapshot, Vec::new()));
-        page
     }
 }
 
@@ -65,13 +56,14 @@ fn plain(escaping: Escaping) -> Escaping {
 pub struct Offer {
     openmetrics: Options,
     openmetrics_2: bool,
+    buckets: HistogramBuckets,
 }
 
 impl Offer {
     /// None, and OpenMetrics without `_created`.
     #[must_use]
     pub const fn new() -> Self {
-        Self { openmetrics: Options::new(), openmetrics_2: false }
+        Self { openmetrics: Options::new(), openmetrics_2: false, buckets: HistogramBuckets::Both }
     }
 
     /// Whether OpenMetrics 1.0.0 has `_created`.
@@ -84,6 +76,12 @@ impl Offer {
     #[must_use]
     pub const fn openmetrics_2(self, openmetrics_2: bool) -> Self {
         Self { openmetrics_2, ..self }
+    }
+
+    /// Which buckets histograms have.
+    #[must_use]
+    pub const fn histogram_buckets(self, buckets: HistogramBuckets) -> Self {
+        Self { buckets, ..self }
     }
 }
 
@@ -124,19 +122,52 @@ fn name(escaping: Escaping) -> &'static str {
 /// The format for a client that sends `accept`; empty: none.
 #[must_use]
 pub fn negotiate(accept: &str, offer: Offer) -> Format {
+    let clauses = || {
+        accept.split(',').filter_map(|clause| {
+            let mut parts = clause.split(';').map(str::trim);
+            let media_type = parts.next().unwrap_or_default();
+            Some((media_type, weight(parts.clone())?, parts))
+        })
+    };
+    // What is named with a weight of zero is not to be had by a wider clause either.
+    let mut out = Vec::new();
+    for (media_type, _, parts) in clauses().filter(|(_, weight, _)| *weight == 0) {
+        let format =
+            if media_type.eq_ignore_ascii_case("text/*") { Some(TEXT) } else { named(media_type, parts, offer) };
+        if let Some(format) = format.filter(|format| !out.contains(&format.media_type)) {
+            out.push(format.media_type);
+        }
+    }
     let mut best = (0, TEXT);
-    for clause in accept.split(',') {
-        let mut parts = clause.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        let Some(weight) = weight(parts.clone()).filter(|weight| *weight > best.0) else { continue };
-        if let Some(format) = named(media_type, parts, offer) {
+    for (media_type, weight, parts) in clauses() {
+        if weight <= best.0 {
+            continue;
+        }
+        let format = named(media_type, parts, offer)
+            .or_else(|| among(media_type, offer).into_iter().find(|format| !out.contains(&format.media_type)));
+        if let Some(format) = format {
             best = (weight, format);
         }
     }
     best.1
 }
 
-/// The format that a clause names.
+/// The formats that a clause with a `*` lets choose from, the first of them first.
+fn among(media_type: &str, offer: Offer) -> Vec<Format> {
+    let default = |media_type, parameters: &[&'static str]| named(media_type, parameters.iter().copied(), offer);
+    let protobuf = ["proto=io.prometheus.client.MetricFamily", "encoding=delimited"];
+    match media_type {
+        "*/*" => {
+            let others =
+                [default("application/openmetrics-text", &[]), default("application/vnd.google.protobuf", &protobuf)];
+            std::iter::once(TEXT).chain(others.into_iter().flatten()).collect()
+        }
+        range if range.eq_ignore_ascii_case("text/*") => vec![TEXT],
+        _ => Vec::new(),
+    }
+}
+
+/// The format that a clause names without a `*`.
 fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone, offer: Offer) -> Option<Format> {
     let parameter = |wanted: &str| {
         parameters.clone().find_map(|parameter| {
@@ -162,16 +193,18 @@ fn named<'a>(media_type: &str, parameters: impl Iterator<Item = &'a str> + Clone
             None | Some("1.0.0") => {
                 format(Body::OpenMetrics(offer.openmetrics.escaping(escaping)), openmetrics::CONTENT_TYPE)
             }
-            Some("2.0.0") if offer.openmetrics_2 => format(Body::OpenMetrics2(escaping), openmetrics_2::CONTENT_TYPE),
+            Some("2.0.0") if offer.openmetrics_2 => {
+                format(Body::OpenMetrics2(escaping, offer.buckets), openmetrics_2::CONTENT_TYPE)
+            }
             _ => None,
         }
     } else if is("application/vnd.google.protobuf") {
         // Other messages and other framings have this media type too.
         let ours = parameter("proto") == Some("io.prometheus.client.MetricFamily");
         let ours = ours && parameter("encoding") == Some("delimited");
-        ours.then(|| format(Body::Protobuf(escaping), protobuf::CONTENT_TYPE))?
+        ours.then(|| format(Body::Protobuf(escaping, offer.buckets), protobuf::CONTENT_TYPE))?
     } else {
-        (is("*/*") || is("text/*")).then_some(TEXT)
+        None
     }
 }
 
@@ -312,6 +345,30 @@ mod tests {
             ("application/vnd.google.protobuf", TEXT, ""),
             ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text", TEXT, ""),
             ("application/vnd.google.protobuf;proto=io.prometheus.write.v2.Request;encoding=delimited", TEXT, ""),
+        ]);
+    }
+
+    #[test]
+    fn what_has_no_weight_is_not_given_by_a_wider_clause() {
+        check(&[
+            ("text/plain;q=0,*/*;q=0.5", OM, "underscores"),
+            ("*/*;q=0.5, text/plain;q=0.0", OM, "underscores"),
+            ("text/*;q=0,*/*", OM, "underscores"),
+            ("text/plain;q=0,application/openmetrics-text;q=0,*/*;q=0.1", PROTOBUF, "underscores"),
+            ("application/openmetrics-text;q=0,*/*", TEXT, ""),
+            // Another version is another format.
+            ("text/plain;version=1.0.0;q=0,*/*;q=0.5", TEXT, ""),
+            ("text/plain;q=0,text/plain;version=1.0.0;escaping=dots", TEXT_1, "dots"),
+            // A wider clause takes nothing from a narrower one.
+            ("*/*;q=0,application/openmetrics-text;q=0.1", OM, "underscores"),
+            ("text/*;q=0,text/plain;q=0.1", TEXT, ""),
+            // The highest weight counts, however wide its clause is.
+            ("*/*, application/openmetrics-text;q=0.9", TEXT, ""),
+            ("*/*;q=0.8, application/openmetrics-text;q=0.9", OM, "underscores"),
+            // Nobody is refused.
+            ("*/*;q=0", TEXT, ""),
+            ("text/plain;q=0,text/*", TEXT, ""),
+            ("text/plain;q=0,application/openmetrics-text;q=0", TEXT, ""),
         ]);
     }
 

@@ -5,7 +5,10 @@ use super::own::Own;
 use super::page::Page;
 use super::request::Wanted;
 use super::respond::{Refusal, Scraped};
-use crate::collect::{Collector, Snapshot};
+use crate::collect::{Collector, FamilySnapshot, Snapshot};
+use crate::describe::Resource;
+use crate::error::Error;
+use crate::expose::families::{Families, TARGET_NAMES};
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,35 +22,53 @@ use tokio::time::timeout;
 /// How often a scrape that finds no place asks for one.
 const HURRY: Duration = Duration::from_millis(100);
 
-/// How a snapshot is printed, into an empty buffer.
-type Render = fn(Body, &Snapshot, Vec<u8>) -> Vec<u8>;
+/// How families are printed, into an empty buffer.
+type Render = fn(Body, &Families<'_>, Vec<u8>) -> Vec<u8>;
+
+type View = dyn Fn(&Snapshot) -> Snapshot + Send + Sync;
 
 /// What is exposed of a snapshot.
-#[derive(Clone)]
-pub(super) struct Viewing(Arc<dyn Fn(&Snapshot) -> Snapshot + Send + Sync>);
+#[derive(Clone, Default)]
+pub(super) struct Showing {
+    /// `None`: all of it.
+    view: Option<Arc<View>>,
+    /// Whose metrics these are, where that is to be shown.
+    target: Option<Arc<FamilySnapshot>>,
+}
 
-impl Viewing {
-    pub(super) fn new(view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
-        Self(Arc::new(view))
+impl Showing {
+    pub(super) fn view(self, view: impl Fn(&Snapshot) -> Snapshot + Send + Sync + 'static) -> Self {
+        Self { view: Some(Arc::new(view)), ..self }
+    }
+
+    /// Has whose metrics these are shown. `reserve` keeps the names for that, each with who has it, from other metrics.
+    pub(super) fn target(
+        self,
+        resource: &Resource,
+        reserve: impl FnOnce(&[(String, String)]) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let target = FamilySnapshot::target(resource)?;
+        reserve(&TARGET_NAMES.map(|name| (name.to_owned(), "target_info of an exporter".to_owned())))?;
+        Ok(Self { target: Some(target), ..self })
     }
 
     /// What is exposed of `snapshot`.
     pub(super) fn show(&self, snapshot: &Snapshot) -> Snapshot {
-        self.0(snapshot)
+        let shown = self.view.as_ref().map_or_else(|| snapshot.clone(), |view| view(snapshot));
+        shown.with_target(self.target.as_ref())
     }
 }
 
-impl fmt::Debug for Viewing {
+impl fmt::Debug for Showing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Viewing").finish_non_exhaustive()
+        f.debug_struct("Showing").finish_non_exhaustive()
     }
 }
 
 /// Makes pages.
 pub(super) struct Scraper {
     collector: Arc<Collector>,
-    /// `None`: all of it.
-    view: Option<Viewing>,
+    showing: Showing,
     /// What is added to it.
     own: Option<Rc<Own>>,
     render: Render,
@@ -81,12 +102,12 @@ impl fmt::Debug for Scraper {
 impl Scraper {
     pub(super) fn new(collector: Arc<Collector>, render: Render, scrapes: usize, limit: Duration) -> Self {
         let places = Arc::new(Semaphore::new(scrapes.min(Semaphore::MAX_PERMITS)));
-        Self { collector, view: None, own: None, render, places, limit, last: RefCell::default() }
+        Self { collector, showing: Showing::default(), own: None, render, places, limit, last: RefCell::default() }
     }
 
-    /// The same with another view, and with the exporter's own metrics.
-    pub(super) fn viewing(self, view: Option<Viewing>, own: Rc<Own>) -> Self {
-        Self { view, own: Some(own), ..self }
+    /// The same that shows something else, and the exporter's own metrics.
+    pub(super) fn showing(self, showing: Showing, own: Rc<Own>) -> Self {
+        Self { showing, own: Some(own), ..self }
     }
 
     /// Has a page made of what is recorded by now, within the client's patience and the own limit. `hurry` is called now
@@ -121,13 +142,10 @@ impl Scraper {
         let last = match slot.take() {
             Some(last) if same(&last.snapshot, &snapshot) => last,
             before => {
-                let shown = match &self.view {
-                    Some(view) => catch(|| view.show(&snapshot))?,
-                    None => snapshot.clone(),
-                };
+                let shown = catch(|| self.showing.show(&snapshot))?;
                 let own = self.own.as_ref().map(|own| own.beside(&snapshot));
                 let spare = before.map_or_else(Vec::new, |last| last.pages.into_iter().map(|(_, page)| page).collect());
-                let utf8 = shown.families().iter().any(|family| family.desc.utf8);
+                let utf8 = shown.families().iter().chain(shown.target()).any(|family| family.desc.utf8);
                 Last { snapshot, shown, utf8, own, pages: Vec::new(), spare }
             }
         };
@@ -148,13 +166,9 @@ impl Scraper {
         Ok(page)
     }
 
-    /// Prints what is shown, and the exporter's own metrics behind it.
+    /// Prints what is shown, and the exporter's own metrics among it.
     fn print(&self, body: Body, shown: &Snapshot, own: Option<&Snapshot>, buffer: Vec<u8>) -> Vec<u8> {
-        let page = (self.render)(body, shown, buffer);
-        match own {
-            Some(own) => body.append(own, page),
-            None => page,
-        }
+        (self.render)(body, &Families::with(shown, own), buffer)
     }
 }
 

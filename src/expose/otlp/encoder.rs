@@ -1,10 +1,9 @@
 //! Requests out of snapshots: which totals, and since when.
 
 use super::super::wire::{push_message, push_text};
-use super::points::{Span, push_metric};
-use super::resource::Resource;
+use super::points::{Span, push_attribute, push_metric};
 use crate::collect::{FamilySnapshot, Snapshot, Values};
-use crate::describe::Kind;
+use crate::describe::{Kind, Resource};
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,6 +34,7 @@ pub enum Histograms {
 // The numbers of the fields in use, by message.
 const REQUEST_RESOURCE: u32 = 1;
 const RESOURCE: u32 = 1;
+const RESOURCE_ATTRIBUTE: u32 = 1;
 const RESOURCE_SCOPE: u32 = 2;
 const SCOPE: u32 = 1;
 const SCOPE_METRIC: u32 = 2;
@@ -107,7 +107,9 @@ impl Encoder {
     pub fn encode(&mut self, snapshot: &Snapshot) -> Vec<u8> {
         let mut out = Vec::new();
         push_message(&mut out, REQUEST_RESOURCE, |out| {
-            self.resource.push(out, RESOURCE);
+            push_message(out, RESOURCE, |out| {
+                self.resource.pairs().for_each(|(key, value)| push_attribute(out, RESOURCE_ATTRIBUTE, key, value));
+            });
             push_message(out, RESOURCE_SCOPE, |out| {
                 push_message(out, SCOPE, |out| {
                     push_text(out, SCOPE_NAME, &["tach"]);

@@ -14,9 +14,8 @@
 
 mod encoder;
 mod points;
-mod resource;
 mod units;
 
 pub use super::push::otlp::{Compression, OtlpBuilder, OtlpExporter, Protocol};
+pub use crate::describe::Resource;
 pub use encoder::{Encoder, Histograms, Temporality};
-pub use resource::Resource;

@@ -49,6 +49,11 @@ pub struct Settings {
     /// Whether who asks for OpenMetrics 2.0.0 gets it, as for
     /// [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2). False unless told.
     pub openmetrics_2: bool,
+    /// Whether scrapes begin with `target_info`, as for
+    /// [`ExporterBuilder::target_info`](crate::ExporterBuilder::target_info): what
+    /// [`Resource::from_env`](crate::Resource::from_env) reads when [`start`](super::start) is called. What is pushed by
+    /// OTLP is of the same then. False unless told.
+    pub target_info: bool,
     /// Records nothing and opens no port, whatever the rest says, and however wrong that is. False unless told.
     pub disabled: bool,
     /// Where to push to by OTLP besides being scraped, a URL with the path (by gRPC, which the variables of OpenTelemetry
@@ -82,6 +87,7 @@ impl Default for Settings {
             port: 8001,
             web_config: None,
             openmetrics_2: false,
+            target_info: false,
             disabled: false,
             otlp_endpoint: None,
             attributes: Vec::new(),

@@ -54,6 +54,11 @@ pub(super) fn openmetrics_2(settings: &mut Settings, text: &str) -> Read {
     Ok(())
 }
 
+pub(super) fn target_info(settings: &mut Settings, text: &str) -> Read {
+    settings.target_info = yes_or_no(text)?;
+    Ok(())
+}
+
 fn yes_or_no(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),

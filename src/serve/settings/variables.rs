@@ -97,6 +97,15 @@ pub(super) static VARIABLES: &[Variable] = &[
         read: read::openmetrics_2,
     },
     Variable {
+        name: "TACH_TARGET_INFO",
+        other: None,
+        default: "false",
+        allowed: "1, true, t, yes, y, on, or 0, false, f, no, n, off",
+        meaning: "Whether scrapes begin with target_info: service.name, service.instance.id and what else \
+                  OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say, as labels.",
+        read: read::target_info,
+    },
+    Variable {
         name: "TACH_DISABLE_TELEMETRY",
         other: Some("MAX_SERVE_DISABLE_TELEMETRY"),
         default: "false",

@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use tach::reader::{Directory, Options};
-use tach::{Exporter, ExporterBuilder, Registry};
+use tach::{Exporter, ExporterBuilder, Registry, Resource};
 
 pub(crate) fn run(options: &Collect) -> Result<Done, Stop> {
     // From here on a signal ends this in order.
@@ -23,7 +23,7 @@ pub(crate) fn run(options: &Collect) -> Result<Done, Stop> {
     place::check(&options.dir)?;
     let registry = Registry::new();
     directory.attach_to(&registry);
-    let exporter = shown::view(exporter(options), &registry, options)?.start(&registry)?;
+    let exporter = shown::view(exporter(options)?, &registry, options)?.start(&registry)?;
     say(format_args!("serving {} at {}", options.dir.display(), address(&exporter)));
 
     let (end, ended) = channel();
@@ -53,14 +53,15 @@ fn address(exporter: &Exporter) -> String {
     }
 }
 
-fn exporter(options: &Collect) -> ExporterBuilder {
+fn exporter(options: &Collect) -> Result<ExporterBuilder, Stop> {
     let builder = Exporter::builder().listen(options.listen.as_str());
     let builder = builder.created(options.created).openmetrics_2(options.openmetrics_2);
+    let builder = if options.target_info { builder.target_info(Resource::from_env()?) } else { builder };
     let builder = options.allow.iter().fold(builder, |builder, network| builder.allow(network));
     #[cfg(feature = "tls")]
     let builder = match &options.web_config {
         Some(path) => builder.web_config(path),
         None => builder,
     };
-    builder
+    Ok(builder)
 }

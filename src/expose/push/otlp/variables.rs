@@ -1,6 +1,7 @@
 //! OpenTelemetry's environment variables, as far as they are about pushing metrics.
 
 use super::builder::{Compression, OtlpBuilder, Protocol};
+use crate::describe::{Resource, pairs};
 use crate::error::{Error, ErrorKind};
 use crate::expose::otlp::{Histograms, Temporality};
 use std::collections::BTreeMap;
@@ -10,9 +11,8 @@ use std::time::Duration;
 /// How a value is taken over, given its variable's name; or what is wrong, to follow on "VARIABLE is VALUE, ".
 type Read = fn(OtlpBuilder, &str, &str) -> Result<OtlpBuilder, String>;
 
-/// The variables that are looked at: of each row the first that is set. In this order, so that the name of the service
-/// counts before that among the attributes.
-const VARIABLES: [(&[&str], Read); 15] = [
+/// The variables that are looked at, besides those of the resource: of each row the first that is set.
+const VARIABLES: [(&[&str], Read); 14] = [
     (&["OTEL_SDK_DISABLED"], disabled),
     (&["OTEL_METRICS_EXPORTER"], exporter),
     (&["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"], protocol),
@@ -27,12 +27,10 @@ const VARIABLES: [(&[&str], Read); 15] = [
     (&["OTEL_METRIC_EXPORT_INTERVAL"], interval),
     (&["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"], temporality),
     (&["OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"], histograms),
-    (&["OTEL_RESOURCE_ATTRIBUTES"], attributes),
 ];
 
 /// The endpoint of all signals, to which each appends its own path.
 const BASE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-const SERVICE: &str = "OTEL_SERVICE_NAME";
 
 pub(super) fn read(vars: BTreeMap<OsString, OsString>) -> Result<OtlpBuilder, Error> {
     let mut builder = OtlpBuilder::default();
@@ -62,7 +60,10 @@ pub(super) fn read(vars: BTreeMap<OsString, OsString>) -> Result<OtlpBuilder, Er
         }
     };
     VARIABLES.into_iter().for_each(|(names, read)| apply(names, read));
-    apply(&[SERVICE], service);
+    match Resource::read(&vars) {
+        Ok(resource) => builder.resource = resource,
+        Err(error) => problems.push(error.to_string()),
+    }
     // Off is off: what is not looked at need not be right.
     if problems.is_empty() || builder.disabled {
         Ok(builder)
@@ -110,29 +111,6 @@ fn endpoint(mut builder: OtlpBuilder, name: &str, text: &str) -> Result<OtlpBuil
     }
     builder.place("the endpoint").map_err(|error| error.to_string())?;
     Ok(builder)
-}
-
-/// The parts between commas, each once split at its first `=`, with `%` and two digits for any character.
-fn pairs(text: &str) -> impl Iterator<Item = Result<(String, String), String>> {
-    text.split(',').filter(|part| !part.trim().is_empty()).map(|part| {
-        let (name, value) = part.split_once('=').ok_or("where a part has no \"=\"; allowed: name=value, …")?;
-        let decode = |text: &str| decode(text.trim()).ok_or("where what follows a \"%\" is no character of UTF-8");
-        Ok((decode(name)?, decode(value)?))
-    })
-}
-
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(if byte == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            (digit()? << 4 | digit()?) as u8
-        } else {
-            byte
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn headers(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
@@ -194,22 +172,6 @@ fn histograms(builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, 
             Err(format!("which is no aggregation; allowed: {allowed}"))
         }
     }
-}
-
-fn attributes(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
-    for pair in pairs(text) {
-        let (key, value) = pair?;
-        if key.is_empty() {
-            return Err("where an attribute has no name".to_owned());
-        }
-        builder.resource = builder.resource.with(key, value);
-    }
-    Ok(builder)
-}
-
-fn service(mut builder: OtlpBuilder, _: &str, text: &str) -> Result<OtlpBuilder, String> {
-    builder.resource = builder.resource.service(text);
-    Ok(builder)
 }
 
 #[cfg(test)]
@@ -285,7 +247,7 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "LowMemory"),
             ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "explicit_bucket_histogram"),
             ("OTEL_RESOURCE_ATTRIBUTES", "service.name=a,zone=%C3%A4,service.instance.id=7"),
-            (SERVICE, "b"),
+            ("OTEL_SERVICE_NAME", "b"),
         ]);
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(builder.headers, [header("api-key", "a b="), header("x", "y=z")]);
@@ -354,7 +316,7 @@ mod tests {
     #[test]
     fn what_is_not_utf_8_is_told_without_a_secret() {
         use std::os::unix::ffi::OsStringExt;
-        for (name, is_shown) in [("OTEL_EXPORTER_OTLP_HEADERS", false), (BASE, false), (SERVICE, true)] {
+        for (name, is_shown) in [("OTEL_EXPORTER_OTLP_HEADERS", false), (BASE, false), ("OTEL_SERVICE_NAME", true)] {
             let value = OsString::from_vec(b"secret\xff".to_vec());
             let error = OtlpBuilder::from_vars([(OsString::from(name), value)]).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains("UTF-8"), "{error}");
