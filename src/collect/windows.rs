@@ -51,7 +51,7 @@ const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 ///
 /// let shown = Arc::clone(&windows);
 /// let exporter = Exporter::builder().listen("127.0.0.1:0").view(move |now| shown.show(now)).start(&registry)?;
-/// // itl_window_seconds{window="10s",q="0.99"}, itl_window_values{window="10s"}, itl_window_rate{window="10s"}
+/// // itl_window_seconds{window="10s",q="0.99"}, itl_seconds_window_values{window="10s"} and …_window_rate
 ///
 /// itl.record(12_500_000);
 /// let p99 = windows.histogram("itl", &[], minute).unwrap().quantile(0.99);
@@ -178,8 +178,8 @@ impl Windows {
     /// the quantiles, by the label `q` and in the histogram's unit; how many values there are in the window; and how
     /// many that is to the second. For [`ExporterBuilder::view`](crate::ExporterBuilder::view) and its like.
     ///
-    /// A histogram `itl` in seconds gives `itl_window_seconds`, `itl_window_values` and `itl_window_rate`, which take the
-    /// place of metrics of these names. Where nothing was recorded the quantiles are NaN, and the others 0. A histogram
+    /// A histogram `itl` in seconds gives `itl_window_seconds`, `itl_seconds_window_values` and `itl_seconds_window_rate`,
+    /// which take the place of metrics of these names. Where nothing was recorded the quantiles are NaN, and the others 0. A histogram
     /// that has a label `window` or `q` of its own has no such gauges.
     #[must_use]
     pub fn show(&self, now: &Snapshot) -> Snapshot {

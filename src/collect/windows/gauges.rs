@@ -97,11 +97,18 @@ fn family(
     labels: &[&str],
     rows: Rows,
 ) -> FamilySnapshot {
-    let with_unit = |text: &str| if text.is_empty() { String::new() } else { format!("_{text}") };
-    let stem = of.base.strip_suffix(&with_unit(of.unit.suffix())).unwrap_or(&of.base);
+    // The unit ends a name, where it is the gauge's own too. What counts keeps it within, as `_count` does: by that two
+    // histograms which differ in their units alone stay two.
+    let base = match (of.unit.suffix(), unit.suffix()) {
+        (_, "") | ("", _) => format!("{}{suffix}", of.base),
+        (unit, _) => {
+            let stem = of.base.strip_suffix(unit).and_then(|stem| stem.strip_suffix('_'));
+            format!("{}{suffix}_{unit}", stem.unwrap_or(&of.base))
+        }
+    };
     let desc = Descriptor {
         name: format!("{}{suffix}", of.name),
-        base: format!("{stem}{suffix}{}", with_unit(unit.suffix())),
+        base,
         utf8: of.utf8,
         dotted: format!("{}{suffix}", of.dotted),
         help: if of.help.is_empty() { format!("{help}.") } else { format!("{help} of: {}", of.help) },

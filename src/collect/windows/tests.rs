@@ -236,9 +236,9 @@ fn the_gauges_are_the_windows() {
     assert_eq!(
         families,
         [
+            "llm_itl_milliseconds_window_rate gauge",
+            "llm_itl_milliseconds_window_values gauge",
             "llm_itl_window_milliseconds gauge",
-            "llm_itl_window_rate gauge",
-            "llm_itl_window_values gauge",
             "llm_sizes_window gauge",
             "llm_sizes_window_rate gauge",
             "llm_sizes_window_values gauge",
@@ -249,10 +249,10 @@ fn the_gauges_are_the_windows() {
         "# HELP llm_sizes_window_rate Values per second in the window.",
         r#"llm_itl_window_milliseconds{zone="eu",model="a \"b\"",window="10s",q="0.5"} 2.0"#,
         r#"llm_itl_window_milliseconds{zone="eu",model="a \"b\"",window="5m",q="0.99"} 2.0"#,
-        r#"llm_itl_window_values{zone="eu",q="x",model="a \"b\"",window="1m"} 30.0"#,
-        r#"llm_itl_window_rate{zone="eu",q="x",model="a \"b\"",window="10s"} 3.0"#,
+        r#"llm_itl_milliseconds_window_values{zone="eu",q="x",model="a \"b\"",window="1m"} 30.0"#,
+        r#"llm_itl_milliseconds_window_rate{zone="eu",q="x",model="a \"b\"",window="10s"} 3.0"#,
         // There are but twenty seconds yet.
-        r#"llm_itl_window_rate{zone="eu",q="x",model="a \"b\"",window="1m"} 1.5"#,
+        r#"llm_itl_milliseconds_window_rate{zone="eu",q="x",model="a \"b\"",window="1m"} 1.5"#,
         r#"llm_sizes_window{zone="eu",window="10s",q="0.9"} 15.0"#,
     ] {
         let number = |text: &str| text.replace(".0\n", "\n");
@@ -278,6 +278,33 @@ fn the_gauges_are_the_windows() {
     }
     let shown = hand.windows.show(&hand.snapshot());
     assert_eq!(shown.gauge("sizes_window_values", &[("window", "5m")]), Some(1.0));
+}
+
+#[test]
+fn histograms_that_differ_in_their_units_have_each_its_gauges() {
+    let registry = Registry::new();
+    let of = |name, unit| registry.histogram(name).unit(unit).build().unwrap();
+    let (plain, seconds) = (of("wait", Unit::None), of("wait_seconds", Unit::Seconds));
+    let millis = of("wait_milliseconds", Unit::Milliseconds);
+    let mut hand = Hand::new(&registry, &["wait", "wait_seconds", "wait_milliseconds"]);
+    hand.ticks(20);
+    plain.record_n(7, 1);
+    seconds.record_n(2_000_000_000, 2);
+    millis.record_n(3_000_000, 3);
+    let page = hand.page();
+    for line in [
+        r#"wait_window{window="10s",q="0.5"} 7"#,
+        r#"wait_window_seconds{window="10s",q="0.5"} 2"#,
+        r#"wait_window_milliseconds{window="10s",q="0.5"} 3"#,
+        r#"wait_window_values{window="10s"} 1"#,
+        r#"wait_seconds_window_values{window="10s"} 2"#,
+        r#"wait_milliseconds_window_values{window="10s"} 3"#,
+        r#"wait_window_rate{window="10s"} 0.1"#,
+        r#"wait_seconds_window_rate{window="10s"} 0.2"#,
+        r#"wait_milliseconds_window_rate{window="10s"} 0.3"#,
+    ] {
+        assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
+    }
 }
 
 #[test]
@@ -362,14 +389,14 @@ fn names_of_any_characters_are_those_of_the_histogram() {
     let page = text::render_with(&shown, crate::Escaping::AllowUtf8);
     for line in [
         r#"{"llm.itl é_window_seconds","zone.α"="eu","model.id"="a",window="10s",q="0.5"} 2"#,
-        r#"{"llm.itl é_window_values","zone.α"="eu","model.id"="a",window="10s"} 30"#,
+        r#"{"llm.itl é_seconds_window_values","zone.α"="eu","model.id"="a",window="10s"} 30"#,
         r#"taken_window_rate{"zone.α"="eu","q."="x",window="10s"} 0.1"#,
     ] {
         assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
     }
     // To whom such names mean nothing: `_` in their place, and still no name twice.
     let page = text::render_with(&shown, crate::Escaping::Underscores);
-    let line = r#"llm_itl___window_values{zone__="eu",model_id="a",window="10s"} 30"#;
+    let line = r#"llm_itl___seconds_window_values{zone__="eu",model_id="a",window="10s"} 30"#;
     assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
 }
 
