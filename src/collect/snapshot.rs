@@ -1,6 +1,7 @@
 //! A snapshot: every series' value at one moment, as plain data.
 
 use super::exemplar::{self, Exemplar};
+use super::foreign;
 use super::histogram::HistogramSnapshot;
 use crate::describe::{Descriptor, Escaping, Kind, LabelSets, LabelValues};
 use smallvec::SmallVec;
@@ -86,6 +87,14 @@ impl Snapshot {
         let kept = self.families().iter().filter(|family| keep(&family.desc.name) && !is_taken(&family.desc.base));
         let kept: Vec<FamilySnapshot> = kept.cloned().collect();
         families.extend(kept);
+        families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
+        Self::new(Data { families, ..self.0.moment() })
+    }
+
+    /// The same moment with `extra` too, but for those that have a name in common with what is there, in any escaping.
+    pub(super) fn beside(&self, extra: Vec<FamilySnapshot>) -> Self {
+        let mut families = [self.families(), &extra].concat();
+        foreign::keep_first(&mut families);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
         Self::new(Data { families, ..self.0.moment() })
     }

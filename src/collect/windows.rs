@@ -2,16 +2,21 @@
 //!
 //! A window is the difference between now and a snapshot that was kept, so a recording costs what it did.
 
+mod described;
 mod gauges;
+#[cfg(test)]
+mod name_tests;
 mod past;
 #[cfg(test)]
 mod tests;
 
 use super::histogram::HistogramSnapshot;
 use super::snapshot::Snapshot;
+use crate::describe::Descriptor;
 use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
 use crate::sync::Mutex;
+use described::described;
 use past::{Past, STEPS};
 use std::fmt;
 use std::sync::{Arc, mpsc};
@@ -83,8 +88,9 @@ impl Windows {
     ///
     /// # Errors
     ///
-    /// A name that is no histogram's of the registry, or no name; a length below a second, twice the same, or none. The
-    /// system refuses the thread.
+    /// A name that is no histogram's of the registry, or no name; a length below a second, twice the same, or none. A
+    /// name that [`Windows::show`] gives, in any [`Escaping`](crate::Escaping), and a metric of the registry or of another
+    /// process has already: from here on the registry keeps these names from metrics. The system refuses the thread.
     pub fn start(registry: &Registry, histograms: &[&str], lengths: &[Duration]) -> Result<Self, Error> {
         let mut windows = Self::new(registry, histograms, lengths)?;
         let (stop, stopped) = mpsc::channel::<()>();
@@ -109,7 +115,7 @@ impl Windows {
             return wrong("nothing would be kept: give at least one histogram and one length".to_owned());
         }
         // What other processes record may yet come.
-        let has = |name: &str| registry.has_histogram(name) || registry.has_foreign();
+        let has = |name: &str| registry.described_histogram(name).is_some() || registry.has_foreign();
         if let Some(name) = histograms.iter().find(|name| !has(name)) {
             return wrong(format!("{name:?} is no histogram of the registry: give its own name, after it was built"));
         }
@@ -131,8 +137,20 @@ impl Windows {
             thread: None,
         };
         let now = registry.histograms(|name| windows.has(name));
+        // What is switched off is not in it.
+        let own = histograms.iter().filter_map(|name| registry.described_histogram(name));
+        let found: Vec<_> = own.chain(now.families().iter().map(|family| Arc::clone(&family.desc))).collect();
+        windows.claim(found.iter().map(|desc| &**desc))?;
         windows.past.lock().keep(&now);
         Ok(windows)
+    }
+
+    /// Keeps the names of what the windows of these are exposed as from whatever else is exposed.
+    pub(crate) fn claim<'a>(&self, of: impl Iterator<Item = &'a Descriptor>) -> Result<(), Error> {
+        let described = |of: &'a Descriptor| described(of).into_iter().flatten().map(|desc| (&*of.name, desc));
+        let made: Vec<_> = of.flat_map(described).collect();
+        let foreign = self.registry.foreign();
+        self.registry.claim_windows(&made, &foreign.iter().map(|family| &*family.desc).collect::<Vec<_>>())
     }
 
     /// The quantiles that [`Windows::show`] gives, from 0 to 1: 0.5, 0.9 and 0.99 unless told.
@@ -179,11 +197,11 @@ impl Windows {
     /// many that is to the second. For [`ExporterBuilder::view`](crate::ExporterBuilder::view) and its like.
     ///
     /// A histogram `itl` in seconds gives `itl_window_seconds`, `itl_seconds_window_values` and `itl_seconds_window_rate`,
-    /// which take the place of metrics of these names. Where nothing was recorded the quantiles are NaN, and the others 0. A histogram
+    /// of which none is there that has a name in common with something else in `now`. Where nothing was recorded the quantiles are NaN, and the others 0. A histogram
     /// that has a label `window` or `q` of its own has no such gauges.
     #[must_use]
     pub fn show(&self, now: &Snapshot) -> Snapshot {
-        now.viewed(|_| true, self.gauges(now, Snapshot::clone))
+        self.beside(now, now, Snapshot::clone)
     }
 
     fn has(&self, name: &str) -> bool {

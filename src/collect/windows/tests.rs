@@ -325,7 +325,8 @@ fn quantiles_are_those_that_were_chosen() {
 
 #[test]
 fn names_of_lengths_are_the_shortest() {
-    let names = [10, 60, 90, 300, 3600, 7200, 86_400].map(|seconds| super::gauges::name(Duration::from_secs(seconds)));
+    let names =
+        [10, 60, 90, 300, 3600, 7200, 86_400].map(|seconds| super::described::name(Duration::from_secs(seconds)));
     assert_eq!(names, ["10s", "1m", "90s", "5m", "1h", "2h", "24h"]);
 }
 
