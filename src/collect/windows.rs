@@ -70,6 +70,8 @@ pub struct Windows {
     /// In ascending order.
     lengths: Vec<Duration>,
     quantiles: Vec<f64>,
+    /// And no gauges for quantiles.
+    summaries: bool,
     past: Arc<Mutex<Past>>,
     /// Dropped to end the thread.
     stop: Option<mpsc::Sender<()>>,
@@ -131,23 +133,29 @@ impl Windows {
             registry: registry.clone(),
             names: histograms.iter().map(|&name| name.to_owned()).collect(),
             quantiles: QUANTILES.to_vec(),
+            summaries: false,
             past: Arc::new(Mutex::new(Past::new(&lengths))),
             lengths,
             stop: None,
             thread: None,
         };
         let now = registry.histograms(|name| windows.has(name));
-        // What is switched off is not in it.
-        let own = histograms.iter().filter_map(|name| registry.described_histogram(name));
-        let found: Vec<_> = own.chain(now.families().iter().map(|family| Arc::clone(&family.desc))).collect();
-        windows.claim(found.iter().map(|desc| &**desc))?;
+        windows.claim_all(&now)?;
         windows.past.lock().keep(&now);
         Ok(windows)
     }
 
+    /// As [`claim`](Self::claim), for all histograms that there are: those in `now` and those that are switched off.
+    fn claim_all(&self, now: &Snapshot) -> Result<(), Error> {
+        let own = self.names.iter().filter_map(|name| self.registry.described_histogram(name));
+        let found: Vec<_> = own.chain(now.families().iter().map(|family| Arc::clone(&family.desc))).collect();
+        self.claim(found.iter().map(|desc| &**desc))
+    }
+
     /// Keeps the names of what the windows of these are exposed as from whatever else is exposed.
     pub(crate) fn claim<'a>(&self, of: impl Iterator<Item = &'a Descriptor>) -> Result<(), Error> {
-        let described = |of: &'a Descriptor| described(of).into_iter().flatten().map(|desc| (&*of.name, desc));
+        let described =
+            |of: &'a Descriptor| described(of, self.summaries).into_iter().flatten().map(|desc| (&*of.name, desc));
         let made: Vec<_> = of.flat_map(described).collect();
         let foreign = self.registry.foreign();
         self.registry.claim_windows(&made, &foreign.iter().map(|family| &*family.desc).collect::<Vec<_>>())
@@ -168,6 +176,21 @@ impl Windows {
             return Err(Error::new(ErrorKind::Setting, format!("windows: the quantile {q} {wrong}")));
         }
         self.quantiles = quantiles.to_vec();
+        Ok(self)
+    }
+
+    /// Has [`Windows::show`] give the quantiles as summaries and not as gauges: `itl_window_seconds` has a label `window`,
+    /// and `quantile` in place of `q`, and `itl_window_seconds_count` and `_sum` beside.
+    ///
+    /// These two are the totals of the histogram, since it was made, and the same for each window: so they only grow, and
+    /// have rates, which a window's would not. Gauges still tell how many values a window has.
+    ///
+    /// # Errors
+    ///
+    /// A metric has one of the names already, as at the start.
+    pub fn summaries(mut self) -> Result<Self, Error> {
+        self.summaries = true;
+        self.claim_all(&self.registry.histograms(|name| self.has(name)))?;
         Ok(self)
     }
 

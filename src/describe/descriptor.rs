@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     ObservedGauge,
     ObservedCounter,
     ObservedFloatCounter,
+    /// Of windows, and in no registry.
+    Summary,
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
     pub(crate) fn exposed(self) -> &'static str {
         match self {
             Self::Histogram => "histogram",
+            Self::Summary => "summary",
             kind if kind.is_counter() => "counter",
             _ => "gauge",
         }
@@ -56,6 +59,7 @@ impl fmt::Display for Kind {
             Self::ObservedGauge => "observed gauge",
             Self::ObservedCounter => "observed counter",
             Self::ObservedFloatCounter => "observed float counter",
+            Self::Summary => "summary",
         })
     }
 }
@@ -162,6 +166,7 @@ impl Descriptor {
         let suffixes: &[&str] = match self.kind {
             kind if kind.is_counter() => &["", "_total", "_created"],
             Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+            Kind::Summary => &["", "_sum", "_count", "_created"],
             _ => &[""],
         };
         suffixes.iter().map(|suffix| format!("{stem}{suffix}")).collect()

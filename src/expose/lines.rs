@@ -4,7 +4,7 @@
 use super::exemplar::push_text_exemplar;
 use super::names::Names;
 use super::number::{has_series, is_total, push_bound, push_float, push_time};
-use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, SummarySnapshot, Values};
 use crate::describe::{Descriptor, Escaping, Form, LabelValues, Pieces};
 use std::time::SystemTime;
 
@@ -94,6 +94,7 @@ fn push_samples(
         Values::FloatCounter(values) => push_scalars(out, lines(), created, exemplar, values, is_total, push_float),
         Values::Gauge(values) => push_scalars(out, lines(), None, exemplar, values, any, push_float),
         Values::Histogram(values) => push_histograms(out, family, names, created, exemplars, values),
+        Values::Summary(values) => push_summaries(out, family, names, created, values),
     }
 }
 
@@ -173,6 +174,35 @@ fn push_histograms(
         out.push('\n');
         out.push_str(lines.next().unwrap_or_default());
         out.push_str(number.format(histogram.count()));
+        out.push('\n');
+        if let Some(created) = created {
+            created.push(out, series);
+        }
+    }
+}
+
+/// Whose label sets are made for each snapshot, so that nothing is prepared for the next one.
+fn push_summaries(
+    out: &mut String,
+    family: &FamilySnapshot,
+    names: &Names<'_>,
+    created: Option<&Created<'_>>,
+    values: &[SummarySnapshot],
+) {
+    for (series, (set, summary)) in family.labels.sets.iter().zip(values).enumerate() {
+        for (share, value) in summary.quantiles() {
+            let mut quantile = String::from("quantile=\"");
+            push_bound(&mut quantile, share);
+            quantile.push('"');
+            out.push_str(&names.line("", set, &quantile));
+            push_float(out, value);
+            out.push('\n');
+        }
+        out.push_str(&names.line("_sum", set, ""));
+        push_float(out, summary.sum());
+        out.push('\n');
+        out.push_str(&names.line("_count", set, ""));
+        out.push_str(itoa::Buffer::new().format(summary.count()));
         out.push('\n');
         if let Some(created) = created {
             created.push(out, series);

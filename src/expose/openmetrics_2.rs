@@ -13,7 +13,7 @@ use super::names::Names;
 use super::number::{has_series, is_total, push_bound, push_float, push_time};
 use super::openmetrics::END;
 use super::spans::split;
-use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, SummarySnapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Escaping, Form, Pieces};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -177,6 +177,26 @@ impl Shown<'_> {
             self.push_end(out, series, histogram.exemplars());
         }
     }
+
+    /// Whose label sets are made for each snapshot, so that nothing is prepared for the next one.
+    fn push_summaries(&self, out: &mut String, values: &[SummarySnapshot]) {
+        for (series, (set, summary)) in self.family.labels.sets.iter().zip(values).enumerate() {
+            out.push_str(&self.names.line("", set, ""));
+            out.push_str("{count:");
+            out.push_str(itoa::Buffer::new().format(summary.count()));
+            out.push_str(",sum:");
+            push_float(out, summary.sum());
+            out.push_str(",quantile:[");
+            for (nth, (share, value)) in summary.quantiles().enumerate() {
+                out.push_str(if nth == 0 { "" } else { "," });
+                push_bound(out, share);
+                out.push(':');
+                push_float(out, value);
+            }
+            out.push_str("]}");
+            self.push_end(out, series, std::iter::empty());
+        }
+    }
 }
 
 fn push_samples(out: &mut String, shown: &Shown<'_>, buckets: &mut Buckets) {
@@ -191,6 +211,7 @@ fn push_samples(out: &mut String, shown: &Shown<'_>, buckets: &mut Buckets) {
         Values::FloatCounter(values) => shown.push_scalars(out, values, is_total, push_float),
         Values::Gauge(values) => shown.push_scalars(out, values, |_| true, push_float),
         Values::Histogram(values) => shown.push_histograms(out, values, buckets),
+        Values::Summary(values) => shown.push_summaries(out, values),
     }
 }
 

@@ -17,5 +17,6 @@ mod otlp_streams;
 mod page;
 mod pb_reader;
 mod protobuf;
+mod summaries;
 mod totals;
 mod utf8;

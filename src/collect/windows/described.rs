@@ -8,13 +8,20 @@ use std::time::Duration;
 const WINDOW: &str = "window";
 const QUANTILE: &str = "q";
 
-/// What the windows of a histogram are exposed as: the quantiles, how many values there are, how many to the second.
-/// `None` where it has a label of theirs.
-pub(super) fn described(of: &Descriptor) -> Option<[Descriptor; 3]> {
+/// What the windows of a histogram are exposed as: the quantiles, in a summary where `summaries` says so; how many values
+/// there are; how many to the second. `None` where it has a label of theirs.
+pub(super) fn described(of: &Descriptor, summaries: bool) -> Option<[Descriptor; 3]> {
     let is_taken = of.labels.iter().any(|label| [WINDOW, QUANTILE].contains(&label.as_str()));
     (!is_taken).then(|| {
         [
-            gauge(of, "_window", of.unit, "Quantiles of the window", &[WINDOW, QUANTILE]),
+            match summaries {
+                // The label `quantile` is the format's, and no histogram has it.
+                true => Descriptor {
+                    kind: Kind::Summary,
+                    ..gauge(of, "_window", of.unit, "Quantiles of the window, and totals", &[WINDOW])
+                },
+                false => gauge(of, "_window", of.unit, "Quantiles of the window", &[WINDOW, QUANTILE]),
+            },
             gauge(of, "_window_values", Unit::None, "Number of values in the window", &[WINDOW]),
             gauge(of, "_window_rate", Unit::None, "Values per second in the window", &[WINDOW]),
         ]

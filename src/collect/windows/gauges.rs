@@ -1,23 +1,28 @@
 //! Windows as metrics.
 //!
-//! As gauges and not as a summary: `docs/EXPOSITION.md` says why.
+//! As gauges unless summaries are asked for: `docs/EXPOSITION.md` says why.
 
+use super::super::histogram::HistogramSnapshot;
 use super::super::snapshot::{FamilySnapshot, Snapshot, Values};
+use super::super::summary::SummarySnapshot;
 use super::Windows;
 use super::described::{described, name};
 use crate::describe::{Descriptor, Kind, LabelSets, LabelValues};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-/// The values of one gauge, by label values.
-type Rows = BTreeMap<LabelValues, f64>;
+/// The values of one metric, by label values, and when their totals began.
+type Rows<T> = BTreeMap<LabelValues, (SystemTime, T)>;
 
-/// The gauges of one histogram.
+/// What the windows of one histogram are.
 #[derive(Default)]
 struct Gauges {
-    quantiles: Rows,
-    values: Rows,
-    rate: Rows,
+    quantiles: Rows<f64>,
+    /// In their place.
+    summaries: Rows<SummarySnapshot>,
+    values: Rows<f64>,
+    rate: Rows<f64>,
 }
 
 impl Windows {
@@ -27,6 +32,8 @@ impl Windows {
     }
 
     fn gauges(&self, now: &Snapshot, view: impl Fn(&Snapshot) -> Snapshot) -> Vec<FamilySnapshot> {
+        // Of the same series as the differences.
+        let totals = self.summaries.then(|| view(&now.part(|family| self.has(&family.desc.name))));
         let mut found: BTreeMap<String, (Arc<Descriptor>, Gauges)> = BTreeMap::new();
         let differences = self.lengths.iter().filter_map(|&length| Some((length, self.difference(now, length)?)));
         for (length, difference) in differences {
@@ -43,29 +50,57 @@ impl Windows {
                     let labels = |last: &[&str]| -> LabelValues {
                         set.iter().cloned().chain(last.iter().map(|&value| value.into())).collect()
                     };
-                    for &q in &self.quantiles {
-                        gauges.quantiles.insert(labels(&[&window, &format!("{q:?}")]), histogram.quantile(q));
+                    let began = now.began();
+                    if let Some(totals) = &totals {
+                        if let Some((began, total)) = total(totals, &desc.base, set) {
+                            let summary = self.summary(histogram, total);
+                            gauges.summaries.insert(labels(&[&window]), (began, summary));
+                        }
+                    } else {
+                        for &q in &self.quantiles {
+                            let value = histogram.quantile(q);
+                            gauges.quantiles.insert(labels(&[&window, &format!("{q:?}")]), (began, value));
+                        }
                     }
                     let count = histogram.count() as f64;
-                    gauges.values.insert(labels(&[&window]), count);
-                    gauges.rate.insert(labels(&[&window]), if seconds > 0.0 { count / seconds } else { 0.0 });
+                    let rate = if seconds > 0.0 { count / seconds } else { 0.0 };
+                    gauges.values.insert(labels(&[&window]), (began, count));
+                    gauges.rate.insert(labels(&[&window]), (began, rate));
                 }
             }
         }
-        let families = |(desc, Gauges { quantiles, values, rate }): (Arc<Descriptor>, Gauges)| {
-            let descs = described(&desc).into_iter().flatten();
-            descs.zip([quantiles, values, rate]).map(|(desc, rows)| family(desc, now, rows)).collect::<Vec<_>>()
+        let families = |(of, gauges): (Arc<Descriptor>, Gauges)| -> Vec<FamilySnapshot> {
+            let Some([quantiles, values, rate]) = described(&of, self.summaries) else { return Vec::new() };
+            let gauge = |values: Vec<f64>| Values::Gauge(values.into());
+            let first = match self.summaries {
+                true => family(quantiles, gauges.summaries, Values::Summary),
+                false => family(quantiles, gauges.quantiles, gauge),
+            };
+            vec![first, family(values, gauges.values, gauge), family(rate, gauges.rate, gauge)]
         };
         found.into_values().flat_map(families).collect()
     }
+
+    /// The quantiles of `window`, beside the totals of the histogram that it is one of.
+    fn summary(&self, window: &HistogramSnapshot, total: &HistogramSnapshot) -> SummarySnapshot {
+        // Adding zero makes minus zero zero.
+        let mut quantiles: Box<[_]> = self.quantiles.iter().map(|&q| (q + 0.0, window.quantile(q))).collect();
+        quantiles.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        SummarySnapshot { count: total.count(), sum: total.sum(), quantiles }
+    }
 }
 
-fn family(desc: Descriptor, now: &Snapshot, rows: Rows) -> FamilySnapshot {
-    let (sets, values): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    FamilySnapshot {
-        desc: Arc::new(desc),
-        labels: Arc::new(LabelSets::since(now.began(), sets)),
-        values: Values::Gauge(values.into()),
-        noted: Default::default(),
-    }
+/// When a histogram's totals began, and what they are.
+fn total<'a>(totals: &'a Snapshot, base: &str, set: &LabelValues) -> Option<(SystemTime, &'a HistogramSnapshot)> {
+    let family = totals.family(base)?;
+    let values: Vec<&str> = set.iter().map(|value| &**value).collect();
+    let index = family.index(&values)?;
+    Some((family.labels.began[index], family.values.histograms().get(index)?))
+}
+
+fn family<T>(desc: Descriptor, rows: Rows<T>, values: impl Fn(Vec<T>) -> Values) -> FamilySnapshot {
+    let (series, numbers): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|(set, (began, value))| ((set, began), value)).unzip();
+    let labels = Arc::new(LabelSets::new(series));
+    FamilySnapshot { desc: Arc::new(desc), labels, values: values(numbers), noted: Default::default() }
 }
