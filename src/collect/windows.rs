@@ -8,6 +8,8 @@ mod gauges;
 mod name_tests;
 mod past;
 #[cfg(test)]
+mod summary_tests;
+#[cfg(test)]
 mod tests;
 
 use super::histogram::HistogramSnapshot;

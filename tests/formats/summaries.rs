@@ -107,6 +107,46 @@ fn they_read_in_every_format() {
 }
 
 #[test]
+fn the_readers_refuse_what_is_no_summary() {
+    let good = "# TYPE a summary\na{w=\"x\",quantile=\"0.5\"} 1\na{w=\"x\",quantile=\"1.0\"} 2\na_sum{w=\"x\"} 3\n\
+                a_count{w=\"x\"} 2\n# EOF\n";
+    assert!(om_reader::read(good).is_ok());
+    for (from, to) in [
+        ("\"0.5\"", "\"1.0\""),
+        ("\"1.0\"", "\"1\""),
+        ("\"1.0\"", "\"1.5\""),
+        ("} 2\na_s", "} 0.5\na_s"),
+        (",quantile=\"1.0\"", ",v=\"1.0\""),
+        ("a_sum{w=\"x\"} 3\n", ""),
+        ("a_count{w=\"x\"} 2\n", ""),
+        ("a_count{w=\"x\"} 2", "a_count{w=\"y\"} 2"),
+        ("a_count{w=\"x\"} 2", "a_count{w=\"x\"} 2.5"),
+        ("a_sum{w=\"x\"} 3", "a_sum{w=\"x\"} NaN"),
+        ("a_sum", "a_bucket"),
+    ] {
+        assert!(good.contains(from) && om_reader::read(&good.replacen(from, to, 1)).is_err(), "{from} as {to}");
+    }
+    let good = "# TYPE a summary\na{w=\"x\"} {count:2,sum:3,quantile:[0.5:1,1.0:2]} st@1\n# EOF\n";
+    assert!(om2_reader::read(good).is_ok());
+    assert!(om2_reader::read(&good.replace("0.5:1,1.0:2", "")).is_ok());
+    for (from, to) in [
+        ("count:2", "count:2.5"),
+        ("count:2,", ""),
+        ("sum:3,", ""),
+        ("sum:3", "sum:NaN"),
+        (",quantile:[0.5:1,1.0:2]", ""),
+        ("0.5:1", "1.0:1"),
+        ("1.0:2", "1:2"),
+        ("1.0:2", "1.5:2"),
+        ("0.5:1", "0.5:-1"),
+        ("w=", "quantile="),
+        ("]}", "],x:1}"),
+    ] {
+        assert!(good.contains(from) && om2_reader::read(&good.replacen(from, to, 1)).is_err(), "{from} as {to}");
+    }
+}
+
+#[test]
 fn they_tell_when_their_totals_began() {
     let (registry, windows, _) = shown();
     let created = |shown: &Snapshot| {

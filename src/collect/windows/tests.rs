@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 const LENGTHS: [Duration; 3] = [Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(300)];
 
 /// Windows without a thread, and a clock for them.
-struct Hand {
+pub(super) struct Hand {
     registry: Registry,
-    windows: Windows,
+    pub(super) windows: Windows,
     start: Instant,
     now: Instant,
 }
 
 impl Hand {
-    fn new(registry: &Registry, names: &[&str]) -> Self {
+    pub(super) fn new(registry: &Registry, names: &[&str]) -> Self {
         let windows = Windows::new(registry, names, &LENGTHS).unwrap();
         let start = windows.past.lock().before(Instant::now(), Duration::ZERO).unwrap().taken();
         Self { registry: registry.clone(), windows, start, now: start }
@@ -34,14 +34,14 @@ impl Hand {
     }
 
     /// A second at a time.
-    fn ticks(&mut self, seconds: u64) {
+    pub(super) fn ticks(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.pass(Duration::from_secs(1));
             self.tick();
         }
     }
 
-    fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> Snapshot {
         self.registry.snapshot().at(self.now)
     }
 
