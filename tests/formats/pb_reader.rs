@@ -79,8 +79,15 @@ pub(crate) struct Metric {
     /// Of a counter, histogram or summary, in nanoseconds since 1970.
     pub(crate) start: Option<u64>,
     pub(crate) histogram: Option<Histogram>,
-    /// Count, sum, and by share the quantiles.
-    pub(crate) summary: Option<(u64, f64, Vec<(f64, f64)>)>,
+    pub(crate) summary: Option<Summary>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    pub(crate) count: u64,
+    pub(crate) sum: f64,
+    /// By share.
+    pub(crate) quantiles: Vec<(f64, f64)>,
 }
 
 #[derive(Debug, Default)]
@@ -180,17 +187,17 @@ fn counter(bytes: &[u8], metric: &mut Metric) -> Result<(), String> {
 }
 
 fn summary(bytes: &[u8], metric: &mut Metric) -> Result<(), String> {
-    let (mut count, mut sum, mut quantiles) = (0, 0.0, Vec::new());
+    let mut summary = Summary::default();
     for field in fields(bytes)? {
         match field {
-            (1, Field::Number(n)) => count = n,
-            (2, Field::Float(float)) => sum = float,
-            (3, Field::Bytes(bytes)) => quantiles.push(pair(bytes)?),
+            (1, Field::Number(n)) => summary.count = n,
+            (2, Field::Float(float)) => summary.sum = float,
+            (3, Field::Bytes(bytes)) => summary.quantiles.push(pair(bytes)?),
             (4, Field::Bytes(bytes)) => metric.start = Some(timestamp(bytes)?),
             field => return unknown("Summary", &field),
         }
     }
-    metric.summary = Some((count, sum, quantiles));
+    metric.summary = Some(summary);
     Ok(())
 }
 

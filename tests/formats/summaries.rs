@@ -70,10 +70,10 @@ fn they_read_in_every_format() {
                 |left: f64, right: f64| (left - right).abs() <= right * 0.01 || left.is_nan() && right.is_nan();
             assert!(counts[index].value == format!("{count}") && is_close(number(&sums[index].value).unwrap(), sum));
             let metric = &binary.metrics[index];
-            let (pb_count, pb_sum, pb_quantiles) = metric.summary.as_ref().unwrap();
+            let pb = metric.summary.as_ref().unwrap();
             let Value::Summary(om_count, om_sum, om_quantiles) = &two.series[index].value else { panic!("{name}") };
-            assert_eq!((*pb_count, *om_count), (count, count));
-            assert_eq!((*pb_sum, *om_sum), (number(&sums[index].value).unwrap(), *pb_sum));
+            assert_eq!((pb.count, *om_count), (count, count));
+            assert_eq!((pb.sum, *om_sum), (number(&sums[index].value).unwrap(), pb.sum));
             assert_eq!((&metric.labels, &two.series[index].labels), (&labels, &labels));
             assert!(metric.start.is_some() && two.series[index].start.is_some());
             for (nth, share) in SHARES.into_iter().enumerate() {
@@ -83,7 +83,7 @@ fn they_read_in_every_format() {
                 assert_eq!(sample.labels, own);
                 let value = number(&sample.value).unwrap();
                 let same = |(other, quantile): (f64, f64)| other == share && is_close(quantile, value);
-                assert!(same(pb_quantiles[nth]) && same(om_quantiles[nth]), "{pb_quantiles:?} {om_quantiles:?}");
+                assert!(same(pb.quantiles[nth]) && same(om_quantiles[nth]), "{pb:?} {om_quantiles:?}");
             }
             assert!(is_close(number(&quantiles[index * SHARES.len() + 3].value).unwrap(), largest), "{name} {index}");
         }
