@@ -80,6 +80,7 @@ impl Snapshot {
 
     /// The same moment seen otherwise: the families whose own name `keep` lets pass, and `extra`, which take the place
     /// of those that are exposed under the same name.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "for the exporter and name profiles"))]
     pub(crate) fn viewed(&self, keep: impl Fn(&str) -> bool, extra: Vec<FamilySnapshot>) -> Self {
         let mut families = extra;
         let base = |family: &FamilySnapshot| family.desc.base.clone();

@@ -221,9 +221,10 @@ impl Windows {
     /// the quantiles, by the label `q` and in the histogram's unit; how many values there are in the window; and how
     /// many that is to the second. For [`ExporterBuilder::view`](crate::ExporterBuilder::view) and its like.
     ///
-    /// A histogram `itl` in seconds gives `itl_window_seconds`, `itl_seconds_window_values` and `itl_seconds_window_rate`,
-    /// of which none is there that has a name in common with something else in `now`. Where nothing was recorded the quantiles are NaN, and the others 0. A histogram
-    /// that has a label `window` or `q` of its own has no such gauges.
+    /// A histogram `itl` in seconds gives `itl_window_seconds`, `itl_seconds_window_values` and `itl_seconds_window_rate`.
+    /// One that has a name in common with something else in `now` is left out: another process began to record that after
+    /// the start, or windows were shown already. Where nothing was recorded the quantiles are NaN, and the others 0. A
+    /// histogram that has a label `window` or `q` of its own has no such gauges.
     #[must_use]
     pub fn show(&self, now: &Snapshot) -> Snapshot {
         self.beside(now, now, Snapshot::clone)

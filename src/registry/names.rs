@@ -74,8 +74,8 @@ impl Registry {
             let windows = Owner::Windows((*of).to_owned());
             let taken = |name: &str, owner: &dyn fmt::Display| {
                 let text = format!(
-                    "windows: those of {of:?} would be exposed as {name}, which is a name of {owner}: rename one of the two, \
-                     or leave {of:?} out"
+                    "windows: those of {of:?} would be exposed as {name}, which is a name of {owner}: rename one of the \
+                     two, or leave {of:?} out"
                 );
                 Err(Error::new(ErrorKind::Conflict, text))
             };

@@ -37,6 +37,11 @@ fn windows_are_exposed_under_the_names_of_the_profiles() {
     }
     let p99 = |length| serving.windows().unwrap().histogram("maxserve.itl", &[], length).unwrap().quantile(0.99);
     assert!((20.0..=20.2).contains(&p99(Duration::from_secs(10))));
+    // Under both names they are kept from metrics of one's own.
+    for name in ["maxserve_itl_window_milliseconds", "vllm:inter_token_latency_window_seconds"] {
+        let error = serving.registry().gauge(name).build().unwrap_err().to_string();
+        assert!(error.contains("the windows of"), "{error}");
+    }
     // What else is shown is the same, and is whatever the windows are.
     assert_eq!(page.value("maxserve_itl_milliseconds_count"), Some(20.0));
     assert_eq!(scrape(&serving).value("maxserve_itl_milliseconds_count"), Some(20.0));
