@@ -97,12 +97,13 @@ fn main() {
 "#;
 
 /// What a fast path may call, on the way nobody takes. (The last: of a typed family.)
-const COLD: [&str; 10] = [
+const COLD: [&str; 11] = [
     "add_cold",
     "add_float_cold",
     "record_cold",
     "record_rare",
     "record_split",
+    "record_native_split",
     "set_cold",
     "8overflow",
     "advance_unusual",

@@ -4,8 +4,10 @@
 //! keep to, so that every reader agrees: one space between words, no comment but HELP and TYPE, one spelling of each
 //! number, no timestamp, families in one piece, cumulative buckets that end in the count.
 
+use crate::names::Names;
 use crate::number;
 use std::collections::{BTreeMap, BTreeSet};
+use tach::Escaping;
 
 /// What a family's TYPE says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,25 +47,25 @@ pub struct Family {
     pub samples: Vec<Sample>,
 }
 
-/// Reads a whole exposition.
+/// Reads a whole exposition, whose names are written as `names` says.
 ///
 /// # Errors
 ///
 /// The line and the rule that it breaks.
-pub fn parse(text: &str) -> Result<Vec<Family>, String> {
+pub fn parse(text: &str, names: Names) -> Result<Vec<Family>, String> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
     let lines = text.strip_suffix('\n').ok_or("the last line does not end")?;
-    let mut reader = Reader::default();
+    let mut reader = Reader { names, families: Vec::new(), help: None };
     for (index, line) in lines.split('\n').enumerate() {
         reader.line(line).map_err(|rule| format!("line {}: {rule}: {line:?}", index + 1))?;
     }
-    let Reader { families, help: None } = reader else { return Err("HELP without TYPE at the end".to_owned()) };
+    let Reader { families, help: None, .. } = reader else { return Err("HELP without TYPE at the end".to_owned()) };
     check_names(&families)?;
     let mut seen = BTreeSet::new();
     for family in &families {
-        check_family(family).map_err(|rule| format!("family {}: {rule}", family.name))?;
+        check_family(family, names).map_err(|rule| format!("family {}: {rule}", family.name))?;
         for sample in &family.samples {
             if !seen.insert((&sample.name, &sample.labels)) {
                 return Err(format!("{sample:?} is there twice"));
@@ -73,8 +75,9 @@ pub fn parse(text: &str) -> Result<Vec<Family>, String> {
     Ok(families)
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Reader {
+    names: Names,
     families: Vec<Family>,
     /// A HELP whose TYPE is still to come.
     help: Option<(String, String)>,
@@ -83,9 +86,9 @@ struct Reader {
 impl Reader {
     fn line(&mut self, line: &str) -> Result<(), String> {
         if let Some(rest) = line.strip_prefix("# HELP ") {
-            let (name, help) = rest.split_once(' ').ok_or("HELP without a text")?;
-            check_metric_name(name)?;
-            return match self.help.replace((name.to_owned(), unescape(help, false)?)) {
+            let (name, help) = self.names.read_metric(rest)?;
+            let help = help.strip_prefix(' ').ok_or("HELP without a text")?;
+            return match self.help.replace((name, unescape(help, false)?)) {
                 None => Ok(()),
                 Some(_) => Err("HELP follows HELP".to_owned()),
             };
@@ -99,7 +102,7 @@ impl Reader {
         if self.help.is_some() {
             return Err("HELP is not followed by TYPE".to_owned());
         }
-        let sample = sample(line)?;
+        let sample = sample(line, self.names)?;
         let family = self.families.last_mut().ok_or("a sample before the first TYPE")?;
         if !family.has(&sample.name) {
             return Err(format!("a sample within the family {}", family.name));
@@ -109,12 +112,11 @@ impl Reader {
     }
 
     fn start(&mut self, rest: &str) -> Result<(), String> {
-        let (name, kind) = rest.split_once(' ').ok_or("TYPE without a type")?;
-        check_metric_name(name)?;
+        let (name, kind) = self.names.read_metric(rest)?;
         let kind = match kind {
-            "counter" => Type::Counter,
-            "gauge" => Type::Gauge,
-            "histogram" => Type::Histogram,
+            " counter" => Type::Counter,
+            " gauge" => Type::Gauge,
+            " histogram" => Type::Histogram,
             _ => return Err("an unknown type".to_owned()),
         };
         let help = match self.help.take() {
@@ -124,7 +126,7 @@ impl Reader {
         if self.families.iter().any(|family| family.name == name) {
             return Err("a second TYPE for this name".to_owned());
         }
-        self.families.push(Family { name: name.to_owned(), kind, help, samples: Vec::new() });
+        self.families.push(Family { name, kind, help, samples: Vec::new() });
         Ok(())
     }
 }
@@ -148,21 +150,8 @@ impl Family {
     }
 }
 
-fn check_metric_name(name: &str) -> Result<(), String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    if !name.is_empty() && name.chars().all(legal) && !name.starts_with(|c: char| c.is_ascii_digit()) {
-        return Ok(());
-    }
-    Err(format!("{name:?} is no metric name"))
-}
-
-fn check_label_name(name: &str) -> Result<(), String> {
-    check_metric_name(name)?;
-    if name.contains(':') || name.starts_with("__") { Err(format!("{name:?} is no label name")) } else { Ok(()) }
-}
-
 /// Undoes `\\`, `\n` and, where `quote` is set, `\"`; no other escape exists.
-fn unescape(text: &str, quote: bool) -> Result<String, String> {
+pub(crate) fn unescape(text: &str, quote: bool) -> Result<String, String> {
     let mut out = String::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -180,45 +169,43 @@ fn unescape(text: &str, quote: bool) -> Result<String, String> {
     Ok(out)
 }
 
-/// `name{label="value",…} number`
-/// Reads the line of a sample, or says which rule it breaks.
+/// Reads the line of a sample, `name{label="value",…} number` or `{"name",label="value",…} number`, or says which rule it
+/// breaks.
 ///
 /// # Errors
 ///
 /// It breaks one.
-pub fn sample(line: &str) -> Result<Sample, String> {
-    let end = line.find(['{', ' ']).ok_or("no value")?;
-    let (name, mut rest) = line.split_at(end);
-    check_metric_name(name)?;
+pub fn sample(line: &str, names: Names) -> Result<Sample, String> {
+    let is_quoted = line.starts_with("{\"");
+    if line.starts_with('"') {
+        return Err("a name in quotes that is not in braces".to_owned());
+    }
+    let (name, mut rest) = names.read_metric(if is_quoted { &line[1..] } else { line })?;
     let mut labels = Labels::new();
-    if let Some(inner) = rest.strip_prefix('{') {
-        rest = inner;
-        loop {
-            let (label, after) = rest.split_once("=\"").ok_or("a label without a value")?;
-            check_label_name(label)?;
-            let end = closing_quote(after).ok_or("a label value without an end")?;
-            let value = unescape(&after[..end], true)?;
-            if value.is_empty() {
-                return Err(format!("the label {label} is empty, which is the same as absent"));
-            }
-            if labels.insert(label.to_owned(), value).is_some() {
-                return Err(format!("the label {label} is there twice"));
-            }
-            rest = &after[end + 1..];
-            if let Some(after) = rest.strip_prefix('}') {
-                rest = after;
-                break;
-            }
-            rest = rest.strip_prefix(',').ok_or("neither ',' nor '}' behind a label")?;
+    let mut before = if is_quoted { ',' } else { '{' };
+    while let Some(inner) = rest.strip_prefix(before) {
+        let (label, after) = names.read_label(inner)?;
+        let after = after.strip_prefix("=\"").ok_or("a label without a value")?;
+        let end = closing_quote(after).ok_or("a label value without an end")?;
+        let value = unescape(&after[..end], true)?;
+        if value.is_empty() {
+            return Err(format!("the label {label} is empty, which is the same as absent"));
         }
+        if let Some(twice) = labels.insert(label, value) {
+            return Err(format!("a label is there twice, once as {twice}"));
+        }
+        (rest, before) = (&after[end + 1..], ',');
+    }
+    if is_quoted || !labels.is_empty() {
+        rest = rest.strip_prefix('}').ok_or("neither ',' nor '}' behind a label")?;
     }
     let value = rest.strip_prefix(' ').ok_or("no space before the value")?;
     number::read(value)?;
-    Ok(Sample { name: name.to_owned(), labels, value: value.to_owned() })
+    Ok(Sample { name, labels, value: value.to_owned() })
 }
 
 /// Where the first quote stands that no backslash escapes.
-fn closing_quote(text: &str) -> Option<usize> {
+pub(crate) fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.bytes().position(|byte| {
         let end = byte == b'"' && !escaped;
@@ -245,13 +232,16 @@ fn check_names(families: &[Family]) -> Result<(), String> {
     Ok(())
 }
 
-fn check_family(family: &Family) -> Result<(), String> {
+fn check_family(family: &Family, names: Names) -> Result<(), String> {
     if family.samples.is_empty() {
         return Err("no samples".to_owned());
     }
     match family.kind {
         Type::Counter => {
-            if family.base() == family.name || family.base().ends_with("_total") || family.base().is_empty() {
+            // Of `a.total` underscores make a name like that of a total.
+            let has_total =
+                family.base().ends_with("_total") && !(names.any && names.escaping == Escaping::Underscores);
+            if family.base() == family.name || has_total || family.base().is_empty() {
                 return Err("a counter is called x_total, with one _total".to_owned());
             }
             for sample in &family.samples {
@@ -367,7 +357,7 @@ mod tests {
 
     #[test]
     fn what_is_right_is_read() {
-        let families = parse(GOOD).unwrap();
+        let families = parse(GOOD, Names::PLAIN).unwrap();
         let [a, b, c] = &families[..] else { panic!("{families:?}") };
         assert_eq!((a.base(), a.help.as_deref()), ("a", Some("Says \\ and \n and \".")));
         assert_eq!(a.samples[0].labels["y"], "q\"b\\n\nt\t#}{");
@@ -375,7 +365,7 @@ mod tests {
         let series = all_series(c).unwrap();
         assert_eq!((series[0].buckets.as_slice(), series[0].count), (&[(0.025, 1), (1.0, 1)][..], 3));
         assert_eq!((series[1].labels.len(), series[1].buckets.len()), (0, 0));
-        assert_eq!(parse(""), Ok(Vec::new()));
+        assert_eq!(parse("", Names::PLAIN), Ok(Vec::new()));
     }
 
     #[test]
@@ -383,7 +373,7 @@ mod tests {
         let broken = |from: &str, to: &str| {
             assert!(GOOD.contains(from), "{from:?}");
             let text = GOOD.replacen(from, to, 1);
-            assert!(parse(&text).is_err(), "{from:?} -> {to:?}");
+            assert!(parse(&text, Names::PLAIN).is_err(), "{from:?} -> {to:?}");
         };
         broken("_count 0\n", "_count 0");
         broken("# TYPE b gauge\n", "");

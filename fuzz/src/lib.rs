@@ -7,12 +7,16 @@
 //! engine prints, so it accepts less than a scraper does. [`model`] is what a registry ought to hold, in plain vectors.
 
 pub mod bucket;
+pub mod compare;
 pub mod exposition;
 pub mod http;
 pub mod model;
+pub mod names;
 pub mod negotiate;
 pub mod number;
+pub mod openmetrics;
 pub mod openmetrics_2;
+pub mod protobuf;
 pub mod scenario;
 pub mod segment;
 pub mod text;

@@ -2,9 +2,10 @@
 //!
 //! Told from the documentation alone, in plain vectors and without regard to speed.
 
+use crate::names::{Names, escape, is_legal};
 use crate::scenario::{Amount, Description, Kind, Settings};
 use std::collections::BTreeMap;
-use tach::{Level, Recording, Unit};
+use tach::{Escaping, Level, Recording, Unit};
 
 /// The label value of the series that takes what finds no room.
 pub const OVERFLOW: &str = "tach_overflow";
@@ -44,7 +45,7 @@ pub enum Value {
 pub struct Metric {
     /// As it was described.
     pub description: Description,
-    /// What samples are called, before `_total`, `_sum` and so on.
+    /// What samples are called as it was written, before `_total`, `_sum` and so on.
     pub base: String,
     /// By label values.
     pub series: BTreeMap<Vec<String>, Value>,
@@ -63,19 +64,28 @@ pub struct Model {
     pub overflowed: u64,
 }
 
-/// Whether a name is one that Prometheus takes, `extra` characters allowed.
-fn is_name(name: &str, extra: &[char]) -> bool {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || extra.contains(&c);
-    (1..=200).contains(&name.len()) && name.chars().all(legal) && !name.starts_with(|c: char| c.is_ascii_digit())
+/// Whether a registry takes this as the name of something, of any characters where `any` says so.
+fn is_name(name: &str, any: bool, extra: &str) -> bool {
+    let is_free = any && !name.is_empty() && !name.contains(char::is_control);
+    name.len() <= 200 && (is_free || is_legal(name, extra))
 }
 
 /// Whether a metric or a namespace may be called this: dots stand between words.
-fn is_metric_name(name: &str) -> bool {
-    is_name(name, &[':', '.']) && name.split('.').all(|word| !word.is_empty())
+fn is_metric_name(name: &str, any: bool) -> bool {
+    let words = name.replace('.', "_");
+    if any { is_name(name, any, "") } else { is_name(&words, any, ":") && name.split('.').all(|word| !word.is_empty()) }
 }
 
-fn is_label_name(name: &str, histogram: bool) -> bool {
-    is_name(name, &[]) && !name.starts_with("__") && !(histogram && ["le", "quantile"].contains(&name))
+fn is_label_name(name: &str, any: bool, histogram: bool) -> bool {
+    is_name(name, any, "")
+        && !escape(name, Escaping::Underscores, "").starts_with("__")
+        && escape(name, Escaping::Dots, "") != "__name__"
+        && !(histogram && ["le", "quantile"].contains(&name))
+}
+
+/// Whether some scraper would see one label where there are two.
+fn is_same_label(left: &str, right: &str) -> bool {
+    Names::all(true).iter().any(|names| names.label(left) == names.label(right))
 }
 
 /// `value`, which is not negative, in units of `10^power`, rounded down, by moving the point of what `{}` prints.
@@ -155,13 +165,13 @@ impl Description {
                 || self.digits == other.digits && self.bounds() == other.bounds() && scale(self) == scale(other))
     }
 
-    fn is_legal(&self) -> bool {
+    fn is_legal(&self, any: bool) -> bool {
         let histogram = self.kind == Kind::Histogram;
         let labels = self.labels.as_deref().unwrap_or(&[]);
-        is_metric_name(&self.name)
+        is_metric_name(&self.name, any)
             && self.unit.suffix().chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && labels.iter().all(|label| is_label_name(label, histogram))
-            && (1..labels.len()).all(|index| !labels[..index].contains(&labels[index]))
+            && labels.iter().all(|label| is_label_name(label, any, histogram))
+            && (1..labels.len()).all(|index| !labels[..index].iter().any(|other| is_same_label(other, &labels[index])))
             && (!histogram || self.has_legal_buckets())
     }
 
@@ -187,10 +197,12 @@ impl Description {
         self.kind == Kind::Histogram && self.tick_power().is_none()
     }
 
-    fn base(&self, namespace: Option<&str>) -> String {
-        let mut base = namespace.map_or(String::new(), |namespace| format!("{namespace}_"));
+    fn base(&self, settings: &Settings) -> String {
+        let mut base = settings.namespace.as_ref().map_or(String::new(), |namespace| format!("{namespace}_"));
         base.push_str(&self.name);
-        let mut base = base.replace('.', "_");
+        if !settings.any_names {
+            base = base.replace('.', "_");
+        }
         if self.is_counter() && base.ends_with("_total") {
             base.truncate(base.len() - "_total".len());
         }
@@ -205,8 +217,16 @@ impl Description {
         matches!(self.kind, Kind::Counter | Kind::FloatCounter)
     }
 
+    /// What the text format calls the family.
+    #[must_use]
+    pub fn shown(&self, base: &str, names: Names) -> String {
+        if self.is_counter() { names.metric(&format!("{base}_total")) } else { names.metric(base) }
+    }
+
     /// Every name that a sample or a family of this may have, in any format.
-    fn exposed(&self, base: &str) -> Vec<String> {
+    fn exposed(&self, base: &str, names: Names) -> Vec<String> {
+        let shown = self.shown(base, names);
+        let base = if self.is_counter() { shown.strip_suffix("_total").unwrap_or(&shown) } else { &shown };
         let suffixes: &[&str] = match self.kind {
             Kind::Counter | Kind::FloatCounter => &["", "_total", "_created"],
             Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
@@ -221,9 +241,10 @@ impl Settings {
     #[must_use]
     pub fn is_legal(&self) -> bool {
         let labels = &self.const_labels;
-        self.namespace.as_deref().is_none_or(is_metric_name)
-            && labels.iter().all(|(name, _)| is_label_name(name, true))
-            && (1..labels.len()).all(|index| labels[..index].iter().all(|earlier| earlier.0 != labels[index].0))
+        self.namespace.as_deref().is_none_or(|namespace| is_metric_name(namespace, self.any_names))
+            && labels.iter().all(|(name, _)| is_label_name(name, self.any_names, true))
+            && (1..labels.len())
+                .all(|index| !labels[..index].iter().any(|other| is_same_label(&other.0, &labels[index].0)))
     }
 }
 
@@ -237,27 +258,34 @@ impl Model {
     /// What is to become of `description`.
     #[must_use]
     pub fn verdict(&self, description: &Description) -> Verdict {
-        let base = description.base(self.settings.namespace.as_deref());
+        let base = description.base(&self.settings);
         let labels = description.labels.as_deref().unwrap_or(&[]);
-        let constant = |label: &String| self.settings.const_labels.iter().any(|(name, _)| name == label);
-        if !description.is_legal() || labels.iter().any(constant) {
+        let constant = |label: &String| self.settings.const_labels.iter().any(|(name, _)| is_same_label(name, label));
+        if !description.is_legal(self.settings.any_names) || labels.iter().any(constant) {
             return Verdict::Refused;
         }
-        let names = description.exposed(&base);
         // By the own name a snapshot is asked, and the engine's metrics have no namespace.
-        let is_own = |name: &String| name.starts_with("tach_") || name.starts_with("tach.");
-        let own = names.iter().chain([&description.name]).any(is_own);
+        let own_name = escape(&description.name, Escaping::Underscores, ":");
+        let names = description.exposed(&base, Names::PLAIN);
+        let own = names.iter().chain([&own_name]).any(|name| name.starts_with("tach_"));
         // For `x_total_total` and a bare `_total` OpenMetrics has no family.
         let wordless = base.ends_with("_total") || base.chars().all(|c| c == '_');
+        // Where all names are legal, what differs by one escaping does so by all.
+        let escapings = if self.settings.any_names { 3 } else { 1 };
+        let meets = |metric: &Metric| {
+            Names::all(true).into_iter().take(escapings).any(|names| {
+                let taken = metric.description.exposed(&metric.base, names);
+                description.exposed(&base, names).iter().any(|name| taken.contains(name))
+            })
+        };
         if own || description.is_counter() && wordless {
             return Verdict::Refused;
         }
         let mut verdict = Verdict::New;
         for (index, metric) in self.metrics.iter().enumerate() {
-            let taken = metric.description.exposed(&metric.base);
             if metric.description.is_the_same(description) {
                 verdict = Verdict::Same(index);
-            } else if metric.description.name == description.name || names.iter().any(|name| taken.contains(name)) {
+            } else if metric.description.name == description.name || meets(metric) {
                 return Verdict::Refused;
             }
         }
@@ -266,7 +294,7 @@ impl Model {
 
     /// Takes a new metric.
     pub fn add(&mut self, description: &Description) {
-        let base = description.base(self.settings.namespace.as_deref());
+        let base = description.base(&self.settings);
         let mut series = BTreeMap::new();
         if description.labels.is_none() {
             series.insert(Vec::new(), description.kind.zero());

@@ -17,6 +17,8 @@ pub struct Scenario {
 /// The settings of a registry.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Whether names may have any characters.
+    pub any_names: bool,
     /// Before every name.
     pub namespace: Option<String>,
     /// On every series.
@@ -133,6 +135,41 @@ const NAMES: [&str; 32] = [
     "ä",
     "a\n# TYPE b gauge",
 ];
+/// Names that are legal where any are, or nearly, and that escaping makes alike.
+const ANY_NAMES: [&str; 32] = [
+    "a.b",
+    "a-b",
+    "a b",
+    "a\"b",
+    "a\\b",
+    "a,b={}",
+    "größe",
+    "🦀",
+    "e\u{301}",
+    "a\u{2028}b",
+    "1a",
+    ".",
+    "-",
+    "_.",
+    "a..b",
+    "a.total",
+    "a.b_total",
+    "a.b_sum",
+    "a.b-count",
+    "a.b_bucket",
+    "U__a_2e_b",
+    "a_dot_b",
+    "a__b",
+    "tach.series",
+    "ta.ch",
+    "-_a",
+    "_name_",
+    "-name-",
+    "le.",
+    "quantile",
+    "metric.",
+    "a\nb",
+];
 const WORDS: [&str; 8] = ["tokens", "total", "bucket", "a", "", "_", "per second", "\n"];
 const TICKS: [f64; 14] = [1.0, 1e-9, 1e-6, 1e-3, 10.0, 0.5, 0.1, 0.3, 2.0, 0.0, -1.0, f64::NAN, f64::INFINITY, 5e-324];
 const FLOATS: [f64; 14] = [
@@ -173,6 +210,7 @@ fn text(u: &mut Unstructured) -> Result<String> {
 
 fn name(u: &mut Unstructured) -> Result<String> {
     Ok(match u.int_in_range(0..=9)? {
+        6 | 7 => (*u.choose(&ANY_NAMES)?).to_owned(),
         8 => text(u)?,
         9 => "n".repeat(u.int_in_range(199..=201)?),
         _ => (*u.choose(&NAMES)?).to_owned(),
@@ -221,6 +259,7 @@ fn amount(u: &mut Unstructured) -> Result<Amount> {
 impl<'a> Arbitrary<'a> for Settings {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(Self {
+            any_names: u.arbitrary()?,
             namespace: if u.ratio(2, 3)? { None } else { Some(name(u)?) },
             const_labels: if u.ratio(2, 3)? { Vec::new() } else { list(u, 2, |u| Ok((name(u)?, text(u)?)))? },
             recording: *u.choose(&[Recording::Sharded, Recording::Sync, Recording::Noop])?,

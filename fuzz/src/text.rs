@@ -1,14 +1,14 @@
-//! Target `text`: what is rendered of an arbitrary registry reads back as what was recorded, as text and as
-//! OpenMetrics 2.0.
+//! Target `text`: what is rendered of an arbitrary registry reads back as what was recorded, in every format and
+//! escaping of names.
 
-use crate::exposition::{Family, Labels, Sample, Type, all_series, parse};
-use crate::model::{Metric, Model, Value, Verdict, in_powers};
-use crate::number::read;
+use crate::compare;
+use crate::exposition::parse;
+use crate::model::{Model, Verdict};
+use crate::names::Names;
 use crate::scenario::{Amount, Description, Kind, Scenario, Step};
 use arbitrary::{Arbitrary, Unstructured};
 use tach::{
-    Counter, Error, Escaping, Family as Series, FloatCounter, Gauge, Histogram, MetricBuilder, Registry, Snapshot,
-    UpDownCounter,
+    Counter, Error, Escaping, Family as Series, FloatCounter, Gauge, Histogram, MetricBuilder, Registry, UpDownCounter,
 };
 
 /// Runs the scenario that `data` stands for.
@@ -89,31 +89,27 @@ fn play(scenario: &Scenario) {
         }
     }
     let snapshot = registry.snapshot();
-    let text = tach::text::render(&snapshot);
-    let families = parse(&text).unwrap_or_else(|rule| panic!("{rule}\n{text}"));
-    check(scenario, &model, &snapshot, &families);
-    assert_eq!(tach::text::render(&snapshot), text, "a snapshot renders the same twice");
-    escape(&snapshot, &text, &families);
-    crate::openmetrics_2::check(&snapshot, &families);
-}
-
-/// All names are legal here: only dots change them, and that can be undone.
-fn escape(snapshot: &Snapshot, text: &str, families: &[Family]) {
-    for escaping in [Escaping::Values, Escaping::AllowUtf8] {
-        assert_eq!(tach::text::render_with(snapshot, escaping), text, "{escaping:?} changes a page");
+    compare::check_queries(&model, &snapshot);
+    let plain = tach::text::render(&snapshot);
+    for names in Names::all(scenario.settings.any_names) {
+        let text = tach::text::render_with(&snapshot, names.escaping);
+        // Where all names are legal, dots only change them.
+        if names.escaping == Escaping::Underscores || !names.any && names.escaping != Escaping::Dots {
+            assert_eq!(text, plain, "{:?} changes a page", names.escaping);
+        }
+        let families = parse(&text, names).unwrap_or_else(|rule| panic!("{rule}\n{text}"));
+        compare::check(scenario, &model, &families, names);
+        crate::openmetrics::check(&snapshot, &families, names);
+        crate::openmetrics_2::check(&snapshot, &families, names);
+        crate::protobuf::check(&snapshot, &families, names);
     }
-    let page = tach::text::render_with(snapshot, Escaping::Dots);
-    let lines = page.lines().filter(|line| line.starts_with("# TYPE "));
-    assert_eq!(lines.clone().count(), families.len());
-    for (line, family) in lines.zip(families) {
-        let name = line.split(' ').nth(2).unwrap_or_default();
-        assert_eq!(name, family.name.replace('_', "__"), "{line}");
-    }
+    assert_eq!(tach::text::render(&snapshot), plain, "a snapshot renders the same twice");
 }
 
 fn build_registry(scenario: &Scenario) -> Option<Registry> {
     let settings = &scenario.settings;
-    let mut builder = Registry::builder().recording(settings.recording).level(settings.level);
+    let mut builder =
+        Registry::builder().utf8_names(settings.any_names).recording(settings.recording).level(settings.level);
     if let Some(namespace) = &settings.namespace {
         builder = builder.namespace(namespace);
     }
@@ -228,151 +224,6 @@ fn finish<M: Record>(builder: MetricBuilder<M>, description: &Description) -> Re
     }
 }
 
-/// Compares the text and the snapshot with the model.
-fn check(scenario: &Scenario, model: &Model, snapshot: &Snapshot, families: &[Family]) {
-    let mut expected: Vec<&Metric> =
-        model.metrics.iter().filter(|metric| metric.on && !metric.series.is_empty()).collect();
-    expected.sort_by(|a, b| a.base.cmp(&b.base));
-    let (own, users): (Vec<&Family>, Vec<&Family>) =
-        families.iter().partition(|family| family.name.starts_with("tach_"));
-    let names = |families: &[&Family]| families.iter().map(|family| family.base().to_owned()).collect::<Vec<_>>();
-    assert_eq!(names(&users), expected.iter().map(|metric| metric.base.clone()).collect::<Vec<_>>());
-    for (metric, family) in expected.iter().zip(&users) {
-        check_family(scenario, metric, family);
-    }
-    for metric in &model.metrics {
-        check_queries(metric, snapshot);
-    }
-    let value = |name: &str| {
-        let family = own.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("no {name}"));
-        number(&family.samples[0])
-    };
-    assert_eq!(value("tach_overflow_series_total"), model.overflowed as f64);
-    let series: usize = expected.iter().map(|metric| metric.series.len()).sum();
-    assert_eq!(value("tach_series"), series as f64);
-}
-
-fn check_family(scenario: &Scenario, metric: &Metric, family: &Family) {
-    let description = &metric.description;
-    let kind = match description.kind {
-        Kind::Counter | Kind::FloatCounter => Type::Counter,
-        Kind::UpDownCounter | Kind::Gauge => Type::Gauge,
-        Kind::Histogram => Type::Histogram,
-    };
-    assert_eq!(family.kind, kind);
-    assert_eq!(family.help.as_deref().unwrap_or(""), description.help);
-    let labels = |values: &[String]| -> Labels {
-        let own = description.labels.iter().flatten().zip(values);
-        let constant = scenario.settings.const_labels.iter().map(|(name, value)| (name, value));
-        let all = constant.chain(own).filter(|(_, value)| !value.is_empty());
-        all.map(|(name, value)| (name.clone(), value.clone())).collect()
-    };
-    if kind == Type::Histogram {
-        let all = all_series(family).expect("parsed before");
-        assert_eq!(all.len(), metric.series.len());
-        for (series, (values, value)) in all.iter().zip(&metric.series) {
-            assert_eq!(series.labels, labels(values));
-            let Value::Histogram(recorded) = value else { unreachable!("a histogram's values") };
-            let counted = Counted::of(description, recorded);
-            assert_eq!(series.count, counted.count);
-            assert_eq!(series.buckets.iter().map(|bucket| bucket.0).collect::<Vec<_>>(), description.bounds());
-            if let Some(exact) = counted.exact {
-                assert_eq!(series.buckets.iter().map(|bucket| bucket.1).collect::<Vec<_>>(), exact.buckets);
-                assert_eq!(read(&series.sum), Ok(exact.sum));
-            }
-        }
-        return;
-    }
-    assert_eq!(family.samples.len(), metric.series.len());
-    for (sample, (values, value)) in family.samples.iter().zip(&metric.series) {
-        assert_eq!(sample.labels, labels(values));
-        match value {
-            Value::Counter(total) => assert_eq!(sample.value, total.to_string()),
-            Value::UpDown(total) => assert_eq!(sample.value, total.to_string()),
-            Value::Float(value) | Value::Gauge(value) => assert_eq!(bits(number(sample)), bits(*value)),
-            Value::Histogram(_) => unreachable!("handled above"),
-        }
-    }
-}
-
-/// A float's bits, with one NaN for all.
-fn bits(value: f64) -> u64 {
-    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
-}
-
-fn number(sample: &Sample) -> f64 {
-    read(&sample.value).expect("parsed before")
-}
-
-/// What a histogram should show.
-struct Counted {
-    count: u64,
-    exact: Option<Exact>,
-}
-
-/// Known where a tick is a power of ten.
-struct Exact {
-    buckets: Vec<u64>,
-    sum: f64,
-    clamped: u64,
-}
-
-impl Counted {
-    fn of(description: &Description, recorded: &[(u64, u64)]) -> Self {
-        let count = recorded.iter().map(|(_, times)| times).sum();
-        let exact = description.tick_power().map(|power| {
-            let limit = description.limit(power);
-            let is_above = |ticks: u64| u128::from(ticks) > limit;
-            let clamp = |ticks: u64| if is_above(ticks) { description.clamped(power) as u64 } else { ticks };
-            let below = |bound: f64| {
-                let bound = in_powers(bound, power);
-                recorded.iter().filter(|(ticks, _)| u128::from(clamp(*ticks)) <= bound).map(|(_, times)| times).sum()
-            };
-            // One thread's sum of ticks wraps.
-            let add = |sum: u64, (ticks, times): &(u64, u64)| sum.wrapping_add(clamp(*ticks).wrapping_mul(*times));
-            let ticks = recorded.iter().fold(0, add) as f64;
-            let scale = 10_f64.powi(power.abs());
-            Exact {
-                buckets: description.bounds().iter().map(|&bound| below(bound)).collect(),
-                sum: if power < 0 { ticks / scale } else { ticks * scale },
-                clamped: recorded.iter().filter(|(ticks, _)| is_above(*ticks)).map(|(_, times)| times).sum(),
-            }
-        });
-        Self { count, exact }
-    }
-}
-
-fn check_queries(metric: &Metric, snapshot: &Snapshot) {
-    let description = &metric.description;
-    let names = description.labels.as_deref().unwrap_or(&[]);
-    for (values, value) in &metric.series {
-        let labels: Vec<(&str, &str)> =
-            names.iter().zip(values).rev().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let name = description.name.as_str();
-        match value {
-            Value::Counter(total) => assert_eq!(snapshot.counter(name, &labels), metric.on.then_some(*total)),
-            Value::Float(total) => assert_eq!(snapshot.float_counter(name, &labels), metric.on.then_some(*total)),
-            Value::UpDown(total) => assert_eq!(snapshot.gauge(name, &labels), metric.on.then_some(*total as f64)),
-            Value::Gauge(value) => {
-                assert_eq!(snapshot.gauge(name, &labels).map(bits), metric.on.then_some(bits(*value)));
-            }
-            Value::Histogram(recorded) => {
-                let histogram = snapshot.histogram(name, &labels);
-                assert_eq!(histogram.is_some(), metric.on);
-                let Some(histogram) = histogram else { continue };
-                let counted = Counted::of(description, recorded);
-                assert_eq!((histogram.count(), histogram.is_exact()), (counted.count, true));
-                if let Some(exact) = counted.exact {
-                    assert_eq!((histogram.sum(), histogram.clamped()), (exact.sum, exact.clamped));
-                    for (bound, count) in description.bounds().iter().zip(exact.buckets) {
-                        assert_eq!(histogram.bucket_count_le(*bound), count, "le {bound}");
-                    }
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -397,6 +248,7 @@ mod tests {
 
     fn scenario(metrics: Vec<Description>) -> Scenario {
         let settings = Settings {
+            any_names: false,
             namespace: None,
             const_labels: Vec::new(),
             recording: Recording::Sharded,
@@ -406,6 +258,25 @@ mod tests {
         let values = |d: &Description| vec!["a".to_owned(); d.labels.as_ref().map_or(0, Vec::len)];
         let steps = metrics.iter().enumerate().map(|(index, d)| Step::Record(index, values(d), amount)).collect();
         Scenario { settings, metrics, steps }
+    }
+
+    #[test]
+    fn any_names_are_read_where_they_are_taken() {
+        let labels = Some(vec!["größe".to_owned(), "a b".to_owned(), "x\"\\".to_owned()]);
+        for kind in [Kind::Counter, Kind::FloatCounter, Kind::UpDownCounter, Kind::Gauge, Kind::Histogram] {
+            let mut names = ["http.size", "a\"b\\", "1 {}", "größe,=\u{2028}🦀", "a\nb", "tach.series", "http-size"]
+                .map(|name| Description { labels: labels.clone(), unit: Unit::Seconds, ..metric(kind, name) });
+            names[2].buckets = vec![0.5, 1.0];
+            let mut scenario = scenario(names.to_vec());
+            // None of them is taken here, but for that of dots.
+            play(&scenario);
+            scenario.settings.any_names = true;
+            scenario.settings.const_labels = vec![("k8s.pod".to_owned(), "p".to_owned())];
+            play(&scenario);
+            let registry = build_registry(&scenario).unwrap();
+            let taken = scenario.metrics.iter().map(|metric| build(&registry, metric).is_ok());
+            assert_eq!(taken.collect::<Vec<_>>(), [true, true, true, true, false, false, false]);
+        }
     }
 
     /// What the fuzzer once found.

@@ -13,16 +13,16 @@
 //!
 //! **How many are below, by one load and one addition.** The octave is cut into `2N` bins of equal width. Two ends are
 //! at least `2^(1/N) - 1 > 0.69/N` apart, which is more than a bin's `0.5/N`, so a bin has one end at most: what
-//! its table entry says is how many ends come before the bin, and where in it the sum is to carry to the next one
-//! ([`super::Index`]). That is at the first whole number above the end, as `v > end` just where `v > floor(end)`. All of it
-//! is exact: a value up to [`EXACT_MAX`](super::EXACT_MAX) is an `f64`, and larger ones are compared in all 64 bits.
+//! its table entry says is how many ends come before the bin, and at which value in it the next cell begins
+//! ([`super::Index`]). That is the first whole number above the end, as `v > end` just where `v > floor(end)`. What is too
+//! large for the table is searched for.
 //!
 //! **Low octaves** have fewer ticks than cells. Cells in which no tick lies stay empty: so the index of a cell is that
 //! of its bucket, but for a constant. They cost their room, `N·(schema + 1) - 2N` cells at most.
 
-use super::layout::EXACT_MAX;
+use super::Decimal;
+use super::index::Index;
 use super::powers::Ends;
-use super::{Decimal, Index};
 use std::sync::Arc;
 
 /// The finest schema: the finest that Prometheus has. Below zero, where a bucket is wider than a doubling, quantiles
@@ -35,11 +35,11 @@ pub(crate) struct Exponential {
     schema: u32,
     /// The largest value that is not clamped, in ticks.
     max: u64,
-    cells: Index,
     /// The mantissas of the ends in an octave of ticks, ascending, with the leading one as bit 63, rounded down.
     ends: Arc<[u64]>,
     /// The bucket of one tick.
     first: i32,
+    index: Index,
 }
 
 impl Exponential {
@@ -49,7 +49,9 @@ impl Exponential {
         assert!(schema <= SCHEMA_MAX, "schemas are checked at registration");
         let schema = u32::from(schema);
         let Ends { mantissas, first } = Ends::new(schema, Decimal::of(tick));
-        Self { schema, max, cells: Index::of_ends(schema, &mantissas), ends: mantissas.into(), first }
+        let mut cells = Self { schema, max, ends: mantissas.into(), first, index: Index::empty() };
+        cells.index = Index::new(&cells);
+        cells
     }
 
     pub(crate) fn schema(&self) -> u32 {
@@ -69,17 +71,19 @@ impl Exponential {
 
     /// The cell that holds `value`, which must not exceed [`MAX_TICKS`](super::MAX_TICKS).
     pub(super) fn index(&self, value: u64) -> usize {
-        if value <= EXACT_MAX {
-            return self.cells.exact(value);
-        }
-        let octave = value.ilog2();
+        self.index.get(value).unwrap_or_else(|| self.search(value))
+    }
+
+    /// As [`Exponential::index`], by a search.
+    pub(super) fn search(&self, value: u64) -> usize {
+        let Some(octave) = value.checked_ilog2() else { return 0 };
         let mantissa = value << (63 - octave);
         1 + ((octave as usize) << self.schema) + self.ends.partition_point(|end| *end < mantissa)
     }
 
     /// How a recording finds a cell.
-    pub(super) fn cells(&self) -> &Index {
-        &self.cells
+    pub(crate) fn cells(&self) -> &Index {
+        &self.index
     }
 
     /// The smallest value of a cell that is not empty, in ticks.

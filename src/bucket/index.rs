@@ -1,91 +1,80 @@
-//! The cell of a value, for recordings: one table load and one addition, whatever the layout.
+//! The cell of a value where cells are a schema's buckets, for recordings: one table load and one addition.
 //!
-//! The upper bits of a value as an `f64`, its octave and the first bits of its mantissa, count cells of equal width. Of
-//! a layout of digits these are its cells. Exponential cells begin elsewhere, but in every octave alike: so the octave is
-//! cut into bins of half that width, and a table says what to add to the bits in each bin. No bin holds the ends of two
-//! cells (see [`super::Exponential`]): where one ends there, what is added makes the sum carry into the counted bits at
-//! the first mantissa above the end, and elsewhere nowhere. All of it is exact, as a value up to
-//! [`EXACT_MAX`](super::EXACT_MAX) is an `f64`.
+//! The upper bits of a value as an `f64`, its octave and the first bits of its mantissa, count bins: twice as many in an
+//! octave as there are cells, so that no bin holds the ends of two (see [`super::Exponential`]). A table has an entry for
+//! each bin. Its upper bits are the cell of the bin's smallest value; its lower ones are what makes the sum with a value
+//! carry into them at the first one above the end that the bin holds, and nowhere where it holds none. All of it is
+//! exact: what is added to an entry is the whole number itself.
 
-use super::exponential::SCHEMA_MAX;
-use super::layout::{EXPONENT_BIAS, MANTISSA_BITS};
-use std::sync::{Arc, LazyLock};
+use super::Exponential;
+use super::layout::MANTISSA_BITS;
+use std::sync::Arc;
 
-/// How many bins the table has: those of an octave of the finest schema. Coarser ones have those of several octaves,
-/// each alike, so that no recording needs to know how many there are.
-const BINS: usize = 2 << SCHEMA_MAX;
+/// Bits of an entry that a value is added to. Those above count cells, of which there are at most 256 in an octave.
+const VALUE_BITS: u32 = 50;
+/// The largest value that may have an entry.
+pub(crate) const INDEXED_MAX: u64 = (1 << VALUE_BITS) - 1;
 
-/// The table of layouts whose cells are of equal width.
-static EQUAL: LazyLock<Arc<[u64; BINS]>> = LazyLock::new(|| Arc::new([0; BINS]));
-
-/// From a value to its cell, by arithmetic that all layouts share. In 16 bytes, cloned for each histogram.
+/// From a value to its cell. Without entries, for no value.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
-    /// By bin: what to add to an `f64`'s bits.
-    table: Arc<[u64; BINS]>,
-    /// By how much the counted cells exceed the index.
-    bias: u32,
-    /// Below this a value is its own index.
-    linear: u16,
-    /// How far an `f64`'s bits are shifted to count bins, two for each cell of equal width.
-    shift: u8,
+    /// By bin, from that of 1 on.
+    entries: Arc<[u64]>,
+    /// How far an `f64`'s bits are shifted to count bins.
+    shift: u32,
 }
 
 impl Index {
-    /// `2^precision` cells of equal width in an octave, from `2^precision` on; below that a value is its own index.
-    pub(super) fn of_equal(precision: u32) -> Self {
-        let linear = 1 << precision;
-        let bias = ((EXPONENT_BIAS + u64::from(precision)) << precision) - linear;
-        Self::new(EQUAL.clone(), precision, bias, linear)
+    pub(super) fn empty() -> Self {
+        Self { entries: [].into(), shift: 0 }
     }
 
-    /// Cells that end at `ends` in each octave: `2^precision` mantissas with the leading one as bit 63, rounded down.
-    /// Before them a cell for zero.
-    pub(super) fn of_ends(precision: u32, ends: &[u64]) -> Self {
-        let width = 1 << (MANTISSA_BITS - precision);
+    /// For the cells of `layout`, of values from 1 to its largest or to [`INDEXED_MAX`].
+    pub(super) fn new(layout: &Exponential) -> Self {
+        let precision = layout.schema() + 1;
+        let shift = MANTISSA_BITS - precision;
         let entry = |bin: usize| {
-            let start = (bin as u64 & ((2 << precision) - 1)) * (width / 2);
-            // Those an `f64` has, without the leading one. A value has as many, and is above an end where it is above
-            // the end rounded down.
-            let mut ends = ends.iter().map(|end| end << 1 >> (u64::BITS - MANTISSA_BITS));
-            let below = ends.clone().take_while(|end| *end < start).count() as u64;
-            let carries_at = ends.nth(below as usize).filter(|end| *end < start + width / 2).map(|end| end + 1);
-            // At what mantissa this cell, or else the next one, is to begin in the sum: either no further from those of
-            // the bin than the width.
-            let (cell, at) = carries_at.map_or((below, start), |at| (below + 1, at));
-            ((cell + 1) * width).wrapping_sub(at)
+            let (octave, part) = (bin >> precision, bin as u64 & ((1 << precision) - 1));
+            // The first whole number in a bin, and the first behind it: no value at all, in low octaves.
+            let begin = |part: u64| (((1 << precision) + part) << octave).div_ceil(1 << precision);
+            let (lowest, behind) = (begin(part), begin(part + 1));
+            let cell = layout.search(lowest);
+            let above = layout.highest(cell) + 1;
+            let carries_at = if above < behind { above } else { 1 << VALUE_BITS };
+            ((cell as u64 + 1) << VALUE_BITS) - carries_at
         };
-        Self::new(Arc::new(std::array::from_fn(entry)), precision, EXPONENT_BIAS << precision, 1)
+        let last = Self::bin(shift, layout.max().min(INDEXED_MAX));
+        Self { entries: (0..=last - Self::bin(shift, 1)).map(entry).collect(), shift }
     }
 
-    fn new(table: Arc<[u64; BINS]>, precision: u32, bias: u64, linear: u64) -> Self {
-        let shift = MANTISSA_BITS - 1 - precision;
-        Self { table, bias: bias as u32, linear: linear as u16, shift: shift as u8 }
-    }
-
-    /// What [`Index::biased`] adds to an index, modulo 2^32.
-    pub(crate) fn bias(&self) -> u32 {
-        self.bias
-    }
-
-    /// The cell that holds `value`, which must not exceed [`EXACT_MAX`](super::EXACT_MAX), plus [`Index::bias`], modulo
-    /// 2^32: whoever adds something to the index anyway need not take the bias away first.
+    /// The bin of a value above zero and up to [`EXACT_MAX`](super::EXACT_MAX), counted from that of the smallest `f64`.
     #[inline(always)]
-    pub(crate) fn biased(&self, value: u64) -> u32 {
-        if value < u64::from(self.linear) {
-            // Latencies are large numbers.
-            out_of_line();
-            return (value as u32).wrapping_add(self.bias);
+    pub(crate) fn bin(shift: u32, value: u64) -> usize {
+        ((value.cast_signed() as f64).to_bits() >> shift) as usize
+    }
+
+    /// The cell of a value, from its bin's entry.
+    #[inline(always)]
+    pub(crate) fn cell(entry: u64, value: u64) -> u32 {
+        (entry.wrapping_add(value) >> VALUE_BITS) as u32
+    }
+
+    pub(crate) fn shift(&self) -> u32 {
+        self.shift
+    }
+
+    /// The entries of the bins from that of 1 on.
+    pub(crate) fn entries(&self) -> &[u64] {
+        &self.entries
+    }
+
+    /// The cell of a value that has an entry.
+    pub(super) fn get(&self, value: u64) -> Option<usize> {
+        if value == 0 || value > INDEXED_MAX {
+            return None;
         }
-        let bits = (value.cast_signed() as f64).to_bits();
-        let sum = bits.wrapping_add(self.table[(bits >> self.shift) as usize % BINS]);
-        (sum >> self.shift >> 1) as u32
-    }
-
-    /// The cell that holds `value`, which must not exceed [`EXACT_MAX`](super::EXACT_MAX).
-    #[inline(always)]
-    pub(crate) fn exact(&self, value: u64) -> usize {
-        self.biased(value).wrapping_sub(self.bias) as usize
+        let entry = self.entries.get(Self::bin(self.shift, value) - Self::bin(self.shift, 1))?;
+        Some(Self::cell(*entry, value) as usize)
     }
 }
 

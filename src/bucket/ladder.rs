@@ -118,6 +118,7 @@ impl Ladder {
 
     /// The bounds at which counts of `grid`, for which this was made, are not exact: no cell ends there, or values are
     /// clamped below.
+    #[cfg(test)]
     pub(crate) fn inexact<'a>(&'a self, grid: &'a Grid) -> impl Iterator<Item = f64> + 'a {
         let is_exact =
             |bound: &Bound, last: u32| bound.ticks < grid.layout().max() && grid.values(last as usize).1 == bound.ticks;

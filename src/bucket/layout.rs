@@ -1,6 +1,6 @@
 //! Value ⇄ cell of a histogram, by whichever of the two layouts it was declared with.
 
-use super::{Exponential, Index, LogLinear};
+use super::{Exponential, LogLinear};
 use std::fmt;
 
 /// The largest value a layout can track, in ticks: every larger one is clamped to it or to a smaller maximum.
@@ -64,14 +64,6 @@ impl Layout {
         match self {
             Self::LogLinear(cells) => cells.index(value),
             Self::Exponential(cells) => cells.index(value),
-        }
-    }
-
-    /// How a recording finds the cell of a value up to [`EXACT_MAX`].
-    pub(crate) fn cells(&self) -> Index {
-        match self {
-            Self::LogLinear(cells) => cells.cells(),
-            Self::Exponential(cells) => cells.cells().clone(),
         }
     }
 

@@ -14,7 +14,7 @@
 //! The exponent and the top `p` bits after the leading one are just what the top bits of an `f64` hold, so the index is
 //! one conversion and one shift. That is half the cost of `leading_zeros` where it compiles to `bsr` (x86-64 baseline).
 
-use super::Index;
+use super::index::out_of_line;
 use super::layout::{EXPONENT_BIAS, MANTISSA_BITS, MAX_TICKS};
 
 /// The cells of one histogram: their number, and which value belongs to which.
@@ -62,11 +62,6 @@ impl LogLinear {
         self.biased(value & !(value >> 12)).wrapping_sub(self.bias()) as usize
     }
 
-    /// How a recording finds a cell, where it does not know the digits.
-    pub(super) fn cells(&self) -> Index {
-        Index::of_equal(MANTISSA_BITS - self.shift)
-    }
-
     /// What [`LogLinear::biased`] adds to an index, modulo 2^32.
     pub(crate) const fn bias(&self) -> u32 {
         self.bias as u32
@@ -106,11 +101,6 @@ impl LogLinear {
         (index, (index / self.linear).saturating_sub(1))
     }
 }
-
-/// Marks the branch that calls it as the one to move out of the way: latencies are large numbers.
-#[cold]
-#[inline(always)]
-const fn out_of_line() {}
 
 #[cfg(test)]
 mod tests {
@@ -163,9 +153,6 @@ mod tests {
             let layout = LogLinear::new(digits, MAX_TICKS);
             let value = value >> cut;
             let index = layout.index(value);
-            if value <= super::super::EXACT_MAX {
-                proptest::prop_assert_eq!(layout.cells().exact(value), index);
-            }
             let theirs = hdrhistogram::Histogram::<u64>::new_with_bounds(1, MAX_TICKS, digits).unwrap();
             proptest::prop_assert_eq!(layout.lowest(index), theirs.lowest_equivalent(value));
             proptest::prop_assert_eq!(layout.highest(index), theirs.highest_equivalent(value));

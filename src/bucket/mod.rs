@@ -16,7 +16,7 @@ mod split;
 pub(crate) use decimal::Decimal;
 pub(crate) use exponential::{Exponential, SCHEMA_MAX};
 pub(crate) use grid::Grid;
-pub(crate) use index::{Index, out_of_line};
+pub(crate) use index::{INDEXED_MAX, Index, out_of_line};
 pub(crate) use ladder::{Bound, Ladder, Scale};
 pub(crate) use layout::{EXACT_MAX, Layout, MAX_TICKS, Resolution};
 pub(crate) use log_linear::LogLinear;

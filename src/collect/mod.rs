@@ -21,7 +21,7 @@ mod snapshot;
 #[cfg(not(tach_loom))]
 mod summary;
 #[cfg(not(tach_loom))]
-#[cfg_attr(not(test), allow(dead_code, reason = "for name profiles"))]
+#[cfg_attr(not(any(test, feature = "serve")), allow(dead_code, reason = "for name profiles"))]
 pub(crate) mod view;
 #[cfg(all(test, not(tach_loom)))]
 mod view_props;

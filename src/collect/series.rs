@@ -1,5 +1,6 @@
 //! A walk over a snapshot, for who does not know the names beforehand.
 
+use super::exemplar::Exemplar;
 use super::histogram::HistogramSnapshot;
 use super::snapshot::{FamilySnapshot, Snapshot, Values};
 use super::summary::SummarySnapshot;
@@ -78,6 +79,12 @@ impl<'a> Series<'a> {
             Values::Histogram(values) => Value::Histogram(&values[self.index]),
             Values::Summary(values) => Value::Summary(&values[self.index]),
         }
+    }
+
+    /// The exemplars: one of a counter at most, those of [`HistogramSnapshot::exemplars`] of a histogram.
+    pub fn exemplars(&self) -> impl Iterator<Item = Exemplar> + use<'a> {
+        let histogram = self.family.values.histograms().get(self.index);
+        self.family.exemplar(self.index).into_iter().chain(histogram.into_iter().flat_map(HistogramSnapshot::exemplars))
     }
 }
 

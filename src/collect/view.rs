@@ -4,6 +4,8 @@
 //! What can be shared is: a histogram's cells stay the source's, and the label sets, with what the lines of a page
 //! begin with, are kept for as long as the sources have the same series.
 
+#[cfg(test)]
+mod faults;
 mod plan;
 mod table;
 
@@ -14,7 +16,7 @@ use crate::error::Error;
 use crate::sync::Mutex;
 use plan::Plan;
 #[cfg_attr(not(any(test, feature = "serve")), allow(unused_imports, reason = "for name profiles"))]
-pub(crate) use table::{Rule, Source, Sources, ViewFamily, ViewKind};
+pub(crate) use table::{Rule, Source, ViewFamily, ViewKind};
 
 /// A table of families to be made out of a snapshot's.
 #[derive(Debug)]
@@ -25,12 +27,12 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Checks the table as far as that goes without its sources; [`View::faults`] checks the rest.
+    /// Checks the table as far as that goes without its sources; tests check the rest, by `View::faults`.
     ///
     /// # Errors
     ///
     /// A name or label that no format allows, two families with a sample name in common, rules that are not one per
-    /// label, a ladder that is not ascending, a quotient that is no gauge, a power of ten beyond 18.
+    /// label, a ladder that is not ascending, a power of ten beyond 18.
     pub(crate) fn new(families: Vec<ViewFamily>) -> Result<Self, Error> {
         table::check(&families)?;
         let plans = Mutex::new(families.iter().map(|_| None).collect());
@@ -38,7 +40,8 @@ impl View {
     }
 
     /// The families, in the order of the table. Left out is one whose sources are not there, switched off or without
-    /// series; where some are there, these make it. A source that does not fit (see [`View::faults`]) adds nothing.
+    /// series; where some are there, these make it. A source that does not fit (a label missing, another kind or tick)
+    /// adds nothing.
     ///
     /// A series that several make starts anew, for [`Snapshot::since`] and for whoever reads its rate, when one of them
     /// is removed.
@@ -65,16 +68,9 @@ impl View {
     }
 
     /// The descriptions, without what their sources tell, of the histograms that are made of any of `sources`.
-    #[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "for name profiles"))]
     pub(crate) fn histograms_of(&self, sources: &[&str]) -> Vec<Descriptor> {
-        let is_of = |family: &&ViewFamily| family.sources.all().any(|source| sources.contains(&source.metric));
+        let is_of = |family: &&ViewFamily| family.sources.iter().any(|source| sources.contains(&source.metric));
         let histograms = self.families.iter().filter(|family| family.kind == ViewKind::Histogram).filter(is_of);
         histograms.map(|family| family.describe(Kind::Histogram, &[])).collect()
-    }
-
-    /// What of the table does not fit `base`, in which every source ought to be: sources and labels that it does not
-    /// have, kinds and ticks that do not go together, bounds at which the counts of a source are not exact.
-    pub(crate) fn faults(&self, base: &Snapshot) -> Vec<String> {
-        self.families.iter().flat_map(|family| table::faults(family, base)).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Views of anything: against the exposition of the source, one histogram of all values, and plain counting.
 
-use super::view::{Rule, Source, Sources, View, ViewFamily, ViewKind};
+use super::view::{Rule, Source, View, ViewFamily, ViewKind};
 use crate::{HistogramSnapshot, Registry, Snapshot, Unit, text};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ const PHASES: [&str; 2] = ["decode", "prefill"];
 
 fn family(kind: ViewKind, name: &'static str, metrics: &[&'static str], rules: &[Rule]) -> ViewFamily {
     let source = |&metric: &&'static str| Source { metric, only: &[], labels: rules.to_vec() };
-    let sources = Sources::Sum(metrics.iter().map(source).collect());
+    let sources = metrics.iter().map(source).collect();
     let (help, unit, const_labels) = ("Help.", Unit::None, Vec::new());
     ViewFamily { name, help, kind, unit, labels: &[], const_labels, ladder: None, power: 0, sources }
 }

@@ -1,6 +1,6 @@
 //! Views against what the same recordings give without them.
 
-use super::view::{Rule, Source, Sources, View, ViewFamily, ViewKind};
+use super::view::{Rule, Source, View, ViewFamily, ViewKind};
 use crate::{Registry, Snapshot, Unit, text};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn family(kind: ViewKind, name: &'static str, sources: Vec<Source>) -> ViewFamil
         const_labels: Vec::new(),
         ladder: None,
         power: 0,
-        sources: Sources::Sum(sources),
+        sources,
     }
 }
 
@@ -185,26 +185,6 @@ fn what_is_switched_off_comes_back_as_the_same_series() {
 }
 
 #[test]
-fn a_quotient_is_that_of_the_sums() {
-    let registry = Registry::new();
-    let hits = registry.counter("hits").labels(["tier"]).build().unwrap();
-    let queries = registry.counter("queries").build().unwrap();
-    let quotient = ViewFamily {
-        sources: Sources::Quotient { over: vec![source("hits", &[])], under: vec![source("queries", &[])] },
-        ..family(ViewKind::Gauge, "hit_rate", Vec::new())
-    };
-    let view = view(vec![quotient]);
-    let rate = || only(&view, &registry.snapshot()).gauge("hit_rate", &[]).unwrap();
-    assert!(rate() == 0.0 && rate().is_sign_positive());
-    hits.with(["gpu"]).add(2);
-    assert_eq!(rate(), 0.0);
-    hits.with(["cpu"]).add(1);
-    queries.add(4);
-    assert_eq!(rate(), 0.75);
-    assert!(view.apply(&Registry::new().snapshot()).is_empty());
-}
-
-#[test]
 fn label_sets_are_kept_while_the_series_are_the_same() {
     let registry = Registry::new();
     let steps = registry.counter("steps").labels(["phase", "rank"]).build().unwrap();
@@ -311,8 +291,6 @@ fn tables_that_no_format_can_carry_are_refused() {
     refused(vec![ViewFamily { power: 19, ..counter("a") }], "10^19");
     refused(vec![histogram(&[1.0, 1.0])], "follows");
     refused(vec![histogram(&[1.0, f64::INFINITY])], "inf");
-    let quotient = Sources::Quotient { over: Vec::new(), under: Vec::new() };
-    refused(vec![ViewFamily { sources: quotient, ..counter("a") }], "gauge");
 }
 
 #[test]

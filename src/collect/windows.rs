@@ -68,7 +68,7 @@ const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 #[must_use = "windows are kept until this is dropped"]
 pub struct Windows {
     registry: Registry,
-    names: Arc<[String]>,
+    names: Names,
     /// In ascending order.
     lengths: Vec<Duration>,
     quantiles: Vec<f64>,
@@ -80,6 +80,16 @@ pub struct Windows {
     thread: Option<JoinHandle<()>>,
 }
 
+/// The own names of the chosen histograms: all of them, where there are none.
+#[derive(Clone, Debug)]
+struct Names(Arc<[String]>);
+
+impl Names {
+    fn has(&self, name: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|chosen| chosen == name)
+    }
+}
+
 impl fmt::Debug for Windows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = f.debug_struct("Windows");
@@ -88,21 +98,22 @@ impl fmt::Debug for Windows {
 }
 
 impl Windows {
-    /// Keeps windows of these lengths, a second or longer, of the histograms with these own names, from now on.
+    /// Keeps windows of these lengths, a second or longer, of the histograms with these own names, from now on; without
+    /// names, of all histograms, those that are built later too.
     ///
     /// # Errors
     ///
-    /// A name that is no histogram's of the registry, or no name; a length below a second, twice the same, or none. A
+    /// A name that is no histogram's of the registry; a length below a second, twice the same, or none. A
     /// name that [`Windows::show`] gives, in any [`Escaping`](crate::Escaping), and a metric of the registry or of another
     /// process has already: from here on the registry keeps these names from metrics. The system refuses the thread.
     pub fn start(registry: &Registry, histograms: &[&str], lengths: &[Duration]) -> Result<Self, Error> {
         let mut windows = Self::new(registry, histograms, lengths)?;
         let (stop, stopped) = mpsc::channel::<()>();
-        let (registry, names, past) = (registry.clone(), Arc::clone(&windows.names), Arc::clone(&windows.past));
+        let (registry, names, past) = (registry.clone(), windows.names.clone(), Arc::clone(&windows.past));
         let interval = windows.lengths[0] / STEPS;
         let run = move || {
             while stopped.recv_timeout(interval) == Err(mpsc::RecvTimeoutError::Timeout) {
-                let now = registry.histograms(|name| names.iter().any(|chosen| chosen == name));
+                let now = registry.histograms(|name| names.has(name));
                 past.lock().keep(&now);
             }
         };
@@ -115,8 +126,8 @@ impl Windows {
     /// Without the thread.
     fn new(registry: &Registry, histograms: &[&str], lengths: &[Duration]) -> Result<Self, Error> {
         let wrong = |text: String| Err(Error::new(ErrorKind::Setting, format!("windows: {text}")));
-        if histograms.is_empty() || lengths.is_empty() {
-            return wrong("nothing would be kept: give at least one histogram and one length".to_owned());
+        if lengths.is_empty() {
+            return wrong("nothing would be kept: give at least one length".to_owned());
         }
         // What other processes record may yet come.
         let has = |name: &str| registry.described_histogram(name).is_some() || registry.has_foreign();
@@ -133,7 +144,7 @@ impl Windows {
         }
         let windows = Self {
             registry: registry.clone(),
-            names: histograms.iter().map(|&name| name.to_owned()).collect(),
+            names: Names(histograms.iter().map(|&name| name.to_owned()).collect()),
             quantiles: QUANTILES.to_vec(),
             summaries: false,
             past: Arc::new(Mutex::new(Past::new(&lengths))),
@@ -141,7 +152,7 @@ impl Windows {
             stop: None,
             thread: None,
         };
-        let now = registry.histograms(|name| windows.has(name));
+        let now = registry.histograms(|name| windows.names.has(name));
         windows.claim_all(&now)?;
         windows.past.lock().keep(&now);
         Ok(windows)
@@ -149,7 +160,7 @@ impl Windows {
 
     /// As [`claim`](Self::claim), for all histograms that there are: those in `now` and those that are switched off.
     fn claim_all(&self, now: &Snapshot) -> Result<(), Error> {
-        let own = self.names.iter().filter_map(|name| self.registry.described_histogram(name));
+        let own = self.names.0.iter().filter_map(|name| self.registry.described_histogram(name));
         let found: Vec<_> = own.chain(now.families().iter().map(|family| Arc::clone(&family.desc))).collect();
         self.claim(found.iter().map(|desc| &**desc))
     }
@@ -192,7 +203,7 @@ impl Windows {
     /// A metric has one of the names already, as at the start.
     pub fn summaries(mut self) -> Result<Self, Error> {
         self.summaries = true;
-        self.claim_all(&self.registry.histograms(|name| self.has(name)))?;
+        self.claim_all(&self.registry.histograms(|name| self.names.has(name)))?;
         Ok(self)
     }
 
@@ -205,7 +216,7 @@ impl Windows {
     /// Costs reading this one histogram as a collection does, and a difference of its cells: some microseconds.
     #[must_use]
     pub fn histogram(&self, name: &str, labels: &[(&str, &str)], length: Duration) -> Option<HistogramSnapshot> {
-        let now = self.registry.histograms(|own| own == name && self.has(own));
+        let now = self.registry.histograms(|own| own == name && self.names.has(own));
         self.difference(&now, length)?.histogram(name, labels).cloned()
     }
 
@@ -213,7 +224,7 @@ impl Windows {
     /// [`Snapshot::elapsed`] is how long that is.
     #[must_use]
     pub fn last(&self, length: Duration) -> Snapshot {
-        let now = self.registry.histograms(|name| self.has(name));
+        let now = self.registry.histograms(|name| self.names.has(name));
         self.difference(&now, length).unwrap_or_else(|| now.since(&now))
     }
 
@@ -227,18 +238,21 @@ impl Windows {
     /// histogram that has a label `window` or `q` of its own has no such gauges.
     #[must_use]
     pub fn show(&self, now: &Snapshot) -> Snapshot {
-        self.beside(now, now, Snapshot::clone)
+        self.show_as(now, now, Snapshot::clone)
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.names.iter().any(|chosen| chosen == name)
+    /// As [`Windows::show`], where a view gives histograms other names: `shown`, which is what it makes of `now`, with the
+    /// gauges of what `view` makes of each window.
+    #[must_use]
+    pub fn show_as(&self, now: &Snapshot, shown: &Snapshot, view: impl Fn(&Snapshot) -> Snapshot) -> Snapshot {
+        shown.beside(self.gauges(now, view))
     }
 
     /// What the chosen histograms of `now` recorded in the `length` before it. `None` for a `now` from before the start.
     fn difference(&self, now: &Snapshot, length: Duration) -> Option<Snapshot> {
         let base = self.past.lock().before(now.taken(), length)?;
         // One that was never seen switched on may have values from before.
-        let chosen = now.part(|family| self.has(&family.desc.name) && base.family(&family.desc.base).is_some());
+        let chosen = now.part(|family| self.names.has(&family.desc.name) && base.family(&family.desc.base).is_some());
         Some(chosen.since(&base))
     }
 }

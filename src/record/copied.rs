@@ -13,14 +13,14 @@ pub(crate) const SUM: usize = 1;
 pub(crate) const TOP: usize = 2;
 /// Bitwise complement of the smallest value, so that it only grows, from zero for "none".
 pub(crate) const FLOOR: usize = 3;
-/// For the writer's range check: the smallest value.
+/// For the writer's range check: the smallest value that it may pass, subtracted from 2^64.
 pub(super) const START: usize = 4;
-/// For the writer's range check: how many values from the smallest on are within what was recorded and have an index by
+/// For the writer's range check: how many values from that one on are within what was recorded and have an index by
 /// `LogLinear::biased`. Zero before the first, and where the layout is not that of two digits.
 pub(super) const WIDTH: usize = 5;
 /// How many values were above the maximum.
 pub(crate) const CLAMPED: usize = 6;
-/// As [`WIDTH`], by `Index::biased` and whatever the layout.
+/// As [`WIDTH`], by [`Index`](crate::bucket::Index). Zero where the layout is not a schema's.
 pub(super) const SPAN: usize = 7;
 /// How many cells a header has.
 pub(crate) const HEADER: usize = 8;

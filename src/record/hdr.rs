@@ -20,24 +20,50 @@ use super::exemplar::{self, Noted, WORDS};
 use super::region::Base;
 use super::scalar::Slot;
 use super::space::{Place, Shape, Space};
-use crate::bucket::{EXACT_MAX, Grid, Index, Layout, LogLinear, MAX_TICKS, Resolution, out_of_line};
+use crate::bucket::{EXACT_MAX, Grid, INDEXED_MAX, Index, Layout, LogLinear, MAX_TICKS, Resolution, out_of_line};
 use crate::sync::Arc;
 use std::sync::Arc as Shared;
 
 /// The layout of most histograms, in which the index needs constants only.
 const TWO_DIGITS: LogLinear = LogLinear::new(2, MAX_TICKS);
 
+/// How a value's bucket is found where the layout is a schema's: by the grid's [`Index`], which the grid keeps.
+#[derive(Debug)]
+struct Bins {
+    shift: u32,
+    /// Where the entry of bin zero would be. There is none: those of the bins that values have begin further on.
+    zeroth: *const u64,
+}
+
+impl Bins {
+    fn new(layout: &Layout) -> Self {
+        match layout {
+            Layout::Exponential(cells) => {
+                let index = cells.cells();
+                let first = Index::bin(index.shift(), 1);
+                Self { shift: index.shift(), zeroth: index.entries().as_ptr().wrapping_sub(first) }
+            }
+            Layout::LogLinear(_) => Self { shift: 0, zeroth: std::ptr::null() },
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+// SAFETY: what it points to is never written, and the grid that keeps it may be sent.
+unsafe impl Send for Bins {}
+#[allow(unsafe_code)]
+// SAFETY: as for Send.
+unsafe impl Sync for Bins {}
+
 /// One histogram. Aligned as [`super::scalar::Scalar`] is.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Hdr {
     slot: Slot,
-    /// What to add to `index.biased()`, which with two digits is `TWO_DIGITS.biased()`, for the offset of a bucket, modulo
-    /// 2^32.
+    /// What to add to `TWO_DIGITS.biased()` for the offset of a bucket, modulo 2^32.
     origin: u32,
     back: u32,
-    index: Index,
-    layout: Layout,
+    bins: Bins,
     grid: Shared<Grid>,
     place: Option<Place>,
     space: Arc<Space>,
@@ -53,13 +79,11 @@ impl Hdr {
 
     /// `sync`: record to the shared region always.
     pub(crate) fn new(grid: Shared<Grid>, place: Place, space: Arc<Space>, sync: bool, enabled: bool) -> Self {
-        let index = grid.layout().cells();
         Self {
             slot: Slot::new(&place, sync, enabled),
-            origin: place.back.wrapping_sub(index.bias()),
+            origin: place.back.wrapping_sub(TWO_DIGITS.bias()),
             back: place.back,
-            index,
-            layout: grid.layout().clone(),
+            bins: Bins::new(grid.layout()),
             grid,
             place: Some(place),
             space,
@@ -115,13 +139,24 @@ impl Hdr {
         }
     }
 
-    /// The bucket of a value within [`SPAN`], if its cell is not split, whatever the layout.
+    /// The cell of a value within [`SPAN`].
     #[inline(always)]
-    fn any_bucket(&self, base: Base, value: u64) -> &Cell {
+    fn native_cell(&self, value: u64) -> u32 {
+        let entry = self.bins.zeroth.wrapping_add(Index::bin(self.bins.shift, value));
         #[allow(unsafe_code)]
-        // SAFETY: as in `bucket`: the range check passes no value above the maximum, and `back` plus its index this is.
+        // SAFETY: the range check passes no value at all where the layout is not a schema's, and where it is only values
+        // from 1 up to the maximum that have an entry. `grid` keeps it.
+        let entry = unsafe { *entry };
+        Index::cell(entry, value)
+    }
+
+    /// The bucket of a value within [`SPAN`], if its cell is not split.
+    #[inline(always)]
+    fn native_bucket(&self, base: Base, value: u64) -> &Cell {
+        #[allow(unsafe_code)]
+        // SAFETY: as in `bucket`: the cell is that of a value up to the maximum.
         unsafe {
-            base.cell(self.origin.wrapping_add(self.index.biased(value)))
+            base.cell(self.back.wrapping_add(self.native_cell(value)))
         }
     }
 
@@ -131,21 +166,23 @@ impl Hdr {
     pub(crate) fn record_at(&self, base: Base, front: u32, value: u64, n: u64) {
         // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the
         // maximum to track, or too large for the index to be exact. Where the layout is not that of two digits, no value
-        // passes it, and a second test takes its place.
-        let past = value.wrapping_sub(self.header(base, front, START).get());
-        // Each with its own additions: brought together, two digits would pay for a jump and two moves. Most recordings are
-        // of two digits, and to cells that are not split.
-        let is_stored = if past < self.header(base, front, WIDTH).get() {
-            self.store(base, front, self.usual_bucket(base, value), value, n)
+        // passes it, and where it is a schema's a second test takes its place.
+        let past = self.header(base, front, START).get().wrapping_add(value);
+        // Each with its own additions and its own function for split cells: brought together, one would pay for a jump.
+        // Most recordings are of two digits, and to cells that are not split.
+        if past < self.header(base, front, WIDTH).get() {
+            if !self.store(base, front, self.usual_bucket(base, value), value, n) {
+                out_of_line();
+                self.record_split(base, front, n, value);
+            }
         } else if past < self.header(base, front, SPAN).get() {
-            out_of_line();
-            self.store(base, front, self.any_bucket(base, value), value, n)
+            if !self.store(base, front, self.native_bucket(base, value), value, n) {
+                out_of_line();
+                self.record_native_split(base, front, n, value);
+            }
         } else {
-            return self.record_rare(base, front, value, n);
-        };
-        if !is_stored {
             out_of_line();
-            self.record_split(base, front, value, n);
+            self.record_rare(base, front, n, value);
         }
     }
 
@@ -166,27 +203,32 @@ impl Hdr {
         true
     }
 
-    /// Records a value within [`SPAN`] whose cell is split.
+    /// Records a value within [`WIDTH`] whose cell is split. The cold functions take the value last: so the register in
+    /// which a shift is counted is free on the way that needs it.
     #[inline(never)]
-    fn record_split(&self, base: Base, front: u32, value: u64, n: u64) {
-        let index = self.grid.splits().index(self.index.exact(value), value);
-        self.store_rare(base, front, index, value, n);
+    fn record_split(&self, base: Base, front: u32, n: u64, value: u64) {
+        let cell = TWO_DIGITS.biased(value).wrapping_sub(TWO_DIGITS.bias());
+        self.store_rare(base, front, self.grid.splits().index(cell as usize, value), value, n);
     }
 
-    /// Records a value that is clamped, widens the range, or is too large for the index to be exact.
-    #[cold]
+    /// Records a value within [`SPAN`] whose cell is split.
     #[inline(never)]
-    fn record_rare(&self, base: Base, front: u32, value: u64, n: u64) {
-        let clamped = value > self.grid.limit();
-        if clamped {
-            self.header(base, front, CLAMPED).add(n);
-        }
-        let value = if clamped { self.layout.max() } else { value };
+    fn record_native_split(&self, base: Base, front: u32, n: u64, value: u64) {
+        let cell = self.native_cell(value);
+        self.store_rare(base, front, self.grid.splits().index(cell as usize, value), value, n);
+    }
+
+    /// Records a value that is clamped, widens the range, or has no quick way to its cell.
+    #[inline(never)]
+    fn record_rare(&self, base: Base, front: u32, n: u64, value: u64) {
         let (low, high) = (!self.header(base, front, FLOOR).get(), self.header(base, front, TOP).get());
-        if value < low || value > high {
-            self.widen(base, front, low.min(value), high.max(value));
-        }
-        self.store_rare(base, front, self.grid.splits().index(self.layout.index(value), value), value, n);
+        let value = if low <= value && value <= high.min(self.grid.limit()) {
+            value
+        } else {
+            self.widen(base, front, value, n)
+        };
+        let index = self.grid.splits().index(self.grid.layout().index(value), value);
+        self.store_rare(base, front, index, value, n);
     }
 
     /// The three additions of a recording, whether the bucket's cell is split or not.
@@ -197,18 +239,39 @@ impl Hdr {
         count.put_count(count.get().wrapping_add(n));
     }
 
-    /// Sets the range, and marks the split cells in it.
-    fn widen(&self, base: Base, front: u32, low: u64, high: u64) {
-        let span = (high.min(self.grid.limit()).min(EXACT_MAX) + 1).saturating_sub(low);
+    /// Clamps a value, widens the range to hold it, and marks the split cells there. The value as it is recorded.
+    #[cold]
+    #[inline(never)]
+    fn widen(&self, base: Base, front: u32, value: u64, n: u64) -> u64 {
+        let (layout, limit) = (self.grid.layout(), self.grid.limit());
+        let clamped = value > limit;
+        if clamped {
+            self.header(base, front, CLAMPED).add(n);
+        }
+        let value = if clamped { layout.max() } else { value };
+        let (low, high) = (!self.header(base, front, FLOOR).get(), self.header(base, front, TOP).get());
+        if low <= value && value <= high {
+            return value;
+        }
+        let (low, high) = (low.min(value), high.max(value));
+        // How many values of the range a quick way may be taken with: from where on, and up to where.
+        let quick = |from: u64, to: u64| (high.min(limit).min(to) + 1).saturating_sub(from);
+        let (start, width, span) = match self.grid.resolution() {
+            Resolution::Digits(2) => (low, quick(low, EXACT_MAX), 0),
+            Resolution::Digits(_) => (low, 0, 0),
+            // Zero has no entry.
+            Resolution::Schema(_) => (low.max(1), 0, quick(low.max(1), INDEXED_MAX)),
+        };
         self.header(base, front, FLOOR).put(!low);
         self.header(base, front, TOP).put(high);
-        self.header(base, front, START).put(low);
+        self.header(base, front, START).put(start.wrapping_neg());
+        self.header(base, front, WIDTH).put(width);
         self.header(base, front, SPAN).put(span);
-        self.header(base, front, WIDTH).put(if self.grid.resolution() == Resolution::Digits(2) { span } else { 0 });
-        for cell in self.grid.splits().among(self.layout.index(low)..=self.layout.index(high)) {
+        for cell in self.grid.splits().among(layout.index(low)..=layout.index(high)) {
             let bucket = self.bucket(base, cell);
             bucket.put(bucket.get() | SPLIT);
         }
+        value
     }
 
     /// Records to the shared region. `n` must not be zero.
@@ -218,10 +281,10 @@ impl Hdr {
         if clamped {
             self.header(base, front, CLAMPED).share_add(n);
         }
-        let value = if clamped { self.layout.max() } else { value };
+        let value = if clamped { self.grid.layout().max() } else { value };
         self.header(base, front, FLOOR).share_max(!value);
         self.header(base, front, TOP).share_max(value);
-        self.bucket(base, self.grid.splits().index(self.layout.index(value), value)).share_add(n);
+        self.bucket(base, self.grid.splits().index(self.grid.layout().index(value), value)).share_add(n);
         self.header(base, front, SUM).share_sum(value.wrapping_mul(n));
         self.header(base, front, COUNT).share_count(n);
     }
@@ -246,7 +309,7 @@ impl Hdr {
 
     /// The slot for the exemplar of a value, and the value as it will be recorded.
     fn slot_of(&self, base: Base, value: u64) -> (exemplar::Slot<'_>, u64) {
-        let value = if value > self.grid.limit() { self.layout.max() } else { value };
+        let value = if value > self.grid.limit() { self.grid.layout().max() } else { value };
         let at = self.grid.ladder().slots().index(value) * WORDS;
         (exemplar::Slot::new(&self.noted(base)[at..at + WORDS]), value)
     }

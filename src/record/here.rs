@@ -163,7 +163,7 @@ impl LocalHistogram {
         if self.here.is_current(core.slot()) {
             core.record_at(self.here.base, self.here.offset, value, n);
         } else {
-            record_cold(core, value, n);
+            record_cold(core, n, value);
         }
     }
 }

@@ -52,7 +52,7 @@ pub struct Histogram {
 /// Records to cells found the slow way.
 #[cold]
 #[inline(never)]
-pub(crate) fn record_cold(core: &Hdr, value: u64, n: u64) {
+pub(crate) fn record_cold(core: &Hdr, n: u64, value: u64) {
     match route(core.slot(), core.space()) {
         Route::Nowhere => {}
         Route::Own(base, front) => core.record_at(base, front, value, n),
@@ -66,7 +66,7 @@ fn record(core: &Hdr, value: u64, n: u64) {
     match local::reach(front) {
         Some(base) => core.record_at(base, front, value, n),
         None if front == OFF => {}
-        None => record_cold(core, value, n),
+        None => record_cold(core, n, value),
     }
 }
 

@@ -55,7 +55,7 @@ impl Shown {
         match &self.windows {
             None => shown,
             Some(Windowed { windows, profiles }) => {
-                windows.beside(&shown, snapshot, |difference| profiles.apply(difference))
+                windows.show_as(snapshot, &shown, |difference| profiles.apply(difference))
             }
         }
     }

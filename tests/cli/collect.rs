@@ -124,6 +124,10 @@ fn what_cannot_be_served_is_an_error() {
         (vec!["--dir", on_disk, "--listen", "127.0.0.1:0"], "segments are on tmpfs only"),
         (vec!["--dir", &dir.path(""), "--listen", "nowhere"], "nowhere"),
         (vec!["--dir", &dir.path(""), "--keep-for", "200years"], "a shorter time"),
+        (vec!["--dir", &dir.path(""), "--windows", "10s,soon"], "give a time as 500ms, 10s or 1h"),
+        (vec!["--dir", &dir.path(""), "--windows", "500ms"], "give a second or more"),
+        (vec!["--dir", &dir.path(""), "--windows", "60s,10s,1m"], "60s is given twice: remove one of them"),
+        (vec!["--dir", &dir.path(""), "--windows-of", "itl"], "--windows <TIME,…>"),
     ] {
         let output = tach(&[&["collect"][..], &args].concat());
         let said = String::from_utf8(output.stderr).unwrap();
@@ -144,6 +148,53 @@ fn a_profile_gives_the_names_that_dashboards_ask_for() {
     let page = collector.page();
     assert!(page.contains("\nvllm:generation_tokens_total{"), "{page}");
     assert!(page.contains("\nmaxserve_num_output_tokens_total 5\n"), "{page}");
+    assert_eq!(collector.end("-TERM").1, Some(0));
+}
+
+#[test]
+fn windows_tell_what_processes_recorded_lately() {
+    use tach::{Recording, Registry, Unit};
+    let dir = Dir::in_memory("windows");
+    let registry = Registry::builder().recording(Recording::Process).segment_dir(dir.path("")).build().unwrap();
+    let time = |name| registry.histogram(name).unit(Unit::Milliseconds).build().unwrap();
+    let (itl, other) = (time("maxserve.itl"), time("other"));
+    itl.record_n(20_000_000, 5);
+    let all = Collector::start(&["--dir", &dir.path(""), "--windows", "1m,2h"]);
+    let one = Collector::start(&["--dir", &dir.path(""), "--windows", "2h", "--windows-of", "no.such,maxserve.itl"]);
+    itl.record_n(30_000_000, 3);
+    other.record(1_000_000);
+    let page = all.page();
+    assert!(page.contains("\nmaxserve_itl_milliseconds_count 8\n"), "{page}");
+    assert!(page.contains("\nmaxserve_itl_milliseconds_window_values{window=\"2h\"} 3\n"), "{page}");
+    assert!(page.contains("\nmaxserve_itl_window_milliseconds{window=\"2h\",q=\"0.99\"} 30"), "{page}");
+    assert!(page.contains("\nmaxserve_itl_milliseconds_window_rate{window=\"1m\"} "), "{page}");
+    assert!(page.contains("\nother_milliseconds_window_values{window=\"2h\"} 1\n"), "{page}");
+    let page = one.page();
+    assert!(page.contains("\nmaxserve_itl_milliseconds_window_values{window=\"2h\"} 3\n"), "{page}");
+    assert!(page.contains("\nother_milliseconds_count 1\n") && !page.contains("other_window"), "{page}");
+    assert!(!page.contains("other_milliseconds_window"), "{page}");
+    assert!(!page.contains("window=\"1m\""), "{page}");
+    assert_eq!([all.end("-TERM").1, one.end("-TERM").1], [Some(0); 2]);
+}
+
+#[cfg(feature = "serve")]
+#[test]
+fn windows_have_the_names_of_the_profile() {
+    use tach::{Recording, Registry, Unit};
+    let dir = Dir::in_memory("windows-profile");
+    let registry = Registry::builder().recording(Recording::Process).segment_dir(dir.path("")).build().unwrap();
+    let itl = registry.histogram("maxserve.itl").unit(Unit::Milliseconds).build().unwrap();
+    itl.record_n(20_000_000, 5);
+    let collector = Collector::start(&["--dir", &dir.path(""), "--profile", "vllm", "--windows", "2h"]);
+    itl.record_n(30_000_000, 3);
+    let page = collector.page();
+    let labels = "{model_name=\"unknown\",engine=\"0\"";
+    assert!(page.contains(&format!("\nvllm:inter_token_latency_seconds_count{labels}}} 8\n")), "{page}");
+    assert!(
+        page.contains(&format!("\nvllm:inter_token_latency_seconds_window_values{labels},window=\"2h\"}} 3\n")),
+        "{page}"
+    );
+    assert!(!page.contains("maxserve_itl"), "{page}");
     assert_eq!(collector.end("-TERM").1, Some(0));
 }
 

@@ -100,6 +100,51 @@ fn a_log_is_read_back_by_hdrhistogram_with_equal_counts() {
     assert_golden("log.hlog", &text.lines().map(mask).collect::<Vec<_>>().join("\n"));
 }
 
+#[test]
+fn exemplars_lead_to_their_traces() {
+    use tach::{Recording, Registry, SpanContext, Unit};
+    let dir = Dir::in_memory("exemplars");
+    let registry = Registry::builder().recording(Recording::Process).segment_dir(dir.path("")).build().unwrap();
+    let tokens = registry.counter("tokens").labels(["model"]).exemplars().build().unwrap();
+    let wait = registry.histogram("wait").unit(Unit::Seconds).buckets([0.01, 0.1]).exemplars().build().unwrap();
+    let span = |n: u8| SpanContext::new([n; 16], [n + 1; 8]).unwrap();
+    tokens.with(["a"]).add_with_exemplar(3, &span(0xa0));
+    tokens.with(["b"]).add(5);
+    wait.record_with_exemplar(2_500_000, &span(0xb0));
+    wait.record_with_exemplar(30_000_000, &span(0xc0));
+    let (a, b, c) =
+        (("a0".repeat(16), "a1".repeat(8)), ("b0".repeat(16), "b1".repeat(8)), ("c0".repeat(16), "c1".repeat(8)));
+
+    let path = registry.segment().unwrap().unwrap().to_str().unwrap().to_owned();
+    let json: Value = serde_json::from_str(&printed(&["dump", "-f", "json", &path])).unwrap();
+    let of = |exposed: &str, model: Option<&str>| {
+        let series = json["segments"][0]["series"].as_array().unwrap();
+        let is = |one: &&Value| one["exposed"] == exposed && one["labels"]["model"].as_str() == model;
+        series.iter().find(is).unwrap()["exemplars"].clone()
+    };
+    let known = |exemplars: &Value| -> Vec<Value> {
+        let times = exemplars.as_array().unwrap().iter().map(|one| one["time"].as_str().unwrap());
+        assert!(times.clone().all(|time| time.ends_with('Z') && time.len() == "2026-01-31T12:00:00.000Z".len()));
+        let ids = |one: &Value| serde_json::json!([one["value"], one["trace_id"], one["span_id"]]);
+        exemplars.as_array().unwrap().iter().map(ids).collect()
+    };
+    assert_eq!(known(&of("tokens_total", Some("a"))), [serde_json::json!([3, a.0, a.1])]);
+    assert_eq!(of("tokens_total", Some("b")), Value::Null);
+    let waits = [serde_json::json!([0.0025, b.0, b.1]), serde_json::json!([0.03, c.0, c.1])];
+    assert_eq!(known(&of("wait_seconds", None)), waits);
+
+    let text = printed(&["dump", &path]);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let head = rows.iter().position(|row| *row == ["EXEMPLAR", "VALUE", "TIME", "TRACE", "SPAN"]).unwrap();
+    let shown: Vec<_> = rows[head + 1..].iter().map(|row| [row[0], row[1], row[3], row[4]]).collect();
+    let expected = [
+        ["tokens_total{model=\"a\"}", "3", &a.0, &a.1],
+        ["wait_seconds", "0.0025", &b.0, &b.1],
+        ["wait_seconds", "0.03", &c.0, &c.1],
+    ];
+    assert_eq!(shown, expected, "{text}");
+}
+
 fn unbase64(text: &str) -> Vec<u8> {
     let digits = text.trim_end_matches('=').bytes().map(|byte| match byte {
         b'A'..=b'Z' => byte - b'A',

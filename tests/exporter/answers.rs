@@ -246,6 +246,36 @@ fn gzip_is_sent_to_those_who_take_it() {
 }
 
 #[test]
+fn openmetrics_2_is_zipped_as_it_is() {
+    let registry = Registry::builder().utf8_names(true).build().unwrap();
+    let waits = registry.histogram("wait.größe").buckets([0.1, 1.0]).labels(["n"]).build().unwrap();
+    (0..50_u64).for_each(|n| waits.with([&*n.to_string()]).record(n));
+    let exporter = builder().openmetrics_2(true).start(&registry).unwrap();
+    let mut client = Client::connect(&exporter);
+    let media_type = "application/openmetrics-text; version=2.0.0; charset=utf-8; escaping=allow-utf-8";
+    // A whole page, and one that has nothing in it which differs from one collection to the next.
+    for query in ["", "?name[]=wait.gr%C3%B6%C3%9Fe"] {
+        let mut get = |encoding: &str| {
+            let accept = format!("Accept: {media_type}\r\nAccept-Encoding: {encoding}\r\n");
+            let response = client.request("GET", &format!("/metrics{query}"), &accept);
+            assert_eq!((response.status, response.header("content-type")), (200, Some(media_type)));
+            response
+        };
+        let (zipped, plain) = (get("gzip"), get("identity"));
+        assert_eq!((zipped.header("content-encoding"), plain.header("content-encoding")), (Some("gzip"), None));
+        assert_eq!(zipped.header("content-length"), Some(&*zipped.body.len().to_string()));
+        assert!(zipped.body.len() < plain.body.len() / 2);
+        let unzipped = Response { body: gunzip(&zipped.body), ..zipped };
+        assert_eq!(unzipped.lines(), plain.lines());
+        assert!(plain.text().starts_with("# TYPE") && plain.text().ends_with("\n# EOF\n"));
+        assert!(plain.text().contains("\n{\"wait.größe\",n=\"49\"} {count:1,"), "{}", plain.text());
+        if !query.is_empty() {
+            assert!(unzipped.body == plain.body && !plain.text().contains("tach_"), "{}", plain.text());
+        }
+    }
+}
+
+#[test]
 fn the_next_scrape_shows_what_was_recorded() {
     let (registry, exporter) = tokens();
     let counter = registry.counter("fresh").build().unwrap();

@@ -47,6 +47,10 @@ pub(crate) struct Collect {
     pub(crate) allow: Vec<String>,
     pub(crate) created: bool,
     pub(crate) openmetrics_2: bool,
+    /// The lengths of rolling windows; none where there are none.
+    pub(crate) windows: Vec<Duration>,
+    /// The histograms that have them: all, where there are none.
+    pub(crate) windows_of: Vec<String>,
     #[cfg(feature = "tls")]
     pub(crate) web_config: Option<PathBuf>,
     #[cfg(feature = "serve")]
@@ -137,6 +141,18 @@ fn collect_command() -> clap::Command {
             .help("Lets in only this network, as 10.0.0.0/8; may be given several times"),
         flag("created", "Tells who asks for OpenMetrics when series began, by `_created`"),
         flag("openmetrics-2", "Gives OpenMetrics 2.0.0, a release candidate, to who asks for it"),
+        duration(
+            "windows",
+            "Shows histograms as they were lately too: quantiles, numbers and rates of the last 10s,1m",
+        )
+        .value_name("TIME,…")
+        .value_delimiter(','),
+        Arg::new("windows-of")
+            .long("windows-of")
+            .value_name("NAME,…")
+            .value_delimiter(',')
+            .requires("windows")
+            .help("Only these histograms have windows, by their own names"),
     ]);
     #[cfg(feature = "tls")]
     let command = command.arg(
@@ -209,6 +225,8 @@ fn collect(matches: &ArgMatches) -> Collect {
         allow: matches.get_many("allow").into_iter().flatten().cloned().collect(),
         created: matches.get_flag("created"),
         openmetrics_2: matches.get_flag("openmetrics-2"),
+        windows: matches.get_many("windows").into_iter().flatten().copied().collect(),
+        windows_of: matches.get_many("windows-of").into_iter().flatten().cloned().collect(),
         #[cfg(feature = "tls")]
         web_config: matches.get_one("web-config").cloned(),
         #[cfg(feature = "serve")]

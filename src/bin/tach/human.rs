@@ -78,6 +78,11 @@ pub(crate) fn number(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
+/// An id in hexadecimal digits, as tracing tools have it.
+pub(crate) fn hex(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A moment by UTC, to the millisecond.
 pub(crate) fn moment(time: SystemTime) -> String {
     // The formatter refuses what is beyond the year 9999, which a file may say.

@@ -39,9 +39,9 @@ impl Plan {
         let mut mapped: Vec<Option<Vec<Option<LabelValues>>>> = Vec::new();
         let mut sources: Vec<Option<Taken>> = Vec::new();
         let mut found: Option<(&Arc<Grid>, &Ladder)> = None;
-        let there = family.sources.all().filter_map(|rules| position(base, rules.metric, 0));
+        let there = family.sources.iter().filter_map(|rules| position(base, rules.metric, 0));
         let by = family.process(&there.map(|at| &base.families()[at].desc).collect::<Vec<_>>());
-        for rules in family.sources.all() {
+        for rules in family.sources.iter() {
             let at = position(base, rules.metric, 0);
             let source = at.map(|at| &base.families()[at]);
             let fitting = source.filter(|source| family.has_kind(&source.desc) && has_ticks(source, found));
@@ -89,7 +89,7 @@ impl Plan {
 
     /// Whether this is the plan for `base` too; finds the sources in it.
     pub(super) fn holds(&mut self, family: &ViewFamily, base: &Snapshot) -> bool {
-        self.sources.iter_mut().zip(family.sources.all()).all(|(taken, rules)| {
+        self.sources.iter_mut().zip(family.sources.iter()).all(|(taken, rules)| {
             let at = position(base, rules.metric, taken.as_ref().map_or(0, |taken| taken.at));
             let (Some(taken), Some(at)) = (taken.as_mut(), at) else { return taken.is_none() && at.is_none() };
             taken.at = at;
@@ -123,38 +123,27 @@ impl Plan {
 
     /// The family out of `base`, for which this is the plan.
     pub(super) fn family(&self, family: &ViewFamily, base: &Snapshot, sums: &mut Sums) -> Option<FamilySnapshot> {
-        let sides = family.sources.dividend().map(|over| self.sources.split_at(over));
-        let is_there = |side: &[Option<Taken>]| side.iter().any(Option::is_some);
-        let lacks_side = sides.is_some_and(|(over, under)| !is_there(over) || !is_there(under));
-        if self.labels.sets.is_empty() || lacks_side {
+        if self.labels.sets.is_empty() {
             return None;
         }
-        let values = match (self.desc.kind, sides) {
-            (Kind::Histogram, _) => Values::Histogram(self.histograms(base, sums)?),
-            (_, Some((over, under))) => {
-                let (over, under) = (self.floats(over, base, 0.0), self.floats(under, base, 0.0));
-                // Hits may be read a moment after the queries: no query yet is no share of them.
-                let share = |(over, under)| if under == 0.0 { 0.0 } else { over / under };
-                Values::Gauge(over.into_iter().zip(under).map(share).collect())
-            }
-            (Kind::Counter, None) => {
+        let values = match self.desc.kind {
+            Kind::Histogram => Values::Histogram(self.histograms(base, sums)?),
+            Kind::Counter => {
                 let add = |sum: u64, (values, index): (&Values, usize)| match values {
                     Values::Counter(values) => sum.wrapping_add(values[index]),
                     _ => sum,
                 };
-                Values::Counter(self.fold(&self.sources, base, 0, add))
+                Values::Counter(self.fold(base, 0, add))
             }
-            (Kind::UpDownCounter, None) => {
+            Kind::UpDownCounter => {
                 let add = |sum: i64, (values, index): (&Values, usize)| match values {
                     Values::UpDown(values) => sum.wrapping_add(values[index]),
                     _ => sum,
                 };
-                Values::UpDown(self.fold(&self.sources, base, 0, add))
+                Values::UpDown(self.fold(base, 0, add))
             }
-            (kind, None) => {
-                // Minus zero adds nothing even to minus zero.
-                let sums = self.floats(&self.sources, base, -0.0);
-                let values = sums.into_iter().map(|sum| shift(sum, family.power));
+            kind => {
+                let values = self.floats(base).into_iter().map(|sum| shift(sum, family.power));
                 if kind.is_counter() {
                     Values::FloatCounter(values.map(|total| total.min(f64::MAX)).collect())
                 } else {
@@ -177,8 +166,9 @@ impl Plan {
         exemplar::combine(self.labels.sets.len(), noted)
     }
 
-    fn floats(&self, sources: &[Option<Taken>], base: &Snapshot, zero: f64) -> Column<f64> {
-        self.fold(sources, base, zero, |sum, (values, index)| match values {
+    fn floats(&self, base: &Snapshot) -> Column<f64> {
+        // Minus zero adds nothing even to minus zero.
+        self.fold(base, -0.0, |sum, (values, index)| match values {
             Values::Counter(values) => sum + values[index] as f64,
             // As in one process a total stays at the largest float.
             Values::FloatCounter(values) => (sum + values[index]).min(f64::MAX),
@@ -189,15 +179,9 @@ impl Plan {
     }
 
     /// One value for each series: what `add` makes of `zero` and the sources' series that go there.
-    fn fold<T: Copy>(
-        &self,
-        sources: &[Option<Taken>],
-        base: &Snapshot,
-        zero: T,
-        add: impl Fn(T, (&Values, usize)) -> T,
-    ) -> Column<T> {
+    fn fold<T: Copy>(&self, base: &Snapshot, zero: T, add: impl Fn(T, (&Values, usize)) -> T) -> Column<T> {
         let mut sums: Column<T> = smallvec![zero; self.labels.sets.len()];
-        for source in sources.iter().flatten() {
+        for source in self.sources.iter().flatten() {
             let values = &base.families()[source.at].values;
             for (index, target) in source.targets.iter().enumerate() {
                 if let Some(target) = *target {
@@ -272,7 +256,7 @@ fn map(rules: &Source, source: &FamilySnapshot, by: Option<&str>) -> Option<Vec<
 /// The kind of metric that a family made of `sources` is: one of whole numbers where they all are.
 fn kind(family: &ViewFamily, sources: &[&Arc<Descriptor>]) -> Kind {
     let fitting = || sources.iter().filter(|source| family.has_kind(source)).map(|source| source.kind);
-    let is_plain = family.power == 0 && family.sources.dividend().is_none();
+    let is_plain = family.power == 0;
     let is_whole = |kind| matches!(kind, Kind::Counter | Kind::ObservedCounter);
     match family.kind {
         ViewKind::Counter if is_plain && fitting().all(is_whole) => Kind::Counter,

@@ -1,6 +1,6 @@
 //! What a view is told: families, their sources, and how labels become labels.
 
-use super::super::snapshot::{FamilySnapshot, Snapshot};
+use super::super::snapshot::FamilySnapshot;
 use crate::bucket::{Bound, Grid, Ladder, Scale};
 use crate::describe::{
     Aggregate, Descriptor, Escaping, Kind, Level, PROCESS, Unit, check_label, check_metric, same_label,
@@ -38,38 +38,10 @@ pub(crate) struct ViewFamily {
     pub(crate) const_labels: Vec<(String, String)>,
     /// Bucket bounds in this family's unit, ascending, without `+Inf`; `None`: those of the source, converted.
     pub(crate) ladder: Option<Vec<f64>>,
-    /// One of the sources' unit is `10^power` of this family's: -3 from milliseconds to seconds. Without effect on a
-    /// quotient.
+    /// One of the sources' unit is `10^power` of this family's: -3 from milliseconds to seconds.
     pub(crate) power: i32,
-    pub(crate) sources: Sources,
-}
-
-/// What a family of a view is made of.
-#[derive(Clone, Debug)]
-pub(crate) enum Sources {
     /// Series that meet in one label set are added up, histograms merged.
-    Sum(Vec<Source>),
-    /// One sum divided by another, as a gauge; 0 where the divisor is. Left out where one side has no source at all.
-    Quotient { over: Vec<Source>, under: Vec<Source> },
-}
-
-impl Sources {
-    /// All of them: those of the dividend first.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Source> {
-        let (first, second): (_, &[Source]) = match self {
-            Self::Sum(sources) => (sources, &[]),
-            Self::Quotient { over, under } => (over, under),
-        };
-        first.iter().chain(second)
-    }
-
-    /// How many are of the dividend; `None` where nothing is divided.
-    pub(super) fn dividend(&self) -> Option<usize> {
-        match self {
-            Self::Sum(_) => None,
-            Self::Quotient { over, .. } => Some(over.len()),
-        }
-    }
+    pub(crate) sources: Vec<Source>,
 }
 
 /// A metric of the snapshot that a view is made of.
@@ -209,13 +181,10 @@ pub(super) fn check(families: &[ViewFamily]) -> Result<(), Error> {
             }
         }
         let wrong = |text: String| Error::new(ErrorKind::Setting, format!("{name}: {text}"));
-        if let Some(source) = family.sources.all().find(|source| source.labels.len() != family.labels.len()) {
+        if let Some(source) = family.sources.iter().find(|source| source.labels.len() != family.labels.len()) {
             let (rules, labels) = (source.labels.len(), family.labels.len());
             let metric = source.metric;
             return Err(wrong(format!("{metric} has {rules} rules for {labels} labels: give one for each")));
-        }
-        if family.sources.dividend().is_some() && family.kind != ViewKind::Gauge {
-            return Err(wrong("a quotient may rise and fall: expose it as a gauge".to_owned()));
         }
         if family.power.unsigned_abs() > POWER_MAX {
             return Err(wrong(format!("no two units are 10^{} of each other: correct the power", family.power)));
@@ -238,32 +207,4 @@ pub(super) fn check(families: &[ViewFamily]) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-pub(super) fn faults(family: &ViewFamily, base: &Snapshot) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut scale = None;
-    for rules in family.sources.all() {
-        let mut fault = |text: String| faults.push(format!("{}: {} {text}", family.name, rules.metric));
-        let Some(source) = base.families().iter().find(|source| source.desc.name == rules.metric) else {
-            fault("is not in the snapshot".to_owned());
-            continue;
-        };
-        if !family.has_kind(&source.desc) {
-            fault(format!("is a {}, of which no {:?} can be made", source.desc.kind, family.kind));
-            continue;
-        }
-        if places(rules, &source.desc).is_none() {
-            fault(format!("has the labels {:?}, not all that the rules name", source.desc.labels));
-        }
-        if let Some((grid, declared)) = cells(source) {
-            if *scale.get_or_insert(declared.scale()) != declared.scale() {
-                fault(format!("has ticks of {}, unlike the sources before it", declared.scale().tick()));
-            }
-            for bound in family.ladder(grid, declared).inexact(grid) {
-                fault(format!("has no exact count up to {bound} of {:?}", family.unit));
-            }
-        }
-    }
-    faults
 }

@@ -26,14 +26,10 @@ struct Gauges {
 }
 
 impl Windows {
-    /// `shown`, and the gauges for the windows that end with `now`, of what `view` makes of a difference.
-    pub(crate) fn beside(&self, shown: &Snapshot, now: &Snapshot, view: impl Fn(&Snapshot) -> Snapshot) -> Snapshot {
-        shown.beside(self.gauges(now, view))
-    }
-
-    fn gauges(&self, now: &Snapshot, view: impl Fn(&Snapshot) -> Snapshot) -> Vec<FamilySnapshot> {
+    /// The gauges for the windows that end with `now`, of what `view` makes of the difference.
+    pub(super) fn gauges(&self, now: &Snapshot, view: impl Fn(&Snapshot) -> Snapshot) -> Vec<FamilySnapshot> {
         // Of the same series as the differences.
-        let totals = self.summaries.then(|| view(&now.part(|family| self.has(&family.desc.name))));
+        let totals = self.summaries.then(|| view(&now.part(|family| self.names.has(&family.desc.name))));
         let mut found: BTreeMap<String, (Arc<Descriptor>, Gauges)> = BTreeMap::new();
         let differences = self.lengths.iter().filter_map(|&length| Some((length, self.difference(now, length)?)));
         for (length, difference) in differences {

@@ -146,7 +146,7 @@ impl Profiles {
 
     /// What a family of the view needs.
     fn note(&mut self, family: &ViewFamily) {
-        for source in family.sources.all() {
+        for source in &family.sources {
             let name = source.metric.strip_prefix(PREFIX).unwrap_or(source.metric);
             self.sources.insert(name);
             if family.kind == ViewKind::Histogram {

@@ -1,21 +1,18 @@
 //! How the tables of the profiles are written: a row per family.
 
 use crate::Unit;
-use crate::collect::view::{Rule, Source, Sources, ViewFamily, ViewKind};
+use crate::collect::view::{Rule, Source, ViewFamily, ViewKind};
 
 /// Labels with their values.
 pub(super) type Values = &'static [(&'static str, &'static str)];
 
 /// A family of a profile.
 #[derive(Debug)]
-pub(super) struct Row {
-    family: ViewFamily,
-    sources: Vec<Source>,
-}
+pub(super) struct Row(ViewFamily);
 
 impl Row {
     fn new(kind: ViewKind, name: &'static str, help: &'static str) -> Self {
-        let family = ViewFamily {
+        Self(ViewFamily {
             name,
             help,
             kind,
@@ -24,9 +21,8 @@ impl Row {
             const_labels: Vec::new(),
             ladder: None,
             power: 0,
-            sources: Sources::Sum(Vec::new()),
-        };
-        Self { family, sources: Vec::new() }
+            sources: Vec::new(),
+        })
     }
 
     /// A counter, of counters. The exposition gives it its `_total`.
@@ -42,27 +38,27 @@ impl Row {
     /// A distribution of times in seconds, with bounds in seconds, of recordings in milliseconds.
     pub(super) fn seconds(name: &'static str, help: &'static str, ladder: &[f64]) -> Self {
         let mut row = Self::sizes(name, help, ladder);
-        row.family.unit = Unit::Seconds;
-        row.family.power = -3;
+        row.0.unit = Unit::Seconds;
+        row.0.power = -3;
         row
     }
 
     /// A distribution of plain numbers.
     pub(super) fn sizes(name: &'static str, help: &'static str, ladder: &[f64]) -> Self {
         let mut row = Self::new(ViewKind::Histogram, name, help);
-        row.family.ladder = Some(ladder.to_vec());
+        row.0.ladder = Some(ladder.to_vec());
         row
     }
 
     /// In another unit than its recordings: one of theirs is `10^power` of its own.
     pub(super) fn power(mut self, power: i32) -> Self {
-        self.family.power = power;
+        self.0.power = power;
         self
     }
 
     /// With these labels. Each source then says where it takes them from.
     pub(super) fn by(mut self, labels: &'static [&'static str]) -> Self {
-        self.family.labels = labels;
+        self.0.labels = labels;
         self
     }
 
@@ -78,13 +74,13 @@ impl Row {
 
     /// Made of those series of a recording that have these label values, with labels by these rules, one for each.
     pub(super) fn part(mut self, metric: &'static str, only: Values, rules: &[Rule]) -> Self {
-        self.sources.push(Source { metric, only, labels: rules.to_vec() });
+        self.0.sources.push(Source { metric, only, labels: rules.to_vec() });
         self
     }
 
     fn finish(self, constant: &[(&str, &str)]) -> ViewFamily {
         let const_labels = constant.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        ViewFamily { const_labels, sources: Sources::Sum(self.sources), ..self.family }
+        ViewFamily { const_labels, ..self.0 }
     }
 }
 

@@ -66,7 +66,7 @@ fn the_page_on_profiles_names_every_family_and_what_it_is_made_of() {
             let labels = family.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
             let cells: Vec<&str> = row.split('|').collect();
             assert_eq!(cells[2], labels, "labels of {name}");
-            for source in family.sources.all() {
+            for source in &family.sources {
                 let source = source.metric.strip_prefix(PREFIX).unwrap();
                 assert!(cells[3].contains(&format!("`{source}`")), "{name} is made of {source} too: {row}");
             }

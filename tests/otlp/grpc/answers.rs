@@ -129,6 +129,18 @@ fn a_gateway_that_speaks_no_grpc_may_do_later() {
 }
 
 #[test]
+fn a_gateway_that_speaks_no_grpc_says_when_to_come_back() {
+    let (server, pushed, exporter) = start([Answer::Busy(503, "1"), Answer::Busy(429, "3600")]);
+    let begun = Instant::now();
+    // The second attempt is in time, a third would not be.
+    assert!(exporter.flush().unwrap_err().to_string().contains("status 429 of HTTP: busy"));
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert!(exporter.flush().unwrap_err().to_string().contains("left alone"));
+    assert!(exporter.shutdown().unwrap_err().to_string().contains("left alone"));
+    assert_eq!((server.calls().len(), pushed.failures("UNAVAILABLE"), pushed.counts()), (2, 2, [0, 3, 0]));
+}
+
+#[test]
 fn a_reset_is_a_status() {
     let reasons = [Reason::REFUSED_STREAM, Reason::CANCEL, Reason::INTERNAL_ERROR, Reason::ENHANCE_YOUR_CALM];
     let (server, pushed, exporter) = start(reasons.map(Answer::Reset));

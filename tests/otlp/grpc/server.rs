@@ -28,6 +28,8 @@ pub(crate) enum Answer {
     TrailersOnly(u8, Fields),
     /// Something that is not gRPC.
     Http(u16, &'static str, &'static str),
+    /// So too, with this `Retry-After`.
+    Busy(u16, &'static str),
     /// This body, and no trailers.
     Bare(Vec<u8>),
     /// The stream is reset.
@@ -206,6 +208,12 @@ async fn serve(shared: &(Mutex<State>, Condvar), stream: impl AsyncRead + AsyncW
             Answer::Http(status, kind, body) => {
                 let mut out = respond.send_response(head(status, kind), false)?;
                 finish(&mut out, Some(body.as_bytes().to_vec()), None)?;
+            }
+            Answer::Busy(status, retry_after) => {
+                let mut head = head(status, "text/html");
+                head.headers_mut().insert("retry-after", retry_after.parse().unwrap());
+                let mut out = respond.send_response(head, false)?;
+                finish(&mut out, Some(b"busy".to_vec()), None)?;
             }
             Answer::Bare(body) => {
                 let mut out = respond.send_response(head(200, grpc), false)?;

@@ -2,6 +2,7 @@
 
 mod news;
 mod place;
+mod shown;
 
 use super::args::Collect;
 use super::outcome::{Done, Stop, say};
@@ -22,7 +23,7 @@ pub(crate) fn run(options: &Collect) -> Result<Done, Stop> {
     place::check(&options.dir)?;
     let registry = Registry::new();
     directory.attach_to(&registry);
-    let exporter = exporter(options)?.start(&registry)?;
+    let exporter = shown::view(exporter(options), &registry, options)?.start(&registry)?;
     say(format_args!("serving {} at {}", options.dir.display(), address(&exporter)));
 
     let (end, ended) = channel();
@@ -55,7 +56,7 @@ fn address(exporter: &Exporter) -> String {
     }
 }
 
-fn exporter(options: &Collect) -> Result<ExporterBuilder, Stop> {
+fn exporter(options: &Collect) -> ExporterBuilder {
     let builder = Exporter::builder().listen(options.listen.as_str());
     let builder = builder.created(options.created).openmetrics_2(options.openmetrics_2);
     let builder = options.allow.iter().fold(builder, |builder, network| builder.allow(network));
@@ -64,21 +65,5 @@ fn exporter(options: &Collect) -> Result<ExporterBuilder, Stop> {
         Some(path) => builder.web_config(path),
         None => builder,
     };
-    #[cfg(feature = "serve")]
-    let builder = profiled(builder, options)?;
-    Ok(builder)
-}
-
-/// Under the names of the profiles, and with the labels that `TACH_MODEL_NAME` and `TACH_ENGINE` say.
-#[cfg(feature = "serve")]
-fn profiled(builder: ExporterBuilder, options: &Collect) -> Result<ExporterBuilder, Stop> {
-    use tach::serve::{Profile, Profiles, Settings};
-
-    let is_named = |profile: &Profile| options.profiles.iter().any(|given| given == profile.name());
-    let list: Vec<Profile> = Profile::ALL.iter().copied().filter(is_named).collect();
-    if list.is_empty() {
-        return Ok(builder);
-    }
-    let profiles = Profiles::new(&list, &Settings::from_env()?.identity)?;
-    Ok(builder.view(move |snapshot| profiles.apply(snapshot)))
+    builder
 }

@@ -1,12 +1,12 @@
 //! All readings as one JSON object, as `docs/CLI.md` describes it.
 
-use super::super::human::{life, moment};
+use super::super::human::{hex, life, moment};
 use super::Unread;
 use super::json::Json;
 use super::table::id;
 use std::time::SystemTime;
 use tach::reader::{Reading, Torn};
-use tach::{HistogramSnapshot, Series, Value};
+use tach::{Exemplar, HistogramSnapshot, Series, Value};
 
 /// Those of each histogram, and what they are called.
 const QUANTILES: [(f64, &str); 5] = [(0.5, "0.5"), (0.9, "0.9"), (0.99, "0.99"), (0.999, "0.999"), (0.9999, "0.9999")];
@@ -78,6 +78,17 @@ fn series(json: &mut Json, one: &Series<'_>) {
         Value::Histogram(value) => histogram(json, value),
         _ => {}
     }
+    let mut exemplars = one.exemplars().peekable();
+    if exemplars.peek().is_some() {
+        json.name("exemplars").list(exemplars, |json, of| json.object(|json| exemplar(json, &of)));
+    }
+}
+
+fn exemplar(json: &mut Json, exemplar: &Exemplar) {
+    json.name("value").float(exemplar.value);
+    json.name("time").text(&moment(exemplar.timestamp));
+    json.name("trace_id").text(&hex(&exemplar.trace_id));
+    json.name("span_id").text(&hex(&exemplar.span_id));
 }
 
 fn histogram(json: &mut Json, histogram: &HistogramSnapshot) {

@@ -1,6 +1,6 @@
 //! For people.
 
-use super::super::human::{ago, labels, life, moment, number, printable, series, table, value};
+use super::super::human::{ago, hex, labels, life, moment, number, printable, series, table, value};
 use std::io::{self, IsTerminal, Write};
 use std::time::SystemTime;
 use tach::reader::{Info, Life, Reading};
@@ -8,6 +8,7 @@ use tach::{HistogramSnapshot, Series, Unit, Value};
 
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 const SCALARS: [&str; 2] = ["METRIC", "VALUE"];
+const EXEMPLARS: [&str; 5] = ["EXEMPLAR", "VALUE", "TIME", "TRACE", "SPAN"];
 const HISTOGRAMS: [&str; 9] = ["HISTOGRAM", "COUNT", "MEAN", "P50", "P90", "P99", "P99.9", "MAX", "UNIT"];
 
 pub(super) fn write(out: &mut impl Write, readings: &[Reading]) -> io::Result<()> {
@@ -75,7 +76,12 @@ fn troubles(reading: &Reading) -> String {
 fn values(reading: &Reading) -> String {
     let mut scalars: Vec<Vec<String>> = Vec::new();
     let mut histograms: Vec<Vec<String>> = Vec::new();
+    let mut exemplars: Vec<Vec<String>> = Vec::new();
     for one in reading.snapshot.series() {
+        exemplars.extend(one.exemplars().map(|exemplar| {
+            let (trace, span) = (hex(&exemplar.trace_id), hex(&exemplar.span_id));
+            vec![series(&one), number(exemplar.value), moment(exemplar.timestamp), trace, span]
+        }));
         let shown = match one.value() {
             Value::Histogram(histogram) => {
                 histograms.push(row(&one, histogram));
@@ -89,7 +95,7 @@ fn values(reading: &Reading) -> String {
         scalars.push(vec![series(&one), shown]);
     }
     let mut text = String::new();
-    for (head, rows) in [(&SCALARS[..], scalars), (&HISTOGRAMS[..], histograms)] {
+    for (head, rows) in [(&SCALARS[..], scalars), (&HISTOGRAMS[..], histograms), (&EXEMPLARS[..], exemplars)] {
         if !rows.is_empty() {
             // Names and units to the left, numbers to the right.
             let left = |column: usize| column == 0 || head[column] == "UNIT";

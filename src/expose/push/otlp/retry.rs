@@ -75,7 +75,7 @@ pub(super) fn lost(fault: Fault) -> Outcome {
 pub(super) const LONGEST_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// `Retry-After`, in seconds or as a date, an hour at most.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds).min(LONGEST_AFTER));

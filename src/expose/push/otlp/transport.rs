@@ -56,7 +56,10 @@ pub(super) async fn exchange(plan: &Plan, packed: Bytes, timeout: Duration) -> O
             judge(send(&plan.target, message, plan.response_max, timeout).await, SystemTime::now())
         }
         #[cfg(feature = "otlp-grpc")]
-        Transport::Grpc => grpc::judge(grpc::call(&plan.target, headers, packed, plan.response_max, timeout).await),
+        Transport::Grpc => {
+            let called = grpc::call(&plan.target, headers, packed, plan.response_max, timeout).await;
+            grpc::judge(called, SystemTime::now())
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) fn histogram() -> Vec<Contender> {
     let native = registry.histogram("native").unit(Unit::Seconds).native_schema(4).build().expect("valid description");
     let (many, many_bounded, held) = (plain.clone(), bounded.clone(), plain.clone());
     let (native_too, split) = (native.clone(), bounded.clone());
+    let (plain_fresh, bounded_fresh, native_fresh) = (plain.clone(), bounded.clone(), native.clone());
     let (local, local_bounded) = (plain.clone(), bounded.clone());
     let (in_register, in_register_bounded) = (plain.clone(), bounded.clone());
     vec![
@@ -52,9 +53,24 @@ pub(crate) fn histogram() -> Vec<Contender> {
         Contender::new("tach Histogram, 20 bounds, values at them", move |work| {
             nanos(work, &(&split, ladder_nanos()), |(split, near), value| split.record(near[value as usize & 15]))
         }),
+        Contender::new("tach Histogram, values that never repeat", move |work| fresh(work, &plain_fresh)),
+        Contender::new("tach Histogram, 20 bounds, values that never repeat", move |work| fresh(work, &bounded_fresh)),
+        Contender::new("tach Histogram, native schema 4, values that never repeat", move |work| {
+            fresh(work, &native_fresh)
+        }),
         Contender::new("tach Histogram::local", move |work| through_local(work, &local)),
         Contender::new("tach Histogram::local, 20 bounds", move |work| through_local(work, &local_bounded)),
     ]
+}
+
+/// To each value up to a millisecond is added, another one in each turn through the table: no predictor learns which of
+/// them lie in a cell that a bound splits.
+fn fresh(work: &crate::contender::Work<'_>, histogram: &Histogram) -> std::time::Duration {
+    let mut turns = 0_u64;
+    nanos(work, histogram, move |histogram, value| {
+        turns = turns.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        histogram.record(value + (turns >> 44))
+    })
 }
 
 fn through_local(work: &crate::contender::Work<'_>, histogram: &Histogram) -> std::time::Duration {

@@ -2,16 +2,16 @@
 
 use super::super::super::client::excerpt;
 use super::super::response::rejection;
-use super::super::retry::{Failure, LONGEST_AFTER, Outcome, lost};
+use super::super::retry::{Failure, LONGEST_AFTER, Outcome, lost, retry_after};
 use super::status::{Code, details, message};
 use super::{Lost, PREFIX, Reply};
 use h2::Reason;
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Judges an answer by OTLP's rules.
-pub(in super::super) fn judge(result: Result<Reply, Lost>) -> Outcome {
+pub(in super::super) fn judge(result: Result<Reply, Lost>, now: SystemTime) -> Outcome {
     let reply = match result {
         Ok(reply) => reply,
         Err(Lost::Fault(fault)) => return lost(fault),
@@ -24,7 +24,7 @@ pub(in super::super) fn judge(result: Result<Reply, Lost>) -> Outcome {
     if !is_grpc(&reply.headers) {
         let (status, said) = (reply.status, excerpt(&reply.body));
         let text = format!("was answered by something that speaks no gRPC, with the status {status} of HTTP: {said}");
-        return failed(Code::of_http(status), text, None, matches!(status, 502 | 504));
+        return failed(Code::of_http(status), text, retry_after(&reply.headers, now), matches!(status, 502 | 504));
     }
     // Without a message the status may stand in the headers.
     let said = [reply.trailers.as_ref(), Some(&reply.headers)].into_iter().flatten();
@@ -37,7 +37,12 @@ pub(in super::super) fn judge(result: Result<Reply, Lost>) -> Outcome {
     let Some((fields, code)) = said else {
         let status = reply.status;
         let text = format!("was answered without a status of gRPC, with the status {status} of HTTP");
-        return failed(Code::of_http(status), text, None, matches!(status, 200 | 502 | 504));
+        return failed(
+            Code::of_http(status),
+            text,
+            retry_after(&reply.headers, now),
+            matches!(status, 200 | 502 | 504),
+        );
     };
     match code {
         Code::OK => taken(&reply.body),
@@ -74,6 +79,7 @@ fn taken(body: &[u8]) -> Outcome {
     }
 }
 
+/// What is not sent again counts as refused, whether it `may_be_taken` or not.
 fn failed(code: Code, text: String, after: Option<Duration>, may_be_taken: bool) -> Outcome {
     let failure = Failure { reason: Cow::Borrowed(code.name()), text };
     match code {

@@ -1,6 +1,11 @@
 use super::*;
 use crate::expose::push::client::Fault;
 
+/// At 1994-11-06 08:49:07.
+fn judge(result: Result<Reply, Lost>) -> Outcome {
+    super::judge(result, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_747))
+}
+
 /// An answer with these headers, or trailers where they begin with `|`.
 fn reply(status: u16, fields: &[(&'static str, &str)], body: &[u8]) -> Result<Reply, Lost> {
     let (mut headers, mut trailers) = (HeaderMap::new(), HeaderMap::new());
@@ -125,6 +130,32 @@ fn who_speaks_no_grpc_is_judged_by_its_status_of_http() {
             assert_eq!(word(&outcome), ("never", "INVALID_ARGUMENT", false), "{status}");
         }
     }
+}
+
+#[test]
+fn who_speaks_no_grpc_may_say_when_to_come_back_as_by_http() {
+    let after = |status: u16, kind: &str, fields: &[(&'static str, &str)]| {
+        let fields = [&[("content-type", kind)], fields].concat();
+        match judge(reply(status, &fields, b"")) {
+            Outcome::Later { after, may_be_taken, .. } => Some((after.map(|after| after.as_secs()), may_be_taken)),
+            _ => None,
+        }
+    };
+    for kind in ["text/html", "application/grpc"] {
+        for (text, seconds) in [("120", Some(120)), ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)), ("soon", None)] {
+            let fields = [("retry-after", text)];
+            assert_eq!(after(503, kind, &fields), Some((seconds, false)), "{text}");
+            assert_eq!(after(429, kind, &fields), Some((seconds, false)), "{text}");
+            assert_eq!(after(502, kind, &fields), Some((seconds, true)), "{text}");
+            assert_eq!(after(500, kind, &fields), None);
+        }
+        assert_eq!(after(503, kind, &[("retry-after", "31536000")]), Some((Some(3600), false)));
+    }
+    // Who speaks gRPC says it by a `RetryInfo`.
+    let fields = [("grpc-status", "8"), ("retry-after", "1")];
+    assert_eq!(after(429, "application/grpc", &fields), None);
+    let fields = [("grpc-status", "14"), ("retry-after", "1")];
+    assert_eq!(after(503, "application/grpc", &fields), Some((None, true)));
 }
 
 #[test]
