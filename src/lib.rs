@@ -97,7 +97,7 @@ pub use segment::model as segment_model;
 pub use tach_derive::{LabelSet, LabelValue};
 #[cfg(not(tach_loom))]
 pub use {
-    collect::{Collector, Exemplar, HistogramSnapshot, Series, Snapshot, Value, Windows},
+    collect::{Collector, Exemplar, HistogramSnapshot, Series, Snapshot, SummarySnapshot, Value, Windows},
     describe::{
         Aggregate, Closed, Domain, Escaping, HistogramBuckets, Label, LabelSet, LabelText, LabelValue, Level, Open,
         Resource, STATIC_MAX_LEVEL, Unit,

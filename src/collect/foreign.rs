@@ -49,6 +49,11 @@ pub(super) fn add(families: &mut Vec<FamilySnapshot>, foreign: Vec<FamilySnapsho
     let (engine, foreign): (Vec<_>, Vec<_>) = foreign.into_iter().partition(is_engine);
     families.splice(0..0, engine);
     families.extend(foreign);
+    keep_first(families);
+}
+
+/// Of families that have a name in common in any escaping leaves the first: no page may have it twice.
+pub(super) fn keep_first(families: &mut Vec<FamilySnapshot>) {
     let escapings = Escaping::telling(families.iter().any(|family| family.desc.utf8));
     let mut taken = std::collections::BTreeSet::new();
     families.retain(|family| {

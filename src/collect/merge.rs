@@ -101,7 +101,7 @@ impl Registry {
     }
 }
 
-/// The values of all series of a metric; `None` for one that a callback gives.
+/// The values of all series of a metric; `None` for one that a callback gives, or windows.
 fn values(
     desc: &Descriptor,
     listed: &Series,
@@ -136,7 +136,9 @@ fn values(
             };
             Values::Histogram(cores.iter().enumerate().filter_map(&mut read).collect())
         }
-        Kind::ObservedGauge | Kind::ObservedCounter | Kind::ObservedFloatCounter | Kind::Info => return None,
+        Kind::ObservedGauge | Kind::ObservedCounter | Kind::ObservedFloatCounter | Kind::Info | Kind::Summary => {
+            return None;
+        }
     })
 }
 

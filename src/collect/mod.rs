@@ -19,6 +19,8 @@ mod series;
 #[cfg(not(tach_loom))]
 mod snapshot;
 #[cfg(not(tach_loom))]
+mod summary;
+#[cfg(not(tach_loom))]
 #[cfg_attr(not(any(test, feature = "serve")), allow(dead_code, reason = "for name profiles"))]
 pub(crate) mod view;
 #[cfg(all(test, not(tach_loom)))]
@@ -42,5 +44,6 @@ pub use {
     histogram::HistogramSnapshot,
     series::{Series, Value},
     snapshot::Snapshot,
+    summary::SummarySnapshot,
     windows::Windows,
 };

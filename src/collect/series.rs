@@ -3,6 +3,7 @@
 use super::exemplar::Exemplar;
 use super::histogram::HistogramSnapshot;
 use super::snapshot::{FamilySnapshot, Snapshot, Values};
+use super::summary::SummarySnapshot;
 use crate::describe::{Escaping, Unit};
 use std::collections::BTreeSet;
 
@@ -27,6 +28,8 @@ pub enum Value<'a> {
     Gauge(f64),
     /// A histogram.
     Histogram(&'a HistogramSnapshot),
+    /// A summary of windows.
+    Summary(&'a SummarySnapshot),
 }
 
 impl<'a> Series<'a> {
@@ -74,6 +77,7 @@ impl<'a> Series<'a> {
             Values::UpDown(values) => Value::UpDownCounter(values[self.index]),
             Values::Gauge(values) => Value::Gauge(values[self.index]),
             Values::Histogram(values) => Value::Histogram(&values[self.index]),
+            Values::Summary(values) => Value::Summary(&values[self.index]),
         }
     }
 

@@ -1,7 +1,9 @@
 //! A snapshot: every series' value at one moment, as plain data.
 
 use super::exemplar::{self, Exemplar};
+use super::foreign;
 use super::histogram::HistogramSnapshot;
+use super::summary::SummarySnapshot;
 use crate::describe::{Descriptor, Escaping, Kind, LabelSets, LabelValues, Resource};
 use crate::error::Error;
 use smallvec::SmallVec;
@@ -54,6 +56,7 @@ pub(crate) enum Values {
     UpDown(Column<i64>),
     Gauge(Column<f64>),
     Histogram(Vec<HistogramSnapshot>),
+    Summary(Vec<SummarySnapshot>),
 }
 
 impl Values {
@@ -87,6 +90,7 @@ impl Snapshot {
 
     /// The same moment seen otherwise: the families whose own name `keep` lets pass, and `extra`, which take the place
     /// of those that are exposed under the same name.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "for the exporter and name profiles"))]
     pub(crate) fn viewed(&self, keep: impl Fn(&str) -> bool, extra: Vec<FamilySnapshot>) -> Self {
         let mut families = extra;
         let base = |family: &FamilySnapshot| family.desc.base.clone();
@@ -96,6 +100,14 @@ impl Snapshot {
         let kept = self.families().iter().filter(|family| keep(&family.desc.name) && !is_taken(&family.desc.base));
         let kept: Vec<FamilySnapshot> = kept.cloned().collect();
         families.extend(kept);
+        families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
+        self.having(Data { families, ..self.data.moment() })
+    }
+
+    /// The same moment with `extra` too, but for those that have a name in common with what is there, in any escaping.
+    pub(super) fn beside(&self, extra: Vec<FamilySnapshot>) -> Self {
+        let mut families = [self.families(), &extra].concat();
+        foreign::keep_first(&mut families);
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
         self.having(Data { families, ..self.data.moment() })
     }
@@ -255,7 +267,8 @@ impl Snapshot {
         Some((family, family.index(&wanted?)?))
     }
 
-    /// What happened between `earlier` and this: counters and histograms are differences, gauges are as they are here.
+    /// What happened between `earlier` and this: counters and histograms are differences, and so are the totals of
+    /// summaries; gauges and quantiles are as they are here.
     ///
     /// For rates divide by [`Snapshot::elapsed`]; quantiles of the result are those of the interval. A series that
     /// `earlier` does not have, or that has started anew since, is as it is here.
@@ -310,12 +323,12 @@ impl FamilySnapshot {
     /// has no total, or one that a callback gives, which knows.
     pub(crate) fn began(&self, index: usize, snapshot: SystemTime) -> Option<SystemTime> {
         let kind = self.desc.kind;
-        let has_total = kind.is_counter() && !kind.is_observed() || kind == Kind::Histogram;
+        let has_total = kind.is_counter() && !kind.is_observed() || matches!(kind, Kind::Histogram | Kind::Summary);
         has_total.then(|| self.labels.began[index].max(snapshot))
     }
 
     /// The series with these label values.
-    fn index(&self, values: &[&str]) -> Option<usize> {
+    pub(super) fn index(&self, values: &[&str]) -> Option<usize> {
         let by_values = |set: &LabelValues| set.iter().map(|value| &**value).cmp(values.iter().copied());
         self.labels.sets.binary_search_by(by_values).ok()
     }
@@ -324,9 +337,11 @@ impl FamilySnapshot {
     pub(crate) fn earlier(&self, index: usize, before: &Self) -> Option<usize> {
         let values: Vec<&str> = self.labels.sets[index].iter().map(|value| &**value).collect();
         // A series that was removed and made anew has the same values, but not the same ones. (The engine's own are
-        // made for each snapshot.)
-        before.index(&values).filter(|&index_before| {
-            self.desc.limit == usize::MAX || Arc::ptr_eq(&self.labels.sets[index], &before.labels.sets[index_before])
+        // made for each snapshot, and so are those of windows, which tell by when their totals began.)
+        before.index(&values).filter(|&there| match self.desc.kind {
+            Kind::Summary => self.labels.began[index] == before.labels.began[there],
+            _ if self.desc.limit == usize::MAX => true,
+            _ => Arc::ptr_eq(&self.labels.sets[index], &before.labels.sets[there]),
         })
     }
 
@@ -345,6 +360,9 @@ impl FamilySnapshot {
             }
             (Values::Histogram(now), Values::Histogram(then)) => Values::Histogram(each(now, |index, value| {
                 old(index).map_or_else(|| value.clone(), |old| value.since(&then[old], from))
+            })),
+            (Values::Summary(now), Values::Summary(then)) => Values::Summary(each(now, |index, value| {
+                old(index).map_or_else(|| value.clone(), |old| value.since(&then[old]))
             })),
             (now, _) => now.clone(),
         };

@@ -11,6 +11,7 @@ mod table;
 
 use super::histogram::Sums;
 use super::snapshot::{FamilySnapshot, Snapshot};
+use crate::describe::{Descriptor, Kind};
 use crate::error::Error;
 use crate::sync::Mutex;
 use plan::Plan;
@@ -64,5 +65,12 @@ impl View {
             slot.insert(plan?).family(family, base, &mut sums)
         };
         self.families.iter().zip(plans.iter_mut()).filter_map(apply).collect()
+    }
+
+    /// The descriptions, without what their sources tell, of the histograms that are made of any of `sources`.
+    pub(crate) fn histograms_of(&self, sources: &[&str]) -> Vec<Descriptor> {
+        let is_of = |family: &&ViewFamily| family.sources.iter().any(|source| sources.contains(&source.metric));
+        let histograms = self.families.iter().filter(|family| family.kind == ViewKind::Histogram).filter(is_of);
+        histograms.map(|family| family.describe(Kind::Histogram, &[])).collect()
     }
 }

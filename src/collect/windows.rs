@@ -2,16 +2,23 @@
 //!
 //! A window is the difference between now and a snapshot that was kept, so a recording costs what it did.
 
+mod described;
 mod gauges;
+#[cfg(test)]
+mod name_tests;
 mod past;
+#[cfg(test)]
+mod summary_tests;
 #[cfg(test)]
 mod tests;
 
 use super::histogram::HistogramSnapshot;
 use super::snapshot::Snapshot;
+use crate::describe::Descriptor;
 use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
 use crate::sync::Mutex;
+use described::described;
 use past::{Past, STEPS};
 use std::fmt;
 use std::sync::{Arc, mpsc};
@@ -51,7 +58,7 @@ const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 ///
 /// let shown = Arc::clone(&windows);
 /// let exporter = Exporter::builder().listen("127.0.0.1:0").view(move |now| shown.show(now)).start(&registry)?;
-/// // itl_window_seconds{window="10s",q="0.99"}, itl_window_values{window="10s"}, itl_window_rate{window="10s"}
+/// // itl_window_seconds{window="10s",q="0.99"}, itl_seconds_window_values{window="10s"} and …_window_rate
 ///
 /// itl.record(12_500_000);
 /// let p99 = windows.histogram("itl", &[], minute).unwrap().quantile(0.99);
@@ -65,6 +72,8 @@ pub struct Windows {
     /// In ascending order.
     lengths: Vec<Duration>,
     quantiles: Vec<f64>,
+    /// And no gauges for quantiles.
+    summaries: bool,
     past: Arc<Mutex<Past>>,
     /// Dropped to end the thread.
     stop: Option<mpsc::Sender<()>>,
@@ -94,8 +103,9 @@ impl Windows {
     ///
     /// # Errors
     ///
-    /// A name that is no histogram's of the registry; a length below a second, twice the same, or none. The system refuses
-    /// the thread.
+    /// A name that is no histogram's of the registry; a length below a second, twice the same, or none. A
+    /// name that [`Windows::show`] gives, in any [`Escaping`](crate::Escaping), and a metric of the registry or of another
+    /// process has already: from here on the registry keeps these names from metrics. The system refuses the thread.
     pub fn start(registry: &Registry, histograms: &[&str], lengths: &[Duration]) -> Result<Self, Error> {
         let mut windows = Self::new(registry, histograms, lengths)?;
         let (stop, stopped) = mpsc::channel::<()>();
@@ -120,7 +130,7 @@ impl Windows {
             return wrong("nothing would be kept: give at least one length".to_owned());
         }
         // What other processes record may yet come.
-        let has = |name: &str| registry.has_histogram(name) || registry.has_foreign();
+        let has = |name: &str| registry.described_histogram(name).is_some() || registry.has_foreign();
         if let Some(name) = histograms.iter().find(|name| !has(name)) {
             return wrong(format!("{name:?} is no histogram of the registry: give its own name, after it was built"));
         }
@@ -136,14 +146,32 @@ impl Windows {
             registry: registry.clone(),
             names: Names(histograms.iter().map(|&name| name.to_owned()).collect()),
             quantiles: QUANTILES.to_vec(),
+            summaries: false,
             past: Arc::new(Mutex::new(Past::new(&lengths))),
             lengths,
             stop: None,
             thread: None,
         };
         let now = registry.histograms(|name| windows.names.has(name));
+        windows.claim_all(&now)?;
         windows.past.lock().keep(&now);
         Ok(windows)
+    }
+
+    /// As [`claim`](Self::claim), for all histograms that there are: those in `now` and those that are switched off.
+    fn claim_all(&self, now: &Snapshot) -> Result<(), Error> {
+        let own = self.names.0.iter().filter_map(|name| self.registry.described_histogram(name));
+        let found: Vec<_> = own.chain(now.families().iter().map(|family| Arc::clone(&family.desc))).collect();
+        self.claim(found.iter().map(|desc| &**desc))
+    }
+
+    /// Keeps the names of what the windows of these are exposed as from whatever else is exposed.
+    pub(crate) fn claim<'a>(&self, of: impl Iterator<Item = &'a Descriptor>) -> Result<(), Error> {
+        let described =
+            |of: &'a Descriptor| described(of, self.summaries).into_iter().flatten().map(|desc| (&*of.name, desc));
+        let made: Vec<_> = of.flat_map(described).collect();
+        let foreign = self.registry.foreign();
+        self.registry.claim_windows(&made, &foreign.iter().map(|family| &*family.desc).collect::<Vec<_>>())
     }
 
     /// The quantiles that [`Windows::show`] gives, from 0 to 1: 0.5, 0.9 and 0.99 unless told.
@@ -161,6 +189,21 @@ impl Windows {
             return Err(Error::new(ErrorKind::Setting, format!("windows: the quantile {q} {wrong}")));
         }
         self.quantiles = quantiles.to_vec();
+        Ok(self)
+    }
+
+    /// Has [`Windows::show`] give the quantiles as summaries and not as gauges: `itl_window_seconds` has a label `window`,
+    /// and `quantile` in place of `q`, and `itl_window_seconds_count` and `_sum` beside.
+    ///
+    /// These two are the totals of the histogram, since it was made, and the same for each window: so they only grow, and
+    /// have rates, which a window's would not. Gauges still tell how many values a window has.
+    ///
+    /// # Errors
+    ///
+    /// A metric has one of the names already, as at the start.
+    pub fn summaries(mut self) -> Result<Self, Error> {
+        self.summaries = true;
+        self.claim_all(&self.registry.histograms(|name| self.names.has(name)))?;
         Ok(self)
     }
 
@@ -189,9 +232,10 @@ impl Windows {
     /// the quantiles, by the label `q` and in the histogram's unit; how many values there are in the window; and how
     /// many that is to the second. For [`ExporterBuilder::view`](crate::ExporterBuilder::view) and its like.
     ///
-    /// A histogram `itl` in seconds gives `itl_window_seconds`, `itl_window_values` and `itl_window_rate`, which take the
-    /// place of metrics of these names. Where nothing was recorded the quantiles are NaN, and the others 0. A histogram
-    /// that has a label `window` or `q` of its own has no such gauges.
+    /// A histogram `itl` in seconds gives `itl_window_seconds`, `itl_seconds_window_values` and `itl_seconds_window_rate`.
+    /// One that has a name in common with something else in `now` is left out: another process began to record that after
+    /// the start, or windows were shown already. Where nothing was recorded the quantiles are NaN, and the others 0. A
+    /// histogram that has a label `window` or `q` of its own has no such gauges.
     #[must_use]
     pub fn show(&self, now: &Snapshot) -> Snapshot {
         self.show_as(now, now, Snapshot::clone)
@@ -201,7 +245,7 @@ impl Windows {
     /// gauges of what `view` makes of each window.
     #[must_use]
     pub fn show_as(&self, now: &Snapshot, shown: &Snapshot, view: impl Fn(&Snapshot) -> Snapshot) -> Snapshot {
-        shown.viewed(|_| true, self.gauges(now, view))
+        shown.beside(self.gauges(now, view))
     }
 
     /// What the chosen histograms of `now` recorded in the `length` before it. `None` for a `now` from before the start.

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     ObservedFloatCounter,
     /// Labels, of which the value says nothing: it is 1. No registry has any; [`Descriptor::target`] makes one.
     Info,
+    /// Of windows, and in no registry.
+    Summary,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
         match self {
             Self::Histogram => "histogram",
             Self::Info => "info",
+            Self::Summary => "summary",
             kind if kind.is_counter() => "counter",
             _ => "gauge",
         }
@@ -69,6 +72,7 @@ impl fmt::Display for Kind {
             Self::ObservedCounter => "observed counter",
             Self::ObservedFloatCounter => "observed float counter",
             Self::Info => "info",
+            Self::Summary => "summary",
         })
     }
 }
@@ -197,6 +201,7 @@ impl Descriptor {
             kind if kind.is_counter() => &["", "_total", "_created"],
             Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
             Kind::Info => &["", "_info"],
+            Kind::Summary => &["", "_sum", "_count", "_created"],
             _ => &[""],
         };
         suffixes.iter().map(|suffix| format!("{stem}{suffix}")).collect()

@@ -6,7 +6,7 @@ use super::exemplar::push_text_exemplar;
 use super::families::Families;
 use super::names::Names;
 use super::number::{is_total, push_float, push_time};
-use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Values};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, SummarySnapshot, Values};
 use crate::describe::{Descriptor, Escaping, Form, LabelValues, Pieces};
 use std::time::SystemTime;
 
@@ -98,6 +98,7 @@ fn push_samples(
         Values::FloatCounter(values) => push_scalars(out, lines(), created, exemplar, values, is_total, push_float),
         Values::Gauge(values) => push_scalars(out, lines(), None, exemplar, values, any, push_float),
         Values::Histogram(values) => push_histograms(out, family, names, created, exemplars, values),
+        Values::Summary(values) => push_summaries(out, family, names, created, values),
     }
 }
 
@@ -189,10 +190,36 @@ fn push_histograms(
     }
 }
 
+/// Whose label sets are made for each snapshot, so that nothing is prepared for the next one.
+fn push_summaries(
+    out: &mut Vec<u8>,
+    family: &FamilySnapshot,
+    names: &Names<'_>,
+    created: Option<&Created<'_>>,
+    values: &[SummarySnapshot],
+) {
+    for (series, (set, summary)) in family.labels.sets.iter().zip(values).enumerate() {
+        for (share, value) in summary.quantiles() {
+            names.push_line(out, "", set, Some(("quantile", share)));
+            push_float(out, value);
+            out.push(b'\n');
+        }
+        names.push_line(out, "_sum", set, None);
+        push_float(out, summary.sum());
+        out.push(b'\n');
+        names.push_line(out, "_count", set, None);
+        push_integer(out, summary.count());
+        out.push(b'\n');
+        if let Some(created) = created {
+            created.push(out, series);
+        }
+    }
+}
+
 /// The lines of a histogram series: a bucket for each bound, the sum, the count.
 fn push_histogram_lines(lines: &mut Pieces, names: &Names<'_>, set: &LabelValues, histogram: &HistogramSnapshot) {
     for bound in histogram.buckets().map(|(bound, _)| bound).chain([f64::INFINITY]) {
-        lines.push(|out| names.push_line(out, "_bucket", set, Some(bound)));
+        lines.push(|out| names.push_line(out, "_bucket", set, Some(("le", bound))));
     }
     lines.push(|out| names.push_line(out, "_sum", set, None));
     lines.push(|out| names.push_line(out, "_count", set, None));

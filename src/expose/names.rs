@@ -35,9 +35,9 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Appends what stands before the value of a sample: the name with this suffix, the labels, `le` as the last of them
-    /// where there is a bound, and a space.
-    pub(super) fn push_line(&self, out: &mut Vec<u8>, suffix: &str, set: &LabelValues, le: Option<f64>) {
+    /// Appends what stands before the value of a sample: the name with this suffix, the labels, as the last of them one
+    /// whose value is a number where there is one, and a space.
+    pub(super) fn push_line(&self, out: &mut Vec<u8>, suffix: &str, set: &LabelValues, last: Option<(&str, f64)>) {
         let mut open = self.quoted;
         if open {
             // The name is the first of what stands in braces.
@@ -55,10 +55,10 @@ impl<'a> Names<'a> {
             push_escaped(out, value);
             out.push(b'"');
         }
-        if let Some(bound) = le {
+        if let Some((name, number)) = last {
             begin(out);
-            push_str(out, "le=\"");
-            push_bound(out, bound);
+            push_strs(out, [name, "=\""]);
+            push_bound(out, number);
             out.push(b'"');
         }
         push_str(out, if open { "} " } else { " " });

@@ -15,7 +15,7 @@ use super::names::Names;
 use super::number::{is_total, push_bound, push_float, push_time};
 use super::openmetrics::END;
 use super::spans::split;
-use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, SummarySnapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Escaping, Form, HistogramBuckets, Pieces};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -187,6 +187,26 @@ impl Shown<'_> {
             self.push_end(out, series, histogram.exemplars());
         }
     }
+
+    /// Whose label sets are made for each snapshot, so that nothing is prepared for the next one.
+    fn push_summaries(&self, out: &mut Vec<u8>, values: &[SummarySnapshot]) {
+        for (series, (set, summary)) in self.family.labels.sets.iter().zip(values).enumerate() {
+            self.names.push_line(out, "", set, None);
+            push_str(out, "{count:");
+            push_integer(out, summary.count());
+            push_str(out, ",sum:");
+            push_float(out, summary.sum());
+            push_str(out, ",quantile:[");
+            for (nth, (share, value)) in summary.quantiles().enumerate() {
+                push_str(out, if nth == 0 { "" } else { "," });
+                push_bound(out, share);
+                out.push(b':');
+                push_float(out, value);
+            }
+            push_str(out, "]}");
+            self.push_end(out, series, std::iter::empty());
+        }
+    }
 }
 
 fn push_samples(out: &mut Vec<u8>, shown: &Shown<'_>, buckets: &mut Buckets) {
@@ -196,6 +216,7 @@ fn push_samples(out: &mut Vec<u8>, shown: &Shown<'_>, buckets: &mut Buckets) {
         Values::FloatCounter(values) => shown.push_scalars(out, values, is_total, push_float),
         Values::Gauge(values) => shown.push_scalars(out, values, |_| true, push_float),
         Values::Histogram(values) => shown.push_histograms(out, values, buckets),
+        Values::Summary(values) => shown.push_summaries(out, values),
     }
 }
 

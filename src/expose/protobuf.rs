@@ -16,7 +16,7 @@ use super::wire::{
     push_about, push_bytes, push_double, push_message, push_message_about, push_pair, push_sint, push_sints, push_text,
     push_uint,
 };
-use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, Values, ZERO_THRESHOLD};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Snapshot, SummarySnapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Escaping, HistogramBuckets, LabelValues, Pieces};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -72,6 +72,7 @@ const FAMILY_UNIT: u32 = 5;
 const METRIC_LABEL: u32 = 1;
 const METRIC_GAUGE: u32 = 2;
 const METRIC_COUNTER: u32 = 3;
+const METRIC_SUMMARY: u32 = 4;
 const METRIC_HISTOGRAM: u32 = 7;
 const LABEL_NAME: u32 = 1;
 const LABEL_VALUE: u32 = 2;
@@ -79,6 +80,12 @@ const LABEL_VALUE: u32 = 2;
 const VALUE: u32 = 1;
 const COUNTER_EXEMPLAR: u32 = 2;
 const COUNTER_START: u32 = 3;
+const SUMMARY_COUNT: u32 = 1;
+const SUMMARY_SUM: u32 = 2;
+const SUMMARY_QUANTILE: u32 = 3;
+const SUMMARY_START: u32 = 4;
+const QUANTILE_SHARE: u32 = 1;
+const QUANTILE_VALUE: u32 = 2;
 const HISTOGRAM_COUNT: u32 = 1;
 const HISTOGRAM_SUM: u32 = 2;
 const HISTOGRAM_BUCKET: u32 = 3;
@@ -103,6 +110,7 @@ const EXEMPLAR_TIME: u32 = 3;
 // The types in use.
 const COUNTER: u64 = 0;
 const GAUGE: u64 = 1;
+const SUMMARY: u64 = 2;
 const HISTOGRAM: u64 = 4;
 
 /// So many empty buckets in a row cost less as such than as the end of one span and the start of another.
@@ -172,6 +180,18 @@ fn push_family(
                     });
                 });
                 expected = out.len() - before;
+            }
+        }
+        Values::Summary(values) => {
+            push_uint(out, FAMILY_TYPE, SUMMARY);
+            for (index, (labels, summary)) in labels.iter().zip(values).enumerate() {
+                push_message(out, FAMILY_METRIC, |out| {
+                    out.extend_from_slice(labels);
+                    push_message(out, METRIC_SUMMARY, |out| {
+                        push_summary(out, summary);
+                        push_start(out, SUMMARY_START, family.began(index, began));
+                    });
+                });
             }
         }
     }
@@ -294,6 +314,17 @@ fn push_label(out: &mut Vec<u8>, field: u32, name: &str, value: &str) {
         push_message(out, field, |out| {
             push_text(out, LABEL_NAME, &[name]);
             push_text(out, LABEL_VALUE, &[value]);
+        });
+    }
+}
+
+fn push_summary(out: &mut Vec<u8>, summary: &SummarySnapshot) {
+    push_uint(out, SUMMARY_COUNT, summary.count());
+    push_double(out, SUMMARY_SUM, summary.sum());
+    for (share, value) in summary.quantiles() {
+        push_message(out, SUMMARY_QUANTILE, |out| {
+            push_double(out, QUANTILE_SHARE, share);
+            push_double(out, QUANTILE_VALUE, value);
         });
     }
 }

@@ -59,6 +59,8 @@ impl<'a> Reader<'a> {
             Kind::UpDownCounter => Values::UpDown(Default::default()),
             Kind::Gauge | Kind::ObservedGauge | Kind::Info => Values::Gauge(Default::default()),
             Kind::Histogram => Values::Histogram(Vec::new()),
+            // In no segment.
+            Kind::Summary => Values::Summary(Vec::new()),
         };
         let mut set = Vec::new();
         let (mut left_out, mut noted) = (Vec::new(), Vec::new());
@@ -130,6 +132,7 @@ impl<'a> Reader<'a> {
                 Value::Gauge(f64::from_bits(self.map.word(shared)), at)
             }
             Kind::Histogram => Value::Histogram(self.histogram(metric, series, extent, last)?),
+            Kind::Summary => return None,
         })
     }
 

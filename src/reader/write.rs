@@ -2,6 +2,7 @@
 
 use crate::collect::{FamilySnapshot, HistogramSnapshot, Snapshot, Values};
 use crate::describe::Aggregate;
+use crate::describe::Kind;
 use crate::error::{Error, ErrorKind};
 use crate::record::copied::{CLAMPED, COUNT, FLOOR, HEADER, SUM, TOP};
 use crate::segment::layout::{HEADER_BYTES, HEADER_WORDS, MAGIC, PAGE_BYTES};
@@ -20,6 +21,8 @@ const SHARED: u64 = 1;
 /// Writes what `snapshot` holds to a segment at `path`, as a process called `name` would have left it, and that it has the
 /// totals of the segments `folded`. What was at `path` is replaced, whole or not at all.
 ///
+/// Summaries, which windows make anew out of histograms, are left out.
+///
 /// Gives what did not fit, in words: a histogram's sum beyond 2^64 ticks is kept as the largest that does.
 ///
 /// # Errors
@@ -27,6 +30,7 @@ const SHARED: u64 = 1;
 /// The file cannot be written; a histogram holds 2^63 values or more; a description is longer than a megabyte.
 pub fn write(path: &Path, name: &str, snapshot: &Snapshot, folded: &[[u64; 2]]) -> Result<Vec<String>, Error> {
     let wrong = |text: &str| Error::new(ErrorKind::Segment, format!("{}: {text}", path.display()));
+    let snapshot = &snapshot.part(|family| family.desc.kind != Kind::Summary);
     let mut saturated = Vec::new();
     let (mut cells, cells_len) = lay_out(snapshot, &mut saturated).map_err(|text| wrong(&text))?;
     let (directory, records) = directory(snapshot, cells_len, folded).map_err(|text| wrong(&text))?;
@@ -125,6 +129,7 @@ fn lay_out<'a>(
             Values::Gauge(values) if family.desc.aggregate == Aggregate::Last => vec![values[index].to_bits(), 0],
             Values::Gauge(values) => vec![values[index].to_bits()],
             Values::Histogram(values) => histogram(&values[index]),
+            Values::Summary(_) => Vec::new(),
         })
     });
     Ok((Box::new(cells), len))

@@ -41,7 +41,7 @@ use crate::record::space::{NoPlace, Space};
 use crate::sync::Mutex;
 use crate::{Counter, FloatCounter, Gauge, Histogram, UpDownCounter};
 use metric::Site;
-use names::conflict;
+use names::{Owner, conflict};
 use once_cell::sync::{Lazy, OnceCell};
 use publish::Published;
 pub(crate) use publish::record as metric_record;
@@ -126,9 +126,11 @@ struct State {
     /// The base name under which a metric's own name is entered.
     names: BTreeMap<String, String>,
     /// Every name that an exposition format gives a metric in an escaping, and whose it is.
-    exposed: BTreeMap<(Escaping, String), String>,
+    exposed: BTreeMap<(Escaping, String), Owner>,
     /// Every name that no metric may have, and who has it.
     reserved: BTreeMap<String, String>,
+    /// The own names that what windows are exposed as has, and whose it is.
+    windows: BTreeMap<String, Owner>,
 }
 
 impl fmt::Debug for Registry {
@@ -174,6 +176,7 @@ impl Registry {
             names: BTreeMap::new(),
             exposed: BTreeMap::new(),
             reserved: BTreeMap::new(),
+            windows: BTreeMap::new(),
         };
         let own = Own::new(&config.const_labels);
         let site = Arc::new(Site::new(space, config.recording == Recording::Sync, segment.clone()));
@@ -313,11 +316,11 @@ impl Registry {
         self.0.made
     }
 
-    /// Whether there is a histogram of this own name, switched on or not.
-    pub(crate) fn has_histogram(&self, name: &str) -> bool {
+    /// The histogram of this own name, switched on or not.
+    pub(crate) fn described_histogram(&self, name: &str) -> Option<Arc<Descriptor>> {
         let state = self.0.state.lock();
         let entry = state.names.get(name).and_then(|base| state.entries.get(base));
-        entry.is_some_and(|entry| entry.desc.kind == Kind::Histogram)
+        entry.map(|entry| Arc::clone(&entry.desc)).filter(|desc| desc.kind == Kind::Histogram)
     }
 
     /// Look-ups of label sets that ended in an overflow series.
@@ -380,34 +383,11 @@ impl Registry {
             }
             Err(error) => {
                 entry.roster.lock().withdraw();
-                let owner = &entry.desc.name;
-                state.exposed.retain(|_, of| of != owner);
+                let owner = Owner::Metric(entry.desc.name.clone());
+                state.exposed.retain(|_, of| *of != owner);
                 Err(error)
             }
         }
-    }
-
-    /// Keeps names, each with who has it, from the metrics that are registered from now on. May be repeated.
-    ///
-    /// # Errors
-    ///
-    /// A metric, or somebody else, has one of the names. None is reserved then.
-    #[cfg(feature = "http")]
-    pub(crate) fn reserve(&self, names: &[(String, String)]) -> Result<(), Error> {
-        let mut state = self.0.state.lock();
-        for (name, owner) in names {
-            let there = state
-                .exposed
-                .get(&(Escaping::Underscores, name.clone()))
-                .map(|metric| format!("the registered metric {metric:?}"));
-            let other = || state.reserved.get(name).filter(|there| *there != owner).cloned();
-            if let Some(there) = there.or_else(other) {
-                let text = format!("{owner} exposes {name}, and so does {there}: name that differently");
-                return Err(Error::new(ErrorKind::Conflict, text));
-            }
-        }
-        state.reserved.extend(names.iter().cloned());
-        Ok(())
     }
 
     /// Enters a metric that a callback gives.

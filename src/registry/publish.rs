@@ -64,7 +64,8 @@ pub(crate) fn record(desc: &Descriptor) -> MetricRecord {
             Kind::Counter | Kind::ObservedCounter => 1,
             Kind::FloatCounter | Kind::ObservedFloatCounter => 2,
             Kind::UpDownCounter => 3,
-            Kind::Gauge | Kind::ObservedGauge | Kind::Info => 4,
+            // Neither an info nor a summary is in a registry.
+            Kind::Gauge | Kind::ObservedGauge | Kind::Info | Kind::Summary => 4,
             Kind::Histogram => 5,
         },
         aggregate: match desc.aggregate {

@@ -31,7 +31,8 @@ impl Shown {
     /// With the windows that the settings want, of a registry in which the instruments are.
     pub(super) fn with_windows(self, settings: &Settings, registry: &Registry) -> Result<Self, Error> {
         let names: Vec<_> = WINDOWED.iter().map(|name| format!("{PREFIX}{name}")).collect();
-        let names: Vec<_> = names.iter().map(String::as_str).filter(|name| registry.has_histogram(name)).collect();
+        let names: Vec<_> =
+            names.iter().map(String::as_str).filter(|name| registry.described_histogram(name).is_some()).collect();
         // A profile of what is gone has none of them.
         if settings.windows.is_empty() || names.is_empty() {
             return Ok(self);
@@ -39,6 +40,8 @@ impl Shown {
         let windows = Windows::start(registry, &names, &settings.windows);
         let windows = windows.map_err(|error| error.within("serve: TACH_WINDOWS"))?;
         let profiles = Profiles::new(&settings.profiles, &settings.identity)?;
+        let shown = profiles.histograms_of(&names);
+        windows.claim(shown.iter()).map_err(|error| error.within("serve: TACH_WINDOWS"))?;
         Ok(Self { windows: Some(Windowed { windows, profiles }), ..self })
     }
 

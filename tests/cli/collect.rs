@@ -165,13 +165,14 @@ fn windows_tell_what_processes_recorded_lately() {
     other.record(1_000_000);
     let page = all.page();
     assert!(page.contains("\nmaxserve_itl_milliseconds_count 8\n"), "{page}");
-    assert!(page.contains("\nmaxserve_itl_window_values{window=\"2h\"} 3\n"), "{page}");
+    assert!(page.contains("\nmaxserve_itl_milliseconds_window_values{window=\"2h\"} 3\n"), "{page}");
     assert!(page.contains("\nmaxserve_itl_window_milliseconds{window=\"2h\",q=\"0.99\"} 30"), "{page}");
-    assert!(page.contains("\nmaxserve_itl_window_rate{window=\"1m\"} "), "{page}");
-    assert!(page.contains("\nother_window_values{window=\"2h\"} 1\n"), "{page}");
+    assert!(page.contains("\nmaxserve_itl_milliseconds_window_rate{window=\"1m\"} "), "{page}");
+    assert!(page.contains("\nother_milliseconds_window_values{window=\"2h\"} 1\n"), "{page}");
     let page = one.page();
-    assert!(page.contains("\nmaxserve_itl_window_values{window=\"2h\"} 3\n"), "{page}");
+    assert!(page.contains("\nmaxserve_itl_milliseconds_window_values{window=\"2h\"} 3\n"), "{page}");
     assert!(page.contains("\nother_milliseconds_count 1\n") && !page.contains("other_window"), "{page}");
+    assert!(!page.contains("other_milliseconds_window"), "{page}");
     assert!(!page.contains("window=\"1m\""), "{page}");
     assert_eq!([all.end("-TERM").1, one.end("-TERM").1], [Some(0); 2]);
 }
@@ -189,7 +190,10 @@ fn windows_have_the_names_of_the_profile() {
     let page = collector.page();
     let labels = "{model_name=\"unknown\",engine=\"0\"";
     assert!(page.contains(&format!("\nvllm:inter_token_latency_seconds_count{labels}}} 8\n")), "{page}");
-    assert!(page.contains(&format!("\nvllm:inter_token_latency_window_values{labels},window=\"2h\"}} 3\n")), "{page}");
+    assert!(
+        page.contains(&format!("\nvllm:inter_token_latency_seconds_window_values{labels},window=\"2h\"}} 3\n")),
+        "{page}"
+    );
     assert!(!page.contains("maxserve_itl"), "{page}");
     assert_eq!(collector.end("-TERM").1, Some(0));
 }

@@ -59,7 +59,7 @@ def main(form, text_path, expected_path):
             check_target(form, family)
             continue
         for sample in family.samples:
-            if form == "created" and sample.name.endswith("_created") and family.type in ("counter", "histogram"):
+            if form == "created" and sample.name.endswith("_created") and family.type in ("counter", "histogram", "summary"):
                 if not SINCE < sample.value <= time.time():
                     raise SystemExit(f"{sample} is no beginning")
                 created.add((family.name, frozenset(sample.labels.items())))

@@ -19,6 +19,7 @@ mod otlp_streams;
 mod page;
 mod pb_reader;
 mod protobuf;
+mod summaries;
 mod target;
 mod totals;
 mod utf8;

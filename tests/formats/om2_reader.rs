@@ -30,6 +30,8 @@ pub(crate) struct Series {
 pub(crate) enum Value {
     Number(f64),
     Histogram(Histogram),
+    /// Count, sum, and by share the quantiles.
+    Summary(u64, f64, Vec<(f64, f64)>),
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -65,7 +67,7 @@ fn read_line(families: &mut Vec<Family>, line: &str) -> Result<(), &'static str>
     let (name, text) = name(rest, ":")?;
     let text = text.strip_prefix(' ').ok_or("metadata without a text")?;
     if keyword == "TYPE" {
-        if !["counter", "gauge", "histogram", "info"].contains(&text) {
+        if !["counter", "gauge", "histogram", "info", "summary"].contains(&text) {
             return Err("an unknown type");
         }
         if text == "info" && !name.ends_with("_info") {
@@ -105,11 +107,15 @@ fn sample(family: &mut Family, line: &str) -> Result<(), &'static str> {
     if start.as_deref().is_some_and(|start| start.contains('e') || number(start).is_none_or(|start| start < 0.0)) {
         return Err("a start that is no time");
     }
-    let value = if family.kind == "histogram" {
+    let is_summary = family.kind == "summary";
+    if !exemplars.is_empty() && is_summary {
+        return Err("exemplars of a summary, of which there are none here");
+    }
+    let value = if is_summary || family.kind == "histogram" {
         if ["le", "quantile"].iter().any(|reserved| labels.contains_key(*reserved)) {
             return Err("a label of buckets");
         }
-        Value::Histogram(histogram(value)?)
+        if is_summary { summary(value)? } else { Value::Histogram(histogram(value)?) }
     } else {
         let value = number(value).ok_or("no number")?;
         if family.kind == "counter" && (value.is_nan() || value < 0.0) {
@@ -152,6 +158,26 @@ fn whole<T: std::str::FromStr + ToString>(text: &str) -> Result<T, &'static str>
     let number = text.parse::<T>().map_err(|_| "a number that is not whole")?;
     // One spelling: no sign in front, no zeros.
     if number.to_string() == text { Ok(number) } else { Err("a whole number in another spelling") }
+}
+
+fn summary(text: &str) -> Result<Value, &'static str> {
+    let text = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or("no composite value")?;
+    let mut fields = Fields(text);
+    let count = whole(fields.number("count:").ok_or("no count")?)?;
+    let sum = fields.number(",sum:").and_then(number).filter(|sum| *sum >= 0.0).ok_or("no sum")?;
+    let mut quantiles: Vec<(f64, f64)> = Vec::new();
+    for pair in fields.list(",quantile:").ok_or("no quantiles")?.filter(|pair| !pair.is_empty()) {
+        let (share, value) = pair.split_once(':').ok_or("a quantile that is none")?;
+        if !share.contains('.') {
+            return Err("a share that is not spelt as a float");
+        }
+        let (share, value) = (number(share).ok_or("no share")?, number(value).ok_or("no quantile")?);
+        if !(0.0..=1.0).contains(&share) || quantiles.last().is_some_and(|(last, _)| *last >= share) || value < 0.0 {
+            return Err("quantiles in disorder, or below zero");
+        }
+        quantiles.push((share, value));
+    }
+    if fields.0.is_empty() { Ok(Value::Summary(count, sum, quantiles)) } else { Err("a field that is unknown") }
 }
 
 fn histogram(text: &str) -> Result<Histogram, &'static str> {

@@ -232,6 +232,7 @@ fn check(family: &Family) -> Result<(), &'static str> {
         "gauge" => &[""],
         "info" => &["_info"],
         "histogram" => &["_bucket", "_sum", "_count", "_created"],
+        "summary" => &["", "_sum", "_count", "_created"],
         _ => return Err("an unknown type"),
     };
     let mut seen = BTreeSet::new();
@@ -247,7 +248,8 @@ fn check(family: &Family) -> Result<(), &'static str> {
         if family.kind == "info" && sample.value != "1" {
             return Err("an info that is not 1");
         }
-        if family.kind != "gauge" && (value < 0.0 || value.is_nan()) {
+        let may_be_none = family.kind == "summary" && suffix.is_empty();
+        if family.kind != "gauge" && (value < 0.0 || value.is_nan() && !may_be_none) {
             return Err("a total that is none");
         }
     }
@@ -255,7 +257,11 @@ fn check(family: &Family) -> Result<(), &'static str> {
         return Ok(());
     }
     check_created(&family.samples)?;
-    if family.kind == "histogram" { check_histograms(&family.samples) } else { Ok(()) }
+    match &*family.kind {
+        "histogram" => check_histograms(&family.samples),
+        "summary" => check_summaries(&family.samples),
+        _ => Ok(()),
+    }
 }
 
 /// When a series began stands behind its total or its count.
@@ -271,6 +277,42 @@ fn check_created(samples: &[Sample]) -> Result<(), &'static str> {
         before = Some(sample);
     }
     Ok(())
+}
+
+/// Each series: quantiles that ascend, then sum and count.
+fn check_summaries(samples: &[Sample]) -> Result<(), &'static str> {
+    let (mut before, mut sum_of): (Option<(f64, f64, Labels)>, Option<Labels>) = (None, None);
+    for sample in samples.iter().filter(|sample| !sample.name.ends_with("_created")) {
+        let mut labels = sample.labels.clone();
+        match labels.remove("quantile") {
+            Some(share) if share.contains('.') && sum_of.is_none() => {
+                let share = number(&share).filter(|share| (0.0..=1.0).contains(share)).ok_or("a share that is none")?;
+                let value = number(&sample.value).unwrap_or(f64::NAN);
+                // What falls is none of a series; where there are no values there are none.
+                let follows = before.as_ref().is_none_or(|(last, below, of)| {
+                    *of == labels && *last < share && (value >= *below || value.is_nan() && below.is_nan())
+                });
+                if !follows {
+                    return Err("quantiles in disorder");
+                }
+                before = Some((share, value, labels));
+            }
+            Some(_) => return Err("a quantile behind the sum, or of which the share is not spelt as a float"),
+            None if sample.name.ends_with("_sum") => {
+                let follows = before.take().is_none_or(|(.., of)| of == labels);
+                if !follows || sum_of.replace(labels).is_some() {
+                    return Err("a sum of another series, or without a count");
+                }
+            }
+            None if sample.name.ends_with("_count") => {
+                if sum_of.take() != Some(labels) || sample.value.parse::<u64>().is_err() {
+                    return Err("a count without its sum, or that is not whole");
+                }
+            }
+            None => return Err("a quantile of no share"),
+        }
+    }
+    if before.is_none() && sum_of.is_none() { Ok(()) } else { Err("a series without its count") }
 }
 
 /// Each series: buckets that ascend and end in the count, then sum and count.

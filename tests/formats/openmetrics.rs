@@ -28,8 +28,8 @@ fn windows_read_in_every_format() {
         ("idle_window_rate", "", 2),
         ("idle_window_values", "", 2),
         ("itl_window_seconds", "seconds", 6),
-        ("itl_window_rate", "", 2),
-        ("itl_window_values", "", 2),
+        ("itl_seconds_window_rate", "", 2),
+        ("itl_seconds_window_values", "", 2),
     ] {
         let family = found.iter().find(|family| family.name == name).unwrap();
         assert_eq!((&*family.kind, &*family.unit, family.samples.len()), ("gauge", unit, samples), "{name}");
@@ -44,8 +44,8 @@ fn windows_read_in_every_format() {
                     let q = number(&sample.labels["q"]).unwrap();
                     assert!((q / 10.0..=q / 10.0 * 1.01).contains(&value), "{sample:?}");
                 }
-                "itl_window_values" => assert_eq!(value, 100.0),
-                "itl_window_rate" => assert!(value > 0.0),
+                "itl_seconds_window_values" => assert_eq!(value, 100.0),
+                "itl_seconds_window_rate" => assert!(value > 0.0),
                 _ => assert_eq!(value, 0.0),
             }
         }

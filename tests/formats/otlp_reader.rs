@@ -1,7 +1,7 @@
 //! A reader of OTLP's requests that knows the fields of metrics, and refuses what else there is.
 
 use crate::model::Labels;
-use crate::pb_reader::{Exemplar, Field, fields, signed, text, unknown, varint};
+use crate::pb_reader::{Exemplar, Field, fields, pair, signed, text, unknown, varint};
 
 #[derive(Debug, Default)]
 pub(crate) struct Request {
@@ -20,7 +20,7 @@ pub(crate) struct Metric {
 
 #[derive(Debug, Default)]
 pub(crate) struct Data {
-    /// `gauge`, `sum`, `histogram` or `exponential`.
+    /// `gauge`, `sum`, `histogram`, `exponential` or `summary`.
     pub(crate) kind: &'static str,
     pub(crate) temporality: u64,
     pub(crate) monotonic: bool,
@@ -46,6 +46,7 @@ pub(crate) struct Point {
     pub(crate) zero_threshold: f64,
     pub(crate) offset: i64,
     pub(crate) exemplars: Vec<Exemplar>,
+    pub(crate) quantiles: Vec<(f64, f64)>,
 }
 
 impl Metric {
@@ -132,6 +133,7 @@ fn metric(bytes: &[u8]) -> Result<Metric, String> {
             (7, Field::Bytes(bytes)) => ("sum", bytes),
             (9, Field::Bytes(bytes)) => ("histogram", bytes),
             (10, Field::Bytes(bytes)) => ("exponential", bytes),
+            (11, Field::Bytes(bytes)) => ("summary", bytes),
             field => return unknown("Metric", &field),
         };
         if metric.data.replace(data(kind, bytes)?).is_some() {
@@ -148,9 +150,10 @@ fn data(kind: &'static str, bytes: &[u8]) -> Result<Data, String> {
             (1, Field::Bytes(bytes)) => data.points.push(match kind {
                 "histogram" => explicit(bytes)?,
                 "exponential" => exponential(bytes)?,
+                "summary" => summary(bytes)?,
                 _ => number(bytes)?,
             }),
-            (2, Field::Number(temporality)) if kind != "gauge" => data.temporality = temporality,
+            (2, Field::Number(temporality)) if !["gauge", "summary"].contains(&kind) => data.temporality = temporality,
             (3, Field::Number(1)) if kind == "sum" => data.monotonic = true,
             field => return unknown(kind, &field),
         }
@@ -211,6 +214,21 @@ fn explicit(bytes: &[u8]) -> Result<Point, String> {
             (11, Field::Float(min)) => point.min = Some(min),
             (12, Field::Float(max)) => point.max = Some(max),
             field => attribute(&mut point.attributes, 9, &field)?,
+        }
+    }
+    Ok(point)
+}
+
+fn summary(bytes: &[u8]) -> Result<Point, String> {
+    let mut point = Point::default();
+    for field in fields(bytes)? {
+        match field {
+            (2, Field::Float(start)) => point.start = fixed(start),
+            (3, Field::Float(time)) => point.time = fixed(time),
+            (4, Field::Float(count)) => point.count = fixed(count),
+            (5, Field::Float(sum)) => point.sum = Some(sum),
+            (6, Field::Bytes(bytes)) => point.quantiles.push(pair(bytes)?),
+            field => attribute(&mut point.attributes, 7, &field)?,
         }
     }
     Ok(point)

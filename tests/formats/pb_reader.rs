@@ -76,9 +76,18 @@ pub(crate) struct Metric {
     pub(crate) gauge: Option<f64>,
     pub(crate) counter: Option<f64>,
     pub(crate) exemplar: Option<Exemplar>,
-    /// Of a counter or histogram, in nanoseconds since 1970.
+    /// Of a counter, histogram or summary, in nanoseconds since 1970.
     pub(crate) start: Option<u64>,
     pub(crate) histogram: Option<Histogram>,
+    pub(crate) summary: Option<Summary>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    pub(crate) count: u64,
+    pub(crate) sum: f64,
+    /// By share.
+    pub(crate) quantiles: Vec<(f64, f64)>,
 }
 
 #[derive(Debug, Default)]
@@ -142,6 +151,7 @@ fn metric(bytes: &[u8]) -> Result<Metric, String> {
             }
             (2, Field::Bytes(bytes)) => metric.gauge = Some(value(bytes)?),
             (3, Field::Bytes(bytes)) => counter(bytes, &mut metric)?,
+            (4, Field::Bytes(bytes)) => summary(bytes, &mut metric)?,
             (7, Field::Bytes(bytes)) => (metric.histogram, metric.start) = histogram(bytes)?,
             field => return unknown("Metric", &field),
         }
@@ -174,6 +184,29 @@ fn counter(bytes: &[u8], metric: &mut Metric) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn summary(bytes: &[u8], metric: &mut Metric) -> Result<(), String> {
+    let mut summary = Summary::default();
+    for field in fields(bytes)? {
+        match field {
+            (1, Field::Number(n)) => summary.count = n,
+            (2, Field::Float(float)) => summary.sum = float,
+            (3, Field::Bytes(bytes)) => summary.quantiles.push(pair(bytes)?),
+            (4, Field::Bytes(bytes)) => metric.start = Some(timestamp(bytes)?),
+            field => return unknown("Summary", &field),
+        }
+    }
+    metric.summary = Some(summary);
+    Ok(())
+}
+
+/// A share and its quantile, which Prometheus and OTLP have alike.
+pub(crate) fn pair(bytes: &[u8]) -> Result<(f64, f64), String> {
+    match *fields(bytes)? {
+        [(1, Field::Float(share)), (2, Field::Float(value))] => Ok((share, value)),
+        ref other => Err(format!("Quantile has {other:?}")),
+    }
 }
 
 fn exemplar(bytes: &[u8]) -> Result<Exemplar, String> {

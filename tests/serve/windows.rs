@@ -18,7 +18,7 @@ fn windows_are_exposed_under_the_names_of_the_profiles() {
     }
     let page = scrape(&serving);
     for window in ["10s", "1m"] {
-        let own = |name: &str| page.value(&format!("maxserve_itl_window_{name}{{window=\"{window}\"}}"));
+        let own = |name: &str| page.value(&format!("maxserve_itl_milliseconds_window_{name}{{window=\"{window}\"}}"));
         assert_eq!(own("values"), Some(20.0));
         assert!(own("rate").unwrap() > 0.0);
         for q in ["0.5", "0.9", "0.99"] {
@@ -30,13 +30,18 @@ fn windows_are_exposed_under_the_names_of_the_profiles() {
         }
     }
     for name in ["time_to_first_token", "time_per_output_token", "request_queue_time", "request_latency"] {
-        let [values, quantiles] =
-            ["values", "milliseconds"].map(|of| page.values(&format!("maxserve_{name}_window_{of}")));
+        let [values, quantiles] = ["milliseconds_window_values", "window_milliseconds"]
+            .map(|of| page.values(&format!("maxserve_{name}_{of}")));
         assert!(!values.is_empty() && values.iter().all(|value| *value == 0.0), "{name}");
         assert!(quantiles.len() == values.len() * 3 && quantiles.iter().all(|value| value.is_nan()), "{name}");
     }
     let p99 = |length| serving.windows().unwrap().histogram("maxserve.itl", &[], length).unwrap().quantile(0.99);
     assert!((20.0..=20.2).contains(&p99(Duration::from_secs(10))));
+    // Under both names they are kept from metrics of one's own.
+    for name in ["maxserve_itl_window_milliseconds", "vllm:inter_token_latency_window_seconds"] {
+        let error = serving.registry().gauge(name).build().unwrap_err().to_string();
+        assert!(error.contains("the windows of"), "{error}");
+    }
     // What else is shown is the same, and is whatever the windows are.
     assert_eq!(page.value("maxserve_itl_milliseconds_count"), Some(20.0));
     assert_eq!(scrape(&serving).value("maxserve_itl_milliseconds_count"), Some(20.0));

@@ -174,7 +174,7 @@ impl Plan {
             Values::FloatCounter(values) => (sum + values[index]).min(f64::MAX),
             Values::Gauge(values) => sum + values[index],
             Values::UpDown(values) => sum + values[index] as f64,
-            Values::Histogram(_) => sum,
+            Values::Histogram(_) | Values::Summary(_) => sum,
         })
     }
 

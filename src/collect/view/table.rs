@@ -116,7 +116,7 @@ impl ViewFamily {
     pub(super) fn has_kind(&self, source: &Descriptor) -> bool {
         match self.kind {
             ViewKind::Counter => source.kind.is_counter(),
-            ViewKind::Gauge => source.kind != Kind::Histogram,
+            ViewKind::Gauge => !matches!(source.kind, Kind::Histogram | Kind::Summary),
             ViewKind::Histogram => source.kind == Kind::Histogram,
         }
     }

@@ -1,31 +1,35 @@
 //! Windows as metrics.
 //!
-//! As gauges and not as a summary: `docs/EXPOSITION.md` says why, and where the names come from.
+//! As gauges unless summaries are asked for: `docs/EXPOSITION.md` says why.
 
+use super::super::histogram::HistogramSnapshot;
 use super::super::snapshot::{FamilySnapshot, Snapshot, Values};
+use super::super::summary::SummarySnapshot;
 use super::Windows;
-use crate::describe::{Descriptor, Kind, LabelSets, LabelValues, Unit, same_label};
+use super::described::{described, name};
+use crate::describe::{Descriptor, Kind, LabelSets, LabelValues};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
-const WINDOW: &str = "window";
-const QUANTILE: &str = "q";
+/// The values of one metric, by label values, and when their totals began.
+type Rows<T> = BTreeMap<LabelValues, (SystemTime, T)>;
 
-/// The values of one gauge, by label values.
-type Rows = BTreeMap<LabelValues, f64>;
-
-/// The gauges of one histogram.
+/// What the windows of one histogram are.
 #[derive(Default)]
 struct Gauges {
-    quantiles: Rows,
-    values: Rows,
-    rate: Rows,
+    quantiles: Rows<f64>,
+    /// In their place.
+    summaries: Rows<SummarySnapshot>,
+    values: Rows<f64>,
+    rate: Rows<f64>,
 }
 
 impl Windows {
     /// The gauges for the windows that end with `now`, of what `view` makes of the difference.
     pub(super) fn gauges(&self, now: &Snapshot, view: impl Fn(&Snapshot) -> Snapshot) -> Vec<FamilySnapshot> {
+        // Of the same series as the differences.
+        let totals = self.summaries.then(|| view(&now.part(|family| self.names.has(&family.desc.name))));
         let mut found: BTreeMap<String, (Arc<Descriptor>, Gauges)> = BTreeMap::new();
         let differences = self.lengths.iter().filter_map(|&length| Some((length, self.difference(now, length)?)));
         for (length, difference) in differences {
@@ -33,8 +37,7 @@ impl Windows {
             let window = name(length);
             for family in view(&difference).families() {
                 let desc = &family.desc;
-                let is_taken = desc.labels.iter().any(|label| [WINDOW, QUANTILE].contains(&label.as_str()));
-                if desc.kind != Kind::Histogram || is_taken {
+                if desc.kind != Kind::Histogram {
                     continue;
                 }
                 let (_, gauges) =
@@ -43,102 +46,57 @@ impl Windows {
                     let labels = |last: &[&str]| -> LabelValues {
                         set.iter().cloned().chain(last.iter().map(|&value| value.into())).collect()
                     };
-                    for &q in &self.quantiles {
-                        gauges.quantiles.insert(labels(&[&window, &format!("{q:?}")]), histogram.quantile(q));
+                    let began = now.began();
+                    if let Some(totals) = &totals {
+                        if let Some((began, total)) = total(totals, &desc.base, set) {
+                            let summary = self.summary(histogram, total);
+                            gauges.summaries.insert(labels(&[&window]), (began, summary));
+                        }
+                    } else {
+                        for &q in &self.quantiles {
+                            let value = histogram.quantile(q);
+                            gauges.quantiles.insert(labels(&[&window, &format!("{q:?}")]), (began, value));
+                        }
                     }
                     let count = histogram.count() as f64;
-                    gauges.values.insert(labels(&[&window]), count);
-                    gauges.rate.insert(labels(&[&window]), if seconds > 0.0 { count / seconds } else { 0.0 });
+                    let rate = if seconds > 0.0 { count / seconds } else { 0.0 };
+                    gauges.values.insert(labels(&[&window]), (began, count));
+                    gauges.rate.insert(labels(&[&window]), (began, rate));
                 }
             }
         }
-        let families = |(desc, gauges): (Arc<Descriptor>, Gauges)| {
-            [
-                family(
-                    &desc,
-                    now,
-                    "_window",
-                    desc.unit,
-                    "Quantiles of the window",
-                    &[WINDOW, QUANTILE],
-                    gauges.quantiles,
-                ),
-                family(
-                    &desc,
-                    now,
-                    "_window_values",
-                    Unit::None,
-                    "Number of values in the window",
-                    &[WINDOW],
-                    gauges.values,
-                ),
-                family(
-                    &desc,
-                    now,
-                    "_window_rate",
-                    Unit::None,
-                    "Values per second in the window",
-                    &[WINDOW],
-                    gauges.rate,
-                ),
-            ]
+        let families = |(of, gauges): (Arc<Descriptor>, Gauges)| -> Vec<FamilySnapshot> {
+            let Some([quantiles, values, rate]) = described(&of, self.summaries) else { return Vec::new() };
+            let gauge = |values: Vec<f64>| Values::Gauge(values.into());
+            let first = match self.summaries {
+                true => family(quantiles, gauges.summaries, Values::Summary),
+                false => family(quantiles, gauges.quantiles, gauge),
+            };
+            vec![first, family(values, gauges.values, gauge), family(rate, gauges.rate, gauge)]
         };
         found.into_values().flat_map(families).collect()
     }
-}
 
-/// A gauge of the histogram `of`.
-fn family(
-    of: &Descriptor,
-    now: &Snapshot,
-    suffix: &str,
-    unit: Unit,
-    help: &str,
-    labels: &[&str],
-    rows: Rows,
-) -> FamilySnapshot {
-    let with_unit = |text: &str| if text.is_empty() { String::new() } else { format!("_{text}") };
-    let stem = of.base.strip_suffix(&with_unit(of.unit.suffix())).unwrap_or(&of.base);
-    let desc = Descriptor {
-        name: format!("{}{suffix}", of.name),
-        base: format!("{stem}{suffix}{}", with_unit(unit.suffix())),
-        utf8: of.utf8,
-        dotted: format!("{}{suffix}", of.dotted),
-        help: if of.help.is_empty() { format!("{help}.") } else { format!("{help} of: {}", of.help) },
-        kind: Kind::Gauge,
-        unit,
-        level: of.level,
-        aggregate: of.aggregate,
-        labels: of.labels.iter().map(String::as_str).chain(labels.iter().copied()).map(str::to_owned).collect(),
-        label_set: None,
-        // As for the engine's own, a constant label by the same name gives way.
-        const_labels: of
-            .const_labels
-            .iter()
-            .filter(|(name, _)| !labels.iter().any(|own| same_label(own, name)))
-            .cloned()
-            .collect(),
-        // The label sets are made for each snapshot.
-        limit: usize::MAX,
-        grid: None,
-        exemplars: false,
-    };
-    let (sets, values): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    FamilySnapshot {
-        desc: Arc::new(desc),
-        labels: Arc::new(LabelSets::since(now.began(), sets)),
-        values: Values::Gauge(values.into()),
-        noted: Default::default(),
+    /// The quantiles of `window`, beside the totals of the histogram that it is one of.
+    fn summary(&self, window: &HistogramSnapshot, total: &HistogramSnapshot) -> SummarySnapshot {
+        // Adding zero makes minus zero zero.
+        let mut quantiles: Box<[_]> = self.quantiles.iter().map(|&q| (q + 0.0, window.quantile(q))).collect();
+        quantiles.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        SummarySnapshot { count: total.count(), sum: total.sum(), quantiles }
     }
 }
 
-/// A length as a label says it: in the largest unit of which it is a whole number.
-pub(super) fn name(length: Duration) -> String {
-    let (seconds, nanos) = (length.as_secs(), length.subsec_nanos());
-    match (seconds, nanos) {
-        (_, 1..) => format!("{}s", length.as_secs_f64()),
-        (s, 0) if s % 3600 == 0 => format!("{}h", s / 3600),
-        (s, 0) if s % 60 == 0 => format!("{}m", s / 60),
-        (s, 0) => format!("{s}s"),
-    }
+/// When a histogram's totals began, and what they are.
+fn total<'a>(totals: &'a Snapshot, base: &str, set: &LabelValues) -> Option<(SystemTime, &'a HistogramSnapshot)> {
+    let family = totals.family(base)?;
+    let values: Vec<&str> = set.iter().map(|value| &**value).collect();
+    let index = family.index(&values)?;
+    Some((family.labels.began[index], family.values.histograms().get(index)?))
+}
+
+fn family<T>(desc: Descriptor, rows: Rows<T>, values: impl Fn(Vec<T>) -> Values) -> FamilySnapshot {
+    let (series, numbers): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|(set, (began, value))| ((set, began), value)).unzip();
+    let labels = Arc::new(LabelSets::new(series));
+    FamilySnapshot { desc: Arc::new(desc), labels, values: values(numbers), noted: Default::default() }
 }

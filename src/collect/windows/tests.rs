@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 const LENGTHS: [Duration; 3] = [Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(300)];
 
 /// Windows without a thread, and a clock for them.
-struct Hand {
+pub(super) struct Hand {
     registry: Registry,
-    windows: Windows,
+    pub(super) windows: Windows,
     start: Instant,
     now: Instant,
 }
 
 impl Hand {
-    fn new(registry: &Registry, names: &[&str]) -> Self {
+    pub(super) fn new(registry: &Registry, names: &[&str]) -> Self {
         let windows = Windows::new(registry, names, &LENGTHS).unwrap();
         let start = windows.past.lock().before(Instant::now(), Duration::ZERO).unwrap().taken();
         Self { registry: registry.clone(), windows, start, now: start }
@@ -34,14 +34,14 @@ impl Hand {
     }
 
     /// A second at a time.
-    fn ticks(&mut self, seconds: u64) {
+    pub(super) fn ticks(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.pass(Duration::from_secs(1));
             self.tick();
         }
     }
 
-    fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> Snapshot {
         self.registry.snapshot().at(self.now)
     }
 
@@ -236,9 +236,9 @@ fn the_gauges_are_the_windows() {
     assert_eq!(
         families,
         [
+            "llm_itl_milliseconds_window_rate gauge",
+            "llm_itl_milliseconds_window_values gauge",
             "llm_itl_window_milliseconds gauge",
-            "llm_itl_window_rate gauge",
-            "llm_itl_window_values gauge",
             "llm_sizes_window gauge",
             "llm_sizes_window_rate gauge",
             "llm_sizes_window_values gauge",
@@ -249,10 +249,10 @@ fn the_gauges_are_the_windows() {
         "# HELP llm_sizes_window_rate Values per second in the window.",
         r#"llm_itl_window_milliseconds{zone="eu",model="a \"b\"",window="10s",q="0.5"} 2.0"#,
         r#"llm_itl_window_milliseconds{zone="eu",model="a \"b\"",window="5m",q="0.99"} 2.0"#,
-        r#"llm_itl_window_values{zone="eu",q="x",model="a \"b\"",window="1m"} 30.0"#,
-        r#"llm_itl_window_rate{zone="eu",q="x",model="a \"b\"",window="10s"} 3.0"#,
+        r#"llm_itl_milliseconds_window_values{zone="eu",q="x",model="a \"b\"",window="1m"} 30.0"#,
+        r#"llm_itl_milliseconds_window_rate{zone="eu",q="x",model="a \"b\"",window="10s"} 3.0"#,
         // There are but twenty seconds yet.
-        r#"llm_itl_window_rate{zone="eu",q="x",model="a \"b\"",window="1m"} 1.5"#,
+        r#"llm_itl_milliseconds_window_rate{zone="eu",q="x",model="a \"b\"",window="1m"} 1.5"#,
         r#"llm_sizes_window{zone="eu",window="10s",q="0.9"} 15.0"#,
     ] {
         let number = |text: &str| text.replace(".0\n", "\n");
@@ -281,6 +281,33 @@ fn the_gauges_are_the_windows() {
 }
 
 #[test]
+fn histograms_that_differ_in_their_units_have_each_its_gauges() {
+    let registry = Registry::new();
+    let of = |name, unit| registry.histogram(name).unit(unit).build().unwrap();
+    let (plain, seconds) = (of("wait", Unit::None), of("wait_seconds", Unit::Seconds));
+    let millis = of("wait_milliseconds", Unit::Milliseconds);
+    let mut hand = Hand::new(&registry, &["wait", "wait_seconds", "wait_milliseconds"]);
+    hand.ticks(20);
+    plain.record_n(7, 1);
+    seconds.record_n(2_000_000_000, 2);
+    millis.record_n(3_000_000, 3);
+    let page = hand.page();
+    for line in [
+        r#"wait_window{window="10s",q="0.5"} 7"#,
+        r#"wait_window_seconds{window="10s",q="0.5"} 2"#,
+        r#"wait_window_milliseconds{window="10s",q="0.5"} 3"#,
+        r#"wait_window_values{window="10s"} 1"#,
+        r#"wait_seconds_window_values{window="10s"} 2"#,
+        r#"wait_milliseconds_window_values{window="10s"} 3"#,
+        r#"wait_window_rate{window="10s"} 0.1"#,
+        r#"wait_seconds_window_rate{window="10s"} 0.2"#,
+        r#"wait_milliseconds_window_rate{window="10s"} 0.3"#,
+    ] {
+        assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
+    }
+}
+
+#[test]
 fn quantiles_are_those_that_were_chosen() {
     let registry = Registry::new();
     let itl = histogram(&registry);
@@ -298,7 +325,8 @@ fn quantiles_are_those_that_were_chosen() {
 
 #[test]
 fn names_of_lengths_are_the_shortest() {
-    let names = [10, 60, 90, 300, 3600, 7200, 86_400].map(|seconds| super::gauges::name(Duration::from_secs(seconds)));
+    let names =
+        [10, 60, 90, 300, 3600, 7200, 86_400].map(|seconds| super::described::name(Duration::from_secs(seconds)));
     assert_eq!(names, ["10s", "1m", "90s", "5m", "1h", "2h", "24h"]);
 }
 
@@ -313,7 +341,7 @@ fn without_names_all_histograms_have_windows() {
     later.record_n(5, 3);
     assert_eq!(hand.count(&[]), Some(1));
     let page = hand.page();
-    assert!(page.contains("\nitl_window_values{window=\"10s\"} 1\n"), "{page}");
+    assert!(page.contains("\nitl_seconds_window_values{window=\"10s\"} 1\n"), "{page}");
     assert!(page.contains("\nlater_window_values{window=\"10s\"} 3\n"), "{page}");
 }
 
@@ -376,14 +404,14 @@ fn names_of_any_characters_are_those_of_the_histogram() {
     let page = text::render_with(&shown, crate::Escaping::AllowUtf8);
     for line in [
         r#"{"llm.itl é_window_seconds","zone.α"="eu","model.id"="a",window="10s",q="0.5"} 2"#,
-        r#"{"llm.itl é_window_values","zone.α"="eu","model.id"="a",window="10s"} 30"#,
+        r#"{"llm.itl é_seconds_window_values","zone.α"="eu","model.id"="a",window="10s"} 30"#,
         r#"taken_window_rate{"zone.α"="eu","q."="x",window="10s"} 0.1"#,
     ] {
         assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
     }
     // To whom such names mean nothing: `_` in their place, and still no name twice.
     let page = text::render_with(&shown, crate::Escaping::Underscores);
-    let line = r#"llm_itl___window_values{zone__="eu",model_id="a",window="10s"} 30"#;
+    let line = r#"llm_itl___seconds_window_values{zone__="eu",model_id="a",window="10s"} 30"#;
     assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
 }
 

@@ -196,6 +196,7 @@ fn fell(now: &Values, here: usize, then: &Values, there: usize) -> bool {
         (Values::Counter(now), Values::Counter(then)) => now[here] < then[there],
         (Values::FloatCounter(now), Values::FloatCounter(then)) => now[here] < then[there],
         (Values::Histogram(now), Values::Histogram(then)) => now[here].count() < then[there].count(),
+        (Values::Summary(now), Values::Summary(then)) => now[here].count() < then[there].count(),
         _ => false,
     }
 }

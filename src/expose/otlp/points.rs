@@ -5,7 +5,7 @@ use super::super::wire::{
 };
 use super::encoder::Histograms;
 use super::units::code;
-use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, Values, ZERO_THRESHOLD};
+use crate::collect::{Exemplar, FamilySnapshot, HistogramSnapshot, SummarySnapshot, Values, ZERO_THRESHOLD};
 use crate::describe::{Descriptor, Kind, LabelValues};
 use crate::expose::number::is_total;
 
@@ -16,6 +16,7 @@ const METRIC_GAUGE: u32 = 5;
 const METRIC_SUM: u32 = 7;
 const METRIC_HISTOGRAM: u32 = 9;
 const METRIC_EXPONENTIAL: u32 = 10;
+const METRIC_SUMMARY: u32 = 11;
 /// Of all of them.
 const POINTS: u32 = 1;
 const TEMPORALITY: u32 = 2;
@@ -27,9 +28,13 @@ const NUMBER_DOUBLE: u32 = 4;
 const NUMBER_EXEMPLAR: u32 = 5;
 const NUMBER_INT: u32 = 6;
 const NUMBER_ATTRIBUTE: u32 = 7;
-/// Of both sorts of histogram.
+/// Of both sorts of histogram, and of a summary.
 const COUNT: u32 = 4;
 const SUM: u32 = 5;
+const SUMMARY_QUANTILE: u32 = 6;
+const SUMMARY_ATTRIBUTE: u32 = 7;
+const QUANTILE_SHARE: u32 = 1;
+const QUANTILE_VALUE: u32 = 2;
 const HISTOGRAM_COUNTS: u32 = 6;
 const HISTOGRAM_BOUNDS: u32 = 7;
 const HISTOGRAM_EXEMPLAR: u32 = 8;
@@ -100,12 +105,20 @@ pub(super) fn push_metric(
                 });
             }
         }
+        Values::Summary(values) => {
+            for (index, (set, summary)) in family.labels.sets.iter().zip(values).enumerate() {
+                push_message(&mut points, POINTS, |out| {
+                    push_head(out, &family.desc, set, SUMMARY_ATTRIBUTE, Some((span.start)(index)), span.end);
+                    push_summary(out, summary);
+                });
+            }
+        }
     }
     if points.is_empty() {
         return;
     }
     let desc = &*family.desc;
-    if !matches!(family.values, Values::Gauge(_)) {
+    if !matches!(family.values, Values::Gauge(_) | Values::Summary(_)) {
         push_uint(&mut points, TEMPORALITY, if is_delta { DELTA } else { CUMULATIVE });
     }
     if desc.kind.is_counter() {
@@ -122,6 +135,7 @@ pub(super) fn push_metric(
         }
         let data = match (&family.values, histograms) {
             (Values::Gauge(_), _) => METRIC_GAUGE,
+            (Values::Summary(_), _) => METRIC_SUMMARY,
             (Values::Histogram(_), Histograms::Exponential) => METRIC_EXPONENTIAL,
             (Values::Histogram(_), Histograms::Explicit) => METRIC_HISTOGRAM,
             _ => METRIC_SUM,
@@ -202,6 +216,18 @@ fn push_totals(out: &mut Vec<u8>, histogram: &HistogramSnapshot, min: u32, max: 
     if count > 0 {
         push_double(out, min, histogram.min());
         push_double(out, max, histogram.max());
+    }
+}
+
+/// Its totals are cumulative, whatever the temporality: there is no other summary.
+fn push_summary(out: &mut Vec<u8>, summary: &SummarySnapshot) {
+    push_fixed(out, COUNT, summary.count());
+    push_double(out, SUM, summary.sum());
+    for (share, value) in summary.quantiles() {
+        push_message(out, SUMMARY_QUANTILE, |out| {
+            push_double(out, QUANTILE_SHARE, share);
+            push_double(out, QUANTILE_VALUE, value);
+        });
     }
 }
 

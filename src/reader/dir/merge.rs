@@ -245,6 +245,8 @@ impl Plan {
             }
             Values::Gauge(_) => Values::Gauge(self.gauges(parts).into()),
             Values::Histogram(_) => Values::Histogram(self.histograms(parts, sums, faults)),
+            // In no segment.
+            Values::Summary(_) => Values::Summary(Vec::new()),
         };
         let noted = parts.iter().zip(&self.inputs).flat_map(|(part, input)| {
             let noted = part.family.noted.iter().zip(&input.targets);

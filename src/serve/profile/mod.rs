@@ -11,6 +11,7 @@ use super::catalogue::{Instrument, Origin, catalogue};
 use super::info;
 use crate::bucket::Scale;
 use crate::collect::view::{View, ViewFamily, ViewKind};
+use crate::describe::Descriptor;
 use crate::{Error, Registry, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -190,6 +191,11 @@ impl Profiles {
             None => snapshot.clone(),
             Some(view) => snapshot.viewed(|name| !self.hidden.contains(name), view.apply(snapshot)),
         }
+    }
+
+    /// What the view makes histograms of that are made of these recordings: as these are exposed, and nothing else of them.
+    pub(super) fn histograms_of(&self, names: &[&str]) -> Vec<Descriptor> {
+        self.view.as_ref().map_or_else(Vec::new, |view| view.histograms_of(names))
     }
 
     /// What of the view does not fit a snapshot in which everything ought to be.

@@ -10,10 +10,14 @@
 //! With `--clean` names and helps are such that promlint has nothing to say; label values are as nasty as without. The
 //! JSON is told from what was recorded, not from a snapshot: it is the truth that readers of the text are held against.
 
-use std::fmt::Write as _;
+mod expected;
+
+use expected::{CONSTANTS, Expected, canonical, push_family, push_list, push_string};
 use std::io::Write as _;
 use std::process::ExitCode;
-use tach::{Counter, Error, Histogram, Level, Recording, Registry, Resource, Unit};
+use std::sync::Arc;
+use std::time::Duration;
+use tach::{Counter, Error, Histogram, Level, Recording, Registry, Resource, Snapshot, Unit, Windows};
 
 /// Label values that a printer or a parser could stumble over.
 const VALUES: [&str; 26] = [
@@ -79,51 +83,10 @@ const GAUGES: [(&str, f64); 12] = [
     ("third", 1.0 / 3.0),
 ];
 
-/// What one sample must be. The value is spelt as Rust's `{:?}` spells it: a reader turns both into floats.
-struct Sample {
-    name: String,
-    labels: Vec<(String, String)>,
-    value: String,
-}
-
-/// What one metric must be.
-struct Expected {
-    name: String,
-    kind: &'static str,
-    help: &'static str,
-    samples: Vec<Sample>,
-}
-
-const CONSTANTS: [(&str, &str); 2] = [("model", "smol \"LM\" \\2\n"), ("zone", "ä")];
-
-impl Expected {
-    fn new(name: &str, kind: &'static str, help: &'static str) -> Self {
-        Self { name: name.to_owned(), kind, help, samples: Vec::new() }
-    }
-
-    /// A sample with these labels and those that every series has. An empty value is the same as no label.
-    fn sample(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl std::fmt::Debug) {
-        let labels = CONSTANTS.iter().chain(labels).filter(|(_, value)| !value.is_empty());
-        let labels = labels.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        self.samples.push(Sample { name: format!("{}{suffix}", self.name), labels, value: format!("{value:?}") });
-    }
-
-    /// The samples of a histogram that was given `values` ticks; each bound as it is printed, and in ticks.
-    fn series(&mut self, labels: &[(&str, &str)], bounds: &[(String, u64)], values: &[u64], ticks_per_unit: f64) {
-        for (bound, ticks) in bounds {
-            let labels: Vec<_> = labels.iter().copied().chain([("le", bound.as_str())]).collect();
-            self.sample("_bucket", &labels, values.iter().filter(|value| *value <= ticks).count());
-        }
-        let labels_of_last: Vec<_> = labels.iter().copied().chain([("le", "+Inf")]).collect();
-        self.sample("_bucket", &labels_of_last, values.len());
-        self.sample("_sum", labels, values.iter().sum::<u64>() as f64 / ticks_per_unit);
-        self.sample("_count", labels, values.len());
-    }
-}
-
 /// The registry, what grows in it, and what all else must be.
 struct Nasty {
     registry: Registry,
+    windows: Arc<Windows>,
     tokens: Counter,
     latency: Histogram,
     tokens_recorded: u64,
@@ -146,7 +109,9 @@ impl Nasty {
         let tokens = registry.counter("tokens").help(TOKENS_HELP).build()?;
         let bounds = LATENCY_BOUNDS.map(|(bound, _)| bound);
         let latency = registry.histogram("latency").unit(Unit::Seconds).buckets(bounds).help(LATENCY_HELP).build()?;
-        let mut nasty = Self { registry, tokens, latency, tokens_recorded: 0, latencies_recorded: Vec::new(), fixed };
+        let windows = Arc::new(windows(&registry, &mut fixed)?);
+        let mut nasty =
+            Self { registry, windows, tokens, latency, tokens_recorded: 0, latencies_recorded: Vec::new(), fixed };
         // Beyond what a float holds: printed digit by digit all the same.
         nasty.add_tokens((1 << 53) + 1);
         let around = LATENCY_BOUNDS.iter().flat_map(|(_, ticks)| [ticks - 1, *ticks, ticks + 1]);
@@ -171,6 +136,10 @@ impl Nasty {
         [40_000_000, 41_000_000, 25_000_000, 3_000_000_000].iter().for_each(|nanos| self.add_latency(*nanos));
     }
 
+    fn snapshot(&self) -> Snapshot {
+        self.windows.show(&self.registry.snapshot())
+    }
+
     /// Everything as JSON, on one line. `address`: where it is served.
     fn json(&self, address: Option<&str>) -> String {
         let mut tokens = Expected::new("app_tokens_total", "counter", TOKENS_HELP);
@@ -193,17 +162,6 @@ impl Nasty {
 
 const TOKENS_HELP: &str = "Tokens \"generated\": a backslash \\, \\n, and a line\nfeed. ä 😀 # }";
 const LATENCY_HELP: &str = "From a request to its first token.";
-
-/// A bound as `le` has it, in the range of those used here.
-fn canonical(bound: f64) -> String {
-    if bound >= 1e6 || bound > 0.0 && bound < 1e-4 {
-        let text = format!("{bound:e}");
-        let (mantissa, exponent) = text.split_once('e').expect("{:e} prints an exponent");
-        let exponent: i32 = exponent.parse().expect("a number");
-        return format!("{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
-    }
-    format!("{bound:?}")
-}
 
 fn scalars(registry: &Registry, fixed: &mut Vec<Expected>) -> Result<(), Error> {
     let mut energy = Expected::new("app_energy_joules_total", "counter", "Energy used.");
@@ -307,6 +265,44 @@ fn histograms(registry: &Registry, fixed: &mut Vec<Expected>) -> Result<(), Erro
     Ok(())
 }
 
+/// Summaries of windows: the quantiles are those of what was recorded since they began, the totals are of all.
+fn windows(registry: &Registry, fixed: &mut Vec<Expected>) -> Result<Windows, Error> {
+    let mut wait = Expected::new("app_wait_seconds", "histogram", "In whole seconds.");
+    let mut summary = Expected::new(
+        "app_wait_window_seconds",
+        "summary",
+        "Quantiles of the window, and totals of: In whole seconds.",
+    );
+    let mut values = Expected::new(
+        "app_wait_seconds_window_values",
+        "gauge",
+        "Number of values in the window of: In whole seconds.",
+    );
+    let family = registry.histogram("wait").unit(Unit::Seconds).tick(1.0).help(wait.help).labels(["path"]).build()?;
+    // One window is empty.
+    VALUES.iter().for_each(|path| family.with([path]).record_n(7, 3));
+    let windows = Windows::start(registry, &["wait"], &[Duration::from_secs(3600), Duration::from_secs(5400)])?;
+    let windows = windows.quantiles(&[1.0, 0.5, 0.99, 0.0])?.summaries()?;
+    for (index, path) in VALUES.iter().enumerate() {
+        let count = if index == 0 { 0 } else { 100 };
+        (1..=count).for_each(|value| family.with([path]).record(value));
+        let all: Vec<u64> = [7; 3].into_iter().chain(1..=count).collect();
+        wait.series(&[("path", path)], &[], &all, 1.0);
+        for window in ["1h", "90m"] {
+            for (quantile, value) in [("0.0", 1.0), ("0.5", 50.0), ("0.99", 99.0), ("1.0", 100.0)] {
+                let value = if count == 0 { f64::NAN } else { value };
+                summary.sample("", &[("path", path), ("window", window), ("quantile", quantile)], value);
+            }
+            let labels = [("path", *path), ("window", window)];
+            summary.sample("_sum", &labels, all.iter().sum::<u64>() as f64);
+            summary.sample("_count", &labels, all.len());
+            values.sample("", &labels, count);
+        }
+    }
+    fixed.extend([wait, summary, values]);
+    Ok(windows)
+}
+
 /// Names that are legal and that promlint has something to say about.
 fn odd_names(registry: &Registry, fixed: &mut Vec<Expected>) -> Result<(), Error> {
     for (name, exposed) in [
@@ -334,60 +330,11 @@ fn odd_names(registry: &Registry, fixed: &mut Vec<Expected>) -> Result<(), Error
     Ok(())
 }
 
-fn push_list<'a, T: 'a>(json: &mut String, items: impl Iterator<Item = &'a T>, mut push: impl FnMut(&mut String, &T)) {
-    json.push('[');
-    for (index, item) in items.enumerate() {
-        if index > 0 {
-            json.push_str(", ");
-        }
-        push(json, item);
-    }
-    json.push(']');
-}
-
-fn push_family(json: &mut String, family: &Expected) {
-    for (key, value) in [("{\"name\": ", &*family.name), (", \"type\": ", family.kind), (", \"help\": ", family.help)] {
-        json.push_str(key);
-        push_string(json, value);
-    }
-    json.push_str(", \"samples\": ");
-    push_list(json, family.samples.iter(), |json, sample| {
-        json.push_str("{\"name\": ");
-        push_string(json, &sample.name);
-        json.push_str(", \"labels\": {");
-        for (index, (name, value)) in sample.labels.iter().enumerate() {
-            if index > 0 {
-                json.push_str(", ");
-            }
-            push_string(json, name);
-            json.push_str(": ");
-            push_string(json, value);
-        }
-        json.push_str("}, \"value\": ");
-        push_string(json, &sample.value);
-        json.push('}');
-    });
-    json.push('}');
-}
-
-fn push_string(json: &mut String, text: &str) {
-    json.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => json.extend(['\\', c]),
-            c if c < ' ' => {
-                // Writing to a string cannot fail.
-                let _ = write!(json, "\\u{:04x}", u32::from(c));
-            }
-            c => json.push(c),
-        }
-    }
-    json.push('"');
-}
-
 #[cfg(feature = "http")]
 fn serve(mut nasty: Nasty, address: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let exporter = tach::Exporter::builder().listen(address).start(&nasty.registry)?;
+    let windows = Arc::clone(&nasty.windows);
+    let exporter = tach::Exporter::builder().listen(address).view(move |snapshot| windows.show(snapshot));
+    let exporter = exporter.start(&nasty.registry)?;
     let address = exporter.local_addr().to_string();
     let mut out = std::io::stdout();
     writeln!(out, "{}", nasty.json(Some(&address)))?;
@@ -417,7 +364,7 @@ fn run(arguments: &[&str]) -> Result<bool, Box<dyn std::error::Error>> {
     let nasty = Nasty::new(clean)?;
     match arguments {
         ["--print", format @ ("text" | "openmetrics" | "created" | "text+target" | "openmetrics+target")] => {
-            let plain = nasty.registry.snapshot();
+            let plain = nasty.snapshot();
             let snapshot = if format.ends_with("target") { plain.target_info(&target())? } else { plain };
             let options = tach::openmetrics::Options::new().created(*format == "created");
             let open = || tach::openmetrics::render_with(&snapshot, options);
