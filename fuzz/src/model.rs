@@ -2,6 +2,7 @@
 //!
 //! Told from the documentation alone, in plain vectors and without regard to speed.
 
+pub use crate::exposition::Labels;
 use crate::scenario::{Amount, Description, Kind, Settings};
 use std::collections::BTreeMap;
 use tach::{Level, Recording, Unit};

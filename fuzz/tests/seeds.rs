@@ -23,6 +23,21 @@ fn text() {
 }
 
 #[test]
+fn openmetrics() {
+    replay("openmetrics", tach_fuzz::openmetrics::run);
+}
+
+#[test]
+fn protobuf() {
+    replay("protobuf", tach_fuzz::protobuf::run);
+}
+
+#[test]
+fn otlp() {
+    replay("otlp", tach_fuzz::otlp::run);
+}
+
+#[test]
 fn bucket() {
     replay("bucket", tach_fuzz::bucket::run);
 }
