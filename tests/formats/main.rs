@@ -17,5 +17,7 @@ mod otlp_streams;
 mod page;
 mod pb_reader;
 mod protobuf;
+mod text;
+mod text_reader;
 mod totals;
 mod utf8;
