@@ -16,4 +16,6 @@ pub mod protobuf;
 pub mod push;
 mod spans;
 pub mod text;
+#[cfg(test)]
+mod totals_tests;
 mod wire;
