@@ -153,12 +153,11 @@ impl Plan {
             }
             (kind, None) => {
                 // Minus zero adds nothing even to minus zero.
-                let sums = self.floats(&self.sources, base, -0.0);
-                let values = sums.into_iter().map(|sum| shift(sum, family.power));
+                let sums = self.floats(&self.sources, base, -0.0).into_iter();
                 if kind.is_counter() {
-                    Values::FloatCounter(values.map(|total| total.min(f64::MAX)).collect())
+                    Values::FloatCounter(sums.map(|sum| limited(shift(sum, family.power), sum.is_finite())).collect())
                 } else {
-                    Values::Gauge(values.collect())
+                    Values::Gauge(sums.map(|sum| shift(sum, family.power)).collect())
                 }
             }
         };
@@ -180,8 +179,7 @@ impl Plan {
     fn floats(&self, sources: &[Option<Taken>], base: &Snapshot, zero: f64) -> Column<f64> {
         self.fold(sources, base, zero, |sum, (values, index)| match values {
             Values::Counter(values) => sum + values[index] as f64,
-            // As in one process a total stays at the largest float.
-            Values::FloatCounter(values) => (sum + values[index]).min(f64::MAX),
+            Values::FloatCounter(values) => limited(sum + values[index], sum.is_finite() && values[index].is_finite()),
             Values::Gauge(values) => sum + values[index],
             Values::UpDown(values) => sum + values[index] as f64,
             Values::Histogram(_) => sum,
@@ -229,6 +227,12 @@ impl Plan {
         });
         Some(merged.collect())
     }
+}
+
+/// A total, which as in one process stays at the largest float; but where it is made of what is no number or infinite, so
+/// is it, and nobody shows it.
+fn limited(total: f64, is_finite: bool) -> f64 {
+    if is_finite { total.min(f64::MAX) } else { total }
 }
 
 /// `value · 10^power`.
