@@ -2,17 +2,19 @@
 //! Whether a description is taken is no question here; see [`crate::model`].
 
 use crate::names::name;
-use crate::scenario::{float, label_value, list, text, unit};
+use crate::scenario::{float, label_value, list, text};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use std::collections::BTreeSet;
 use tach::{
-    Counter, FloatCounter, Gauge, Histogram, Metric, MetricBuilder, Recording, Registry, Snapshot, SpanContext,
+    Counter, FloatCounter, Gauge, Histogram, Metric, MetricBuilder, Recording, Registry, Snapshot, SpanContext, Unit,
     UpDownCounter,
 };
 
 const METRICS_MAX: usize = 6;
 const STEPS_MAX: usize = 16;
-const TICKS: [f64; 10] = [1.0, 1e-9, 1e-3, 0.01667, 0.3, 2.5, 1e9, 1e-40, 1e300, 5e-324];
+/// What an input is lengthened by, in words.
+const WORDS: usize = 512;
+const TICKS: [f64; 10] = [1.0, 1e-9, 1e-3, 0.01667, 0.3, 2.5, 1e9, 1e-40, 1e300, 1e-300];
 
 /// A registry that was recorded to.
 pub(crate) struct Filled {
@@ -21,6 +23,21 @@ pub(crate) struct Filled {
     pub(crate) observed: BTreeSet<String>,
     /// After some recordings, and after some more.
     pub(crate) snapshots: [Snapshot; 2],
+}
+
+/// An input that goes on for a while with bytes that follow from it: where it has run out there would be zeros, which are
+/// one metric called `a` to which nothing is recorded.
+pub(crate) fn lengthened(data: &[u8]) -> Vec<u8> {
+    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let mut state = data.iter().fold(0xcbf2_9ce4_8422_2325, mix);
+    let more = std::iter::repeat_with(|| {
+        // SplitMix64.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (bits ^ bits >> 31).to_le_bytes()
+    });
+    data.iter().copied().chain(more.take(WORDS).flatten()).collect()
 }
 
 /// Records something to a metric.
@@ -39,7 +56,7 @@ impl<'a> Arbitrary<'a> for Filled {
         }
         let registry = builder.build().unwrap_or_else(|_| {
             namespace = None;
-            Registry::new()
+            Registry::builder().utf8_names(true).build().expect("no names that could be wrong")
         });
         let (mut metrics, mut observed) = (Vec::new(), BTreeSet::new());
         for _ in 0..u.int_in_range(1..=METRICS_MAX)? {
@@ -67,10 +84,13 @@ fn metric(
 ) -> Result<()> {
     let name = name(u)?;
     let built = match u.int_in_range(0..=9)? {
-        0 => finish(exemplars(registry.counter(name), MetricBuilder::<Counter>::exemplars, u)?, u)?,
-        1 => finish(exemplars(registry.float_counter(name), MetricBuilder::<FloatCounter>::exemplars, u)?, u)?,
-        2 => finish(registry.updown_counter(name), u)?,
-        3 => finish(registry.gauge(name), u)?,
+        0 => finish(exemplars(registry.counter(name).unit(unit(u)?), MetricBuilder::<Counter>::exemplars, u)?, u)?,
+        1 => finish(
+            exemplars(registry.float_counter(name).unit(unit(u)?), MetricBuilder::<FloatCounter>::exemplars, u)?,
+            u,
+        )?,
+        2 => finish(registry.updown_counter(name).unit(unit(u)?), u)?,
+        3 => finish(registry.gauge(name).unit(unit(u)?), u)?,
         kind @ 4..=6 => {
             let (help, value, whole) = (text(u)?, float(u)?, u.arbitrary()?);
             let built = match kind {
@@ -101,21 +121,32 @@ fn histogram(mut builder: MetricBuilder<Histogram>, u: &mut Unstructured) -> Res
     } else {
         builder.digits(u.int_in_range(1..=3)?)
     };
-    if u.ratio(1, 2)? {
-        builder = builder.tick(*u.choose(&TICKS)?);
+    let unit = unit(u)?;
+    let tick = if u.ratio(1, 2)? { Some(*u.choose(&TICKS)?) } else { None };
+    if let Some(tick) = tick {
+        builder = builder.tick(tick);
     }
-    if u.ratio(1, 4)? {
-        builder = builder.max(float(u)?);
-    }
-    let mut bounds = list(u, 6, float)?;
+    let tick = tick.unwrap_or(if unit == Unit::Seconds { 1e-9 } else { 1.0 });
+    // Nearly all within what ticks can count.
+    let bound = |u: &mut Unstructured| Ok(if u.ratio(1, 64)? { float(u)? } else { whole(u)? as f64 * tick });
+    let mut bounds = list(u, 6, bound)?;
     bounds.sort_by(f64::total_cmp);
     bounds.dedup();
-    Ok(builder.buckets(bounds).exact_at(list(u, 2, float)?))
+    if u.ratio(1, 4)? {
+        builder = builder.max(bound(u)?.max(bounds.last().copied().unwrap_or(tick)));
+    }
+    Ok(builder.buckets(bounds).exact_at(list(u, 2, bound)?).unit(unit))
+}
+
+/// Units that a name can have at its end; what others do is for [`crate::model`] to say.
+fn unit(u: &mut Unstructured) -> Result<Unit> {
+    let units = [Unit::None, Unit::Seconds, Unit::Bytes, Unit::Ratio, Unit::Other("tokens"), Unit::Other("_total")];
+    Ok(*u.choose(&units)?)
 }
 
 /// The metric of a builder that has all but what every kind has; `None` where it is refused.
 fn finish<M: Recorded>(builder: MetricBuilder<M>, u: &mut Unstructured) -> Result<Option<Record>> {
-    let builder = builder.help(text(u)?).unit(unit(u)?);
+    let builder = builder.help(text(u)?);
     let labels = list(u, 2, name)?;
     Ok(match &*labels {
         [] => builder.build().ok().map(|metric| -> Record { Box::new(move |u| metric.put(u)) }),

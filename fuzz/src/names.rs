@@ -10,9 +10,9 @@ pub(crate) const ESCAPINGS: [Escaping; 4] =
     [Escaping::Underscores, Escaping::Dots, Escaping::Values, Escaping::AllowUtf8];
 
 /// What names are made of: plain, to be escaped, or as if it had been.
-const PARTS: [&str; 24] = [
+const PARTS: [&str; 23] = [
     "a", "b", "_", ".", "-", ":", "1", " ", "\"", "\\", "{", "}", ",", "=", "#", "ä", "🦀", "U__", "_2e_", "_dot_",
-    "_total", "_sum", "\u{301}", "\u{85}",
+    "_total", "_sum", "\u{301}",
 ];
 
 /// A name, often one that is taken with any characters, and rarely the empty one.

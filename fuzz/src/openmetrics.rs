@@ -3,7 +3,7 @@
 
 use crate::composite;
 use crate::exposition::Labels;
-use crate::filled::Filled;
+use crate::filled::{Filled, lengthened};
 use crate::names::ESCAPINGS;
 use crate::number::{read, read_bound};
 use crate::om_reader::{self, Sample};
@@ -19,7 +19,8 @@ use tach::{Escaping, HistogramSnapshot, Value};
 ///
 /// An expectation failed.
 pub fn run(data: &[u8]) {
-    let mut u = Unstructured::new(data);
+    let data = lengthened(data);
+    let mut u = Unstructured::new(&data);
     let Ok((index, created, filled)) = <(usize, bool, Filled)>::arbitrary(&mut u) else { return };
     let escaping = ESCAPINGS[index % ESCAPINGS.len()];
     check(&filled, escaping, created);

@@ -1,7 +1,7 @@
 //! Target `otlp`: two requests out of any registry, one after the other, of each temporality and with each sort of
 //! histogram, read back as the snapshots.
 
-use crate::filled::Filled;
+use crate::filled::{Filled, lengthened};
 use crate::otlp_reader::{self, Metric, Point};
 use crate::shown::{Family, check_all, check_native, families, is_it, nanos, same};
 use arbitrary::{Arbitrary, Unstructured};
@@ -16,7 +16,8 @@ const TEMPORALITIES: [Temporality; 3] = [Temporality::Cumulative, Temporality::D
 ///
 /// An expectation failed.
 pub fn run(data: &[u8]) {
-    let mut u = Unstructured::new(data);
+    let data = lengthened(data);
+    let mut u = Unstructured::new(&data);
     let Ok((index, explicit, taken, filled)) = <(usize, bool, bool, Filled)>::arbitrary(&mut u) else { return };
     let temporality = TEMPORALITIES[index % TEMPORALITIES.len()];
     let histograms = if explicit { Histograms::Explicit } else { Histograms::Exponential };

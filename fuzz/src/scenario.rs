@@ -192,7 +192,7 @@ fn level(u: &mut Unstructured) -> Result<Level> {
     Ok(*u.choose(&[Level::Basic, Level::Detailed, Level::None])?)
 }
 
-pub(crate) fn unit(u: &mut Unstructured) -> Result<Unit> {
+fn unit(u: &mut Unstructured) -> Result<Unit> {
     let word = *u.choose(&WORDS)?;
     let units =
         [Unit::None, Unit::Seconds, Unit::Milliseconds, Unit::Bytes, Unit::Ratio, Unit::Joules, Unit::Other(word)];
