@@ -7,7 +7,7 @@
 //! engine prints, so it accepts less than a scraper does. [`model`] is what a registry ought to hold, in plain vectors.
 //!
 //! The other formats are judged by the readers of `tests/formats/`, which share as little with the engine: of any registry
-//! ([`filled`]) they have to find what its snapshot has ([`shown`]).
+//! (`filled`) they have to find what its snapshot has (`shown`).
 
 pub mod bucket;
 mod composite;
@@ -35,4 +35,6 @@ pub mod scenario;
 pub mod segment;
 mod shown;
 pub mod text;
+#[path = "../../tests/formats/text_reader.rs"]
+mod text_reader;
 pub mod webconfig;

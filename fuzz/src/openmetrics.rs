@@ -1,5 +1,5 @@
 //! Target `openmetrics`: what is printed of any registry as OpenMetrics, of either version and in each escaping, reads
-//! back as the snapshot.
+//! back as the snapshot; and as Prometheus text, as the same.
 
 use crate::composite;
 use crate::exposition::Labels;
@@ -8,10 +8,11 @@ use crate::names::ESCAPINGS;
 use crate::number::{read, read_bound};
 use crate::om_reader::{self, Sample};
 use crate::shown::{Family, Series, check_buckets, families, is_it, nanos, same};
+use crate::text_reader;
 use arbitrary::{Arbitrary, Unstructured};
 use std::time::SystemTime;
 use tach::openmetrics::{Options, render_with};
-use tach::{Escaping, HistogramSnapshot, Value};
+use tach::{Escaping, HistogramSnapshot, Snapshot, Value};
 
 /// Prints the registry that `data` stands for.
 ///
@@ -47,6 +48,18 @@ fn check(filled: &Filled, escaping: Escaping, created: bool) {
         }
         assert_eq!(rest.len(), 0, "{rest:?}");
     }
+    check_text(snapshot, escaping, read);
+}
+
+/// The other text format has the same samples, without exemplars, beginnings and units.
+fn check_text(snapshot: &Snapshot, escaping: Escaping, mut expected: Vec<om_reader::Family>) {
+    for family in &mut expected {
+        family.unit.clear();
+        family.samples.retain(|sample| family.kind == "gauge" || !sample.name.ends_with("_created"));
+        family.samples.iter_mut().for_each(|sample| sample.exemplar = None);
+    }
+    let page = tach::text::render_with(snapshot, escaping);
+    assert_eq!(text_reader::read(&page), Ok(expected), "{page}");
 }
 
 /// When series began: of all of a family, or of none.
