@@ -24,17 +24,17 @@ fn text() {
 
 #[test]
 fn openmetrics() {
-    replay("openmetrics", tach_fuzz::openmetrics::run);
+    replay("openmetrics", tach_fuzz::formats::openmetrics::run);
 }
 
 #[test]
 fn protobuf() {
-    replay("protobuf", tach_fuzz::protobuf::run);
+    replay("protobuf", tach_fuzz::formats::protobuf::run);
 }
 
 #[test]
 fn otlp() {
-    replay("otlp", tach_fuzz::otlp::run);
+    replay("otlp", tach_fuzz::formats::otlp::run);
 }
 
 #[test]

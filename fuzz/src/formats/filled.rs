@@ -1,7 +1,7 @@
 //! An arbitrary registry for the formats: any names, labels and values, and whatever a histogram may be declared with.
 //! Whether a description is taken is no question here; see [`crate::model`].
 
-use crate::names::name;
+use super::names::name;
 use crate::scenario::{float, label_value, list, text};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! OpenMetrics 2.0 of any registry, for the target `openmetrics`.
 
-use crate::filled::Filled;
+use super::filled::Filled;
+use super::shown::{check_all, check_native, families, is_it, same};
 use crate::om2_reader::{self, Value as Found};
-use crate::shown::{check_all, check_native, families, is_it, same};
 use tach::{Escaping, Value};
 
 /// Holds the page against the snapshot.

@@ -1,10 +1,10 @@
 //! Target `protobuf`: what is encoded of any registry as Prometheus' protobuf, in each escaping, reads back as the
 //! snapshot, classic and native buckets alike.
 
-use crate::filled::{Filled, lengthened};
-use crate::names::ESCAPINGS;
+use super::filled::{Filled, lengthened};
+use super::names::ESCAPINGS;
+use super::shown::{check_all, check_buckets, check_native, families, is_it, same};
 use crate::pb_reader::{self, Exemplar, Histogram, Metric};
-use crate::shown::{check_all, check_buckets, check_native, families, is_it, same};
 use arbitrary::{Arbitrary, Unstructured};
 use tach::{HistogramSnapshot, Value};
 

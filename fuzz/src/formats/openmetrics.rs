@@ -1,13 +1,13 @@
 //! Target `openmetrics`: what is printed of any registry as OpenMetrics, of either version and in each escaping, reads
 //! back as the snapshot; and as Prometheus text, as the same.
 
-use crate::composite;
+use super::composite;
+use super::filled::{Filled, lengthened};
+use super::names::ESCAPINGS;
+use super::shown::{Family, Series, check_buckets, families, is_it, nanos, same};
 use crate::exposition::Labels;
-use crate::filled::{Filled, lengthened};
-use crate::names::ESCAPINGS;
 use crate::number::{read, read_bound};
 use crate::om_reader::{self, Sample};
-use crate::shown::{Family, Series, check_buckets, families, is_it, nanos, same};
 use crate::text_reader;
 use arbitrary::{Arbitrary, Unstructured};
 use std::time::SystemTime;

@@ -1,7 +1,7 @@
 //! What a format has to show of a snapshot, told by the walk over its series that everybody may take.
 
+use super::names::written;
 use crate::exposition::Labels;
-use crate::names::written;
 use crate::pb_reader;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tach::{Escaping, Exemplar, HistogramSnapshot, Snapshot, Value};

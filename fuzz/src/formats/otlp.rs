@@ -1,9 +1,9 @@
 //! Target `otlp`: two requests out of any registry, one after the other, of each temporality and with each sort of
 //! histogram, read back as the snapshots.
 
-use crate::filled::{Filled, lengthened};
+use super::filled::{Filled, lengthened};
+use super::shown::{Family, check_all, check_native, families, is_it, nanos, same};
 use crate::otlp_reader::{self, Metric, Point};
-use crate::shown::{Family, check_all, check_native, families, is_it, nanos, same};
 use arbitrary::{Arbitrary, Unstructured};
 use tach::otlp::{Encoder, Histograms, Resource, Temporality};
 use tach::{Escaping, HistogramSnapshot, Snapshot, Value};
