@@ -233,4 +233,18 @@ fn one_is_in_its_bucket_whatever_a_tick_is() {
     let page = tach::openmetrics::render(&registry.snapshot());
     assert!(page.contains("h_bucket{le=\"0.08335\"} 1 # {"), "{page}");
     assert!(page.contains("} 0.08335 ") && !page.contains("} 0.0833500"), "{page}");
+    // Beyond 2^53 ticks a value may be rounded down to the bound that it is above.
+    let far = 1_u64 << 53;
+    let h = registry.histogram("far").max(1e17).buckets([far as f64, 1e16]).exemplars().build().unwrap();
+    for value in [far, far + 1, 10_u64.pow(16) + 1] {
+        h.record_with_exemplar(value, &span(value));
+    }
+    let page = tach::openmetrics::render(&registry.snapshot());
+    let of_bucket = |le: &str| {
+        let line = page.lines().find(|line| line.starts_with(&format!("far_bucket{{le=\"{le}\"}}"))).unwrap();
+        line.rsplit(' ').nth(1).unwrap().parse::<f64>().unwrap()
+    };
+    assert_eq!(of_bucket("9.007199254740992e+15"), far as f64);
+    assert_eq!(of_bucket("1e+16"), (far + 2) as f64);
+    assert_eq!(of_bucket("+Inf"), 1e16 + 2.0);
 }

@@ -2,6 +2,7 @@
 //!
 //! Told from the documentation alone, in plain vectors and without regard to speed.
 
+pub use crate::exposition::Labels;
 use crate::names::{Names, escape, is_legal};
 use crate::scenario::{Amount, Description, Kind, Settings};
 use std::collections::BTreeMap;

@@ -189,7 +189,7 @@ const FLOATS: [f64; 14] = [
     f64::NAN,
 ];
 
-fn text(u: &mut Unstructured) -> Result<String> {
+pub(crate) fn text(u: &mut Unstructured) -> Result<String> {
     // Data that has run out gives zeros: short texts and plain names, then.
     if !u.ratio(15, 16)? {
         // About the longest that a label value may be.
@@ -217,7 +217,7 @@ fn name(u: &mut Unstructured) -> Result<String> {
     })
 }
 
-fn float(u: &mut Unstructured) -> Result<f64> {
+pub(crate) fn float(u: &mut Unstructured) -> Result<f64> {
     Ok(match u.int_in_range(0..=3)? {
         0 => f64::from(u.arbitrary::<u16>()?) / 1000.0,
         1 => f64::from(u.arbitrary::<u32>()?),
@@ -237,12 +237,16 @@ fn unit(u: &mut Unstructured) -> Result<Unit> {
     Ok(*u.choose(&units)?)
 }
 
-fn list<T>(u: &mut Unstructured, max: usize, mut one: impl FnMut(&mut Unstructured) -> Result<T>) -> Result<Vec<T>> {
+pub(crate) fn list<T>(
+    u: &mut Unstructured,
+    max: usize,
+    mut one: impl FnMut(&mut Unstructured) -> Result<T>,
+) -> Result<Vec<T>> {
     let len = u.int_in_range(0..=max)?;
     (0..len).map(|_| one(u)).collect()
 }
 
-fn label_value(u: &mut Unstructured) -> Result<String> {
+pub(crate) fn label_value(u: &mut Unstructured) -> Result<String> {
     Ok(match u.int_in_range(0..=5)? {
         0 | 1 => (*u.choose(&["a", "b"])?).to_owned(),
         2 => String::new(),

@@ -23,6 +23,21 @@ fn text() {
 }
 
 #[test]
+fn openmetrics() {
+    replay("openmetrics", tach_fuzz::formats::openmetrics::run);
+}
+
+#[test]
+fn protobuf() {
+    replay("protobuf", tach_fuzz::formats::protobuf::run);
+}
+
+#[test]
+fn otlp() {
+    replay("otlp", tach_fuzz::formats::otlp::run);
+}
+
+#[test]
 fn bucket() {
     replay("bucket", tach_fuzz::bucket::run);
 }

@@ -234,11 +234,13 @@ impl HistogramSnapshot {
         let mut rest = &*self.noted;
         let ends =
             self.ladder().bounds().iter().map(|bound| (bound.ticks, bound.value)).chain([(u64::MAX, f64::INFINITY)]);
+        let mut below = f64::NEG_INFINITY;
         ends.map(move |(end, bound)| {
             let (here, above) = rest.split_at(rest.partition_point(|noted| noted.value <= end));
             rest = above;
-            // The product of ticks may be rounded up, over the bound.
-            pick(here.iter()).map(|noted| Exemplar::new(&noted, self.exposed(noted.value).min(bound)))
+            let lowest = std::mem::replace(&mut below, bound).next_up();
+            // The product of ticks may be rounded up, over the bound, or, beyond 2^53, down to the one before.
+            pick(here.iter()).map(|noted| Exemplar::new(&noted, self.exposed(noted.value).max(lowest).min(bound)))
         })
     }
 

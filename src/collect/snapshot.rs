@@ -353,9 +353,14 @@ impl FamilySnapshot {
                 value.checked_sub(old(index).map_or(0, |old| then[old])).unwrap_or(*value)
             })),
             (Values::FloatCounter(now), Values::FloatCounter(then)) => {
-                Values::FloatCounter(each(now, |index, value| {
-                    let difference = value - old(index).map_or(0.0, |old| then[old]);
-                    if difference < 0.0 { *value } else { difference }
+                Values::FloatCounter(each(now, |index, &value| {
+                    let then = old(index).map_or(0.0, |old| then[old]);
+                    // What a callback gives may be no total, and then has no difference that is one.
+                    match value - then {
+                        _ if value < 0.0 || then < 0.0 => f64::NAN,
+                        difference if difference < 0.0 => value,
+                        difference => difference,
+                    }
                 }))
             }
             (Values::Histogram(now), Values::Histogram(then)) => Values::Histogram(each(now, |index, value| {

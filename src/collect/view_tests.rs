@@ -324,3 +324,18 @@ fn native_buckets_are_in_the_views_unit() {
         }
     }
 }
+
+#[test]
+fn a_total_that_is_none_is_none_in_a_view_either() {
+    for (total, shown) in [(f64::NAN, None), (f64::INFINITY, None), (f64::MAX, Some(f64::MAX)), (0.5, Some(1.5))] {
+        let registry = Registry::new();
+        registry.float_counter("energy").observe(move || total).unwrap();
+        registry.float_counter("more").build().unwrap().add(1.0);
+        let sum = family(ViewKind::Counter, "all", vec![source("energy", &[]), source("more", &[])]);
+        let tenths = ViewFamily { name: "tenths", power: 1, ..sum.clone() };
+        let page = page(&only(&view(vec![sum, tenths]), &registry.snapshot()));
+        let of = |name: &str| page.lines().find_map(|line| line.strip_prefix(name)?.parse::<f64>().ok());
+        assert_eq!(of("all_total "), shown, "{page}");
+        assert_eq!(of("tenths_total "), shown.map(|shown| (shown * 10.0).min(f64::MAX)), "{page}");
+    }
+}

@@ -18,4 +18,6 @@ pub mod protobuf;
 pub mod push;
 mod spans;
 pub mod text;
+#[cfg(test)]
+mod totals_tests;
 mod wire;

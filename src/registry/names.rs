@@ -107,7 +107,7 @@ impl Registry {
     /// # Errors
     ///
     /// A metric, or somebody else, has one of the names. None is reserved then.
-    #[cfg(feature = "serve")]
+    #[cfg(feature = "http")]
     pub(crate) fn reserve(&self, names: &[(String, String)]) -> Result<(), Error> {
         let mut state = self.0.state.lock();
         for (name, owner) in names {

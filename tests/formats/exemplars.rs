@@ -39,6 +39,24 @@ fn ticks(bound: f64, tick: f64) -> u64 {
     if bound.is_infinite() { u64::MAX } else { (bound / tick).round() as u64 }
 }
 
+#[test]
+fn those_of_native_histograms_are_in_the_order_of_their_times() {
+    let registry = Registry::new();
+    let h = registry.histogram("h").exemplars().build().unwrap();
+    // The largest first, so that neither values nor slots are in this order.
+    let values = [1_000_000, 1000, 1];
+    for value in values {
+        h.record_with_exemplar(value, &span(value));
+        // Longer than the clock they are taken from takes for a step.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let families = pb_reader::read(&protobuf::render(&registry.snapshot())).unwrap();
+    let family = families.iter().find(|family| family.name == "h").unwrap();
+    let exemplars = &family.metrics[0].histogram.as_ref().unwrap().exemplars;
+    assert!(exemplars.is_sorted_by(|before, after| before.time < after.time), "{exemplars:?}");
+    assert_eq!(exemplars.iter().map(|found| recorded(found, 1.0)).collect::<Vec<_>>(), values);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

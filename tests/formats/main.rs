@@ -21,5 +21,7 @@ mod pb_reader;
 mod protobuf;
 mod summaries;
 mod target;
+mod text;
+mod text_reader;
 mod totals;
 mod utf8;

@@ -29,8 +29,14 @@ pub(crate) struct Sample {
 pub(crate) fn read(text: &str) -> Result<Vec<Family>, String> {
     let mut families: Vec<Family> = Vec::new();
     lines(text, |line| read_line(&mut families, line))?;
+    check_all(&families)?;
+    Ok(families)
+}
+
+/// What holds of all families together, and within each.
+pub(crate) fn check_all(families: &[Family]) -> Result<(), String> {
     let mut seen = BTreeSet::new();
-    for family in &families {
+    for family in families {
         check(family).map_err(|rule| format!("{}: {rule}", family.name))?;
         let names = std::iter::once(&family.name).chain(family.samples.iter().map(|sample| &sample.name));
         let names: BTreeSet<&String> = names.collect();
@@ -38,7 +44,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Family>, String> {
             return Err(format!("{name} is there in two families"));
         }
     }
-    Ok(families)
+    Ok(())
 }
 
 /// Has each line of a page read, but for the one that ends it.

@@ -180,7 +180,7 @@ fn the_reader_refuses_what_is_not_openmetrics() {
 }
 
 /// Samples by name and labels, of what was recorded.
-fn expected(family: &Family) -> BTreeMap<(String, Labels), f64> {
+pub(crate) fn expected(family: &Family) -> BTreeMap<(String, Labels), f64> {
     let base = family.base();
     let mut samples = BTreeMap::new();
     for (values, recorded) in &family.series {
@@ -209,7 +209,7 @@ fn expected(family: &Family) -> BTreeMap<(String, Labels), f64> {
     samples
 }
 
-fn found(family: om_reader::Family) -> BTreeMap<(String, Labels), f64> {
+pub(crate) fn found(family: om_reader::Family) -> BTreeMap<(String, Labels), f64> {
     let samples = family.samples.into_iter().map(|sample| {
         let mut labels = sample.labels;
         if let Some(le) = labels.get_mut("le").filter(|_| sample.name.ends_with("_bucket")) {
@@ -221,7 +221,7 @@ fn found(family: om_reader::Family) -> BTreeMap<(String, Labels), f64> {
 }
 
 /// Whether the same samples are there with the same values, NaN being one of them.
-fn same(left: &BTreeMap<(String, Labels), f64>, right: &BTreeMap<(String, Labels), f64>) -> bool {
+pub(crate) fn same(left: &BTreeMap<(String, Labels), f64>, right: &BTreeMap<(String, Labels), f64>) -> bool {
     let value = |value: &f64| if value.is_nan() { None } else { Some(value.to_bits()) };
     left.len() == right.len() && left.iter().zip(right).all(|(a, b)| a.0 == b.0 && value(a.1) == value(b.1))
 }

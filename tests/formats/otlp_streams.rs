@@ -167,3 +167,29 @@ fn with_low_memory_what_a_callback_gives_stays_cumulative() {
         encoder.accepted();
     }
 }
+
+#[test]
+fn what_is_no_total_has_no_delta_that_is_one() {
+    let total = Arc::new(AtomicU64::new(0));
+    let read = Arc::clone(&total);
+    let registry = Registry::new();
+    registry.float_counter("seen").observe(move || f64::from_bits(read.load(Ordering::Relaxed))).unwrap();
+    let mut encoder = Encoder::new(Resource::new()).temporality(Temporality::Delta);
+    // From one that is none to one that is, it is not known what was added.
+    for (value, delta) in [
+        (-2.0, None),
+        (-2.0, None),
+        (3.0, None),
+        (5.0, Some(2.0)),
+        (-1.0, None),
+        (f64::NAN, None),
+        (6.0, None),
+        (6.5, Some(0.5)),
+    ] {
+        total.store(f64::to_bits(value), Ordering::Relaxed);
+        let request = encode(&mut encoder, &registry.snapshot());
+        encoder.accepted();
+        let found = request.metrics.iter().find(|metric| metric.name == "seen");
+        assert_eq!(found.and_then(|metric| metric.point().double), delta, "{value}");
+    }
+}

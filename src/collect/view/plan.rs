@@ -143,11 +143,11 @@ impl Plan {
                 Values::UpDown(self.fold(base, 0, add))
             }
             kind => {
-                let values = self.floats(base).into_iter().map(|sum| shift(sum, family.power));
+                let sums = self.floats(base).into_iter();
                 if kind.is_counter() {
-                    Values::FloatCounter(values.map(|total| total.min(f64::MAX)).collect())
+                    Values::FloatCounter(sums.map(|sum| limited(shift(sum, family.power), sum.is_finite())).collect())
                 } else {
-                    Values::Gauge(values.collect())
+                    Values::Gauge(sums.map(|sum| shift(sum, family.power)).collect())
                 }
             }
         };
@@ -170,8 +170,7 @@ impl Plan {
         // Minus zero adds nothing even to minus zero.
         self.fold(base, -0.0, |sum, (values, index)| match values {
             Values::Counter(values) => sum + values[index] as f64,
-            // As in one process a total stays at the largest float.
-            Values::FloatCounter(values) => (sum + values[index]).min(f64::MAX),
+            Values::FloatCounter(values) => limited(sum + values[index], sum.is_finite() && values[index].is_finite()),
             Values::Gauge(values) => sum + values[index],
             Values::UpDown(values) => sum + values[index] as f64,
             Values::Histogram(_) | Values::Summary(_) => sum,
@@ -213,6 +212,12 @@ impl Plan {
         });
         Some(merged.collect())
     }
+}
+
+/// A total, which as in one process stays at the largest float; but where it is made of what is no number or infinite, so
+/// is it, and nobody shows it.
+fn limited(total: f64, is_finite: bool) -> f64 {
+    if is_finite { total.min(f64::MAX) } else { total }
 }
 
 /// `value · 10^power`.

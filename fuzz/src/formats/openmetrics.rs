@@ -1,0 +1,127 @@
+//! Target `openmetrics`: what is printed of any registry as OpenMetrics, of either version and in each escaping, reads
+//! back as the snapshot; and as Prometheus text, as the same.
+
+use super::composite;
+use super::filled::{Filled, lengthened};
+use super::names::ESCAPINGS;
+use super::shown::{Family, Series, check_buckets, families, is_it, nanos, same};
+use crate::exposition::Labels;
+use crate::number::{read, read_bound};
+use crate::om_reader::{self, Sample};
+use crate::text_reader;
+use arbitrary::{Arbitrary, Unstructured};
+use std::time::SystemTime;
+use tach::openmetrics::{Options, render_with};
+use tach::{Escaping, HistogramSnapshot, Snapshot, Value};
+
+/// Prints the registry that `data` stands for.
+///
+/// # Panics
+///
+/// An expectation failed.
+pub fn run(data: &[u8]) {
+    let data = lengthened(data);
+    let mut u = Unstructured::new(&data);
+    let Ok((index, created, filled)) = <(usize, bool, Filled)>::arbitrary(&mut u) else { return };
+    let escaping = ESCAPINGS[index % ESCAPINGS.len()];
+    check(&filled, escaping, created);
+    composite::check(&filled, escaping);
+}
+
+fn check(filled: &Filled, escaping: Escaping, created: bool) {
+    let snapshot = &filled.snapshots[1];
+    let page = render_with(snapshot, Options::new().escaping(escaping).created(created));
+    let read = om_reader::read(&page).unwrap_or_else(|rule| panic!("{rule}\n{page}"));
+    let expected = families(snapshot);
+    assert_eq!(read.len(), expected.len(), "{page}");
+    for (found, family) in read.iter().zip(&expected) {
+        let sample = family.written(escaping);
+        let name = if family.kind == "counter" { sample.strip_suffix("_total").expect("a counter") } else { &sample };
+        let metadata = (&*found.name, &*found.kind, &*found.unit, &*found.help);
+        assert_eq!(metadata, (name, family.kind, family.unit_of(name), family.help));
+        let (starts, samples): (Vec<&Sample>, Vec<&Sample>) =
+            found.samples.iter().partition(|sample| sample.name.ends_with("_created") && family.kind != "gauge");
+        check_starts(filled, family, &starts, created, escaping);
+        let mut rest = &*samples;
+        for series in &family.series {
+            rest = check_series(series, rest, &sample, &series.labels(escaping));
+        }
+        assert_eq!(rest.len(), 0, "{rest:?}");
+    }
+    check_text(snapshot, escaping, read);
+}
+
+/// The other text format has the same samples, without exemplars, beginnings and units.
+fn check_text(snapshot: &Snapshot, escaping: Escaping, mut expected: Vec<om_reader::Family>) {
+    for family in &mut expected {
+        family.unit.clear();
+        family.samples.retain(|sample| family.kind == "gauge" || !sample.name.ends_with("_created"));
+        family.samples.iter_mut().for_each(|sample| sample.exemplar = None);
+    }
+    let page = tach::text::render_with(snapshot, escaping);
+    assert_eq!(text_reader::read(&page), Ok(expected), "{page}");
+}
+
+/// When series began: of all of a family, or of none.
+fn check_starts(filled: &Filled, family: &Family<'_>, starts: &[&Sample], created: bool, escaping: Escaping) {
+    let expected = family.has_start(&filled.observed).unwrap_or(!starts.is_empty()) && created;
+    assert_eq!(starts.len(), if expected { family.series.len() } else { 0 });
+    let (from, to) = (nanos(filled.snapshots[0].began()) / 1_000_000_000, nanos(SystemTime::now()) / 1_000_000_000);
+    for (start, series) in starts.iter().zip(&family.series) {
+        assert_eq!(start.labels, series.labels(escaping));
+        let (seconds, fraction) = start.value.split_once('.').unwrap_or((&start.value, "1"));
+        assert!((from..=to).contains(&seconds.parse().expect("seconds")) && fraction.len() <= 9, "{start:?}");
+    }
+}
+
+/// Takes the samples of a series off the front.
+fn check_series<'a, 'b>(
+    series: &Series<'_>,
+    samples: &'a [&'b Sample],
+    name: &str,
+    labels: &Labels,
+) -> &'a [&'b Sample] {
+    let (first, rest) = samples.split_first().expect("a sample");
+    let is_whole = |text: String| assert_eq!(first.value, text);
+    let is = |value: f64| assert!(same(read(&first.value).expect("a number"), value), "{first:?} is {value}");
+    match series.value {
+        Value::Counter(total) => is_whole(total.to_string()),
+        Value::UpDownCounter(value) => is_whole(value.to_string()),
+        Value::FloatCounter(value) | Value::Gauge(value) => is(value),
+        Value::Histogram(histogram) => return check_histogram(histogram, samples, name, labels),
+        ref value => panic!("{value:?}"),
+    }
+    assert_eq!((&*first.name, &first.labels), (name, labels));
+    match (&first.exemplar, &series.exemplar) {
+        (Some(found), Some(exemplar)) => assert!(is_it(found, exemplar), "{found:?} is {exemplar:?}"),
+        (found, exemplar) => assert!(found.is_none() && exemplar.is_none(), "{found:?} is {exemplar:?}"),
+    }
+    rest
+}
+
+fn check_histogram<'a, 'b>(
+    histogram: &HistogramSnapshot,
+    samples: &'a [&'b Sample],
+    name: &str,
+    labels: &Labels,
+) -> &'a [&'b Sample] {
+    let mut rest = samples;
+    let mut next = |suffix: &str, labels: &Labels| {
+        let (sample, others) = rest.split_first().expect("a sample");
+        rest = others;
+        assert_eq!((sample.name.strip_prefix(name), &sample.labels), (Some(suffix), labels));
+        *sample
+    };
+    let mut exemplars = Vec::new();
+    for (bound, count) in histogram.buckets().chain([(f64::INFINITY, histogram.count())]) {
+        let (mut labels, le) = (labels.clone(), samples[exemplars.len()].labels.get("le").expect("a bucket"));
+        labels.insert("le".to_owned(), le.clone());
+        let sample = next("_bucket", &labels);
+        assert_eq!((read_bound(le), &*sample.value), (Ok(bound), &*count.to_string()));
+        exemplars.push((bound, sample.exemplar.as_ref()));
+    }
+    check_buckets(histogram, &exemplars);
+    assert_eq!(read(&next("_sum", labels).value), Ok(histogram.sum()));
+    assert_eq!(next("_count", labels).value, histogram.count().to_string());
+    rest
+}

@@ -1,0 +1,98 @@
+//! Target `protobuf`: what is encoded of any registry as Prometheus' protobuf, in each escaping, reads back as the
+//! snapshot, classic and native buckets alike.
+
+use super::filled::{Filled, lengthened};
+use super::names::ESCAPINGS;
+use super::shown::{check_all, check_buckets, check_native, families, is_it, same};
+use crate::pb_reader::{self, Exemplar, Histogram, Metric};
+use arbitrary::{Arbitrary, Unstructured};
+use tach::{HistogramSnapshot, Value};
+
+/// Encodes the registry that `data` stands for.
+///
+/// # Panics
+///
+/// An expectation failed.
+pub fn run(data: &[u8]) {
+    let data = lengthened(data);
+    let mut u = Unstructured::new(&data);
+    let Ok((index, filled)) = <(usize, Filled)>::arbitrary(&mut u) else { return };
+    let escaping = ESCAPINGS[index % ESCAPINGS.len()];
+    let snapshot = &filled.snapshots[1];
+    let read = pb_reader::read(&tach::protobuf::render_with(snapshot, escaping)).expect("what the reader knows");
+    let expected = families(snapshot);
+    assert_eq!(read.len(), expected.len());
+    for (found, family) in read.iter().zip(&expected) {
+        let name = family.written(escaping);
+        let stem = if family.kind == "counter" { name.strip_suffix("_total").expect("a counter") } else { &name };
+        let kind = match family.kind {
+            "counter" => 0,
+            "gauge" => 1,
+            _ => 4,
+        };
+        let metadata = (&found.name, found.kind, &*found.unit, &*found.help);
+        assert_eq!(metadata, (&name, Some(kind), family.unit_of(stem), family.help));
+        assert_eq!(found.metrics.len(), family.series.len());
+        for (found, series) in found.metrics.iter().zip(&family.series) {
+            assert_eq!(found.labels, series.labels(escaping));
+            assert_eq!(found.start.is_some(), family.has_start(&filled.observed).unwrap_or(found.start.is_some()));
+            check_value(found, series.value);
+            match (&found.exemplar, &series.exemplar) {
+                (Some(found), Some(exemplar)) => assert!(is_it(found, exemplar), "{found:?} is {exemplar:?}"),
+                (found, exemplar) => assert!(found.is_none() && exemplar.is_none(), "{found:?} is {exemplar:?}"),
+            }
+        }
+    }
+}
+
+fn check_value(found: &Metric, value: Value<'_>) {
+    let (counter, gauge, histogram) = match value {
+        Value::Counter(total) => (Some(total as f64), None, None),
+        Value::FloatCounter(total) => (Some(total), None, None),
+        Value::UpDownCounter(value) => (None, Some(value as f64), None),
+        Value::Gauge(value) => (None, Some(value), None),
+        Value::Histogram(histogram) => (None, None, Some(histogram)),
+        value => panic!("{value:?}"),
+    };
+    for (found, expected) in [(found.counter, counter), (found.gauge, gauge)] {
+        assert!(found.is_some() == expected.is_some() && found.zip(expected).is_none_or(|(a, b)| same(a, b)));
+    }
+    match (&found.histogram, histogram) {
+        (Some(found), Some(histogram)) => check_histogram(found, histogram),
+        (found, histogram) => assert!(found.is_none() && histogram.is_none()),
+    }
+}
+
+fn check_histogram(found: &Histogram, histogram: &HistogramSnapshot) {
+    assert_eq!((found.count, found.sum), (histogram.count(), histogram.sum()));
+    assert!(histogram.buckets().eq(found.buckets.iter().copied()), "{found:?}");
+    assert_eq!(found.zero_threshold, 2_f64.powi(-128));
+    check_native(histogram, found.schema, found.zero_count, buckets(found));
+    check_all(histogram, &found.exemplars);
+    assert!(found.exemplars.is_sorted_by_key(|exemplar| exemplar.time));
+    if found.buckets.is_empty() {
+        // One of infinity would make of it a classic histogram too.
+        return assert_eq!(found.bucket_exemplars, []);
+    }
+    let of = |bound: f64| found.bucket_exemplars.iter().find(|(of, _)| *of == bound).map(|(_, exemplar)| exemplar);
+    let bounds = found.buckets.iter().map(|(bound, _)| *bound).chain([f64::INFINITY]);
+    let exemplars: Vec<(f64, Option<&Exemplar>)> = bounds.map(|bound| (bound, of(bound))).collect();
+    check_buckets(histogram, &exemplars);
+}
+
+/// The native buckets by index.
+fn buckets(found: &Histogram) -> Vec<(i64, u64)> {
+    let (mut next, mut count, mut deltas) = (0, 0_i64, found.deltas.iter());
+    let mut buckets = Vec::new();
+    for (nth, &(offset, length)) in found.spans.iter().enumerate() {
+        assert!(length > 0 && (nth == 0 || offset > 0), "{found:?}");
+        next += offset;
+        for _ in 0..length {
+            count = count.wrapping_add(*deltas.next().expect("a delta for each bucket"));
+            buckets.push((next, count.cast_unsigned()));
+            next += 1;
+        }
+    }
+    assert_eq!(deltas.next(), None, "{found:?}");
+    buckets
+}
