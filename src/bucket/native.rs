@@ -107,8 +107,8 @@ pub(crate) struct Native {
     zeros: u32,
     /// The first bucket that has a place.
     first: i32,
-    /// Of each bucket from the first on, the last place of all up to it.
-    last_places: Box<[u32]>,
+    /// By place, how many buckets after the first it is in; of a place that counts as zero 0.
+    after_first: Box<[u16]>,
 }
 
 impl Native {
@@ -134,12 +134,8 @@ impl Native {
         if let Some(place) = last_places.last_mut() {
             *place = last_place(len - 1);
         }
-        Self {
-            schema,
-            zeros: grid.rank_of_cell(zeros) as u32,
-            first: if ends.is_empty() { 0 } else { cells.bucket(zeros) },
-            last_places: last_places.into(),
-        }
+        let first = if ends.is_empty() { 0 } else { cells.bucket(zeros) };
+        Self::with(schema, grid.rank_of_cell(zeros), first, &last_places)
     }
 
     /// For other cells: by their largest values.
@@ -156,18 +152,27 @@ impl Native {
             low
         };
         let zeros = up_to(ZERO_THRESHOLD, 0);
-        let mut native = Self { schema, zeros: zeros as u32, first: 0, last_places: Box::default() };
-        if zeros < grid.len() {
-            native.first = schema.index(highest(zeros));
-            let mut below = zeros;
-            let ends = (native.first..=schema.index(highest(grid.len() - 1))).map(|index| {
-                below = up_to(schema.upper(index), below);
-                // A histogram has fewer than 2^17 cells.
-                below as u32 - 1
-            });
-            native.last_places = ends.collect();
+        if zeros == grid.len() {
+            return Self::with(schema, zeros, 0, &[]);
         }
-        native
+        let first = schema.index(highest(zeros));
+        let mut below = zeros;
+        let ends = (first..=schema.index(highest(grid.len() - 1))).map(|index| {
+            below = up_to(schema.upper(index), below);
+            // A histogram has fewer than 2^17 cells.
+            below as u32 - 1
+        });
+        Self::with(schema, zeros, first, &ends.collect::<Vec<_>>())
+    }
+
+    /// `last_places`: of each bucket from `first` on, the last place of all up to it.
+    fn with(schema: Schema, zeros: usize, first: i32, last_places: &[u32]) -> Self {
+        let mut after_first = vec![0; zeros];
+        for (bucket, last) in last_places.iter().enumerate() {
+            let bucket = u16::try_from(bucket).expect("64 octaves have 2^14 buckets at most");
+            after_first.resize(*last as usize + 1, bucket);
+        }
+        Self { schema, zeros: zeros as u32, first, after_first: after_first.into() }
     }
 
     pub(crate) fn schema(&self) -> u32 {
@@ -180,19 +185,18 @@ impl Native {
     }
 
     /// The buckets of cells that do not count as zero: index and count, ascending, none empty.
-    pub(crate) fn buckets<'a>(&'a self, cells: &'a [(u32, u64)]) -> impl Iterator<Item = (i32, u64)> + 'a {
-        let mut cells = cells.iter().peekable();
-        let first = cells.peek().map_or(0, |(place, _)| *place);
-        let mut at = self.last_places.partition_point(|last| *last < first);
+    pub(crate) fn buckets<'a>(&'a self, mut cells: &'a [(u32, u64)]) -> impl Iterator<Item = (i32, u64)> + 'a {
+        let after_first = |place: u32| self.after_first[place as usize];
         std::iter::from_fn(move || {
-            let &(place, mut count) = cells.next()?;
-            while self.last_places[at] < place {
-                at += 1;
+            let (&(place, mut count), mut others) = cells.split_first()?;
+            let bucket = after_first(place);
+            while let Some((&(place, more), rest)) = others.split_first()
+                && after_first(place) == bucket
+            {
+                (count, others) = (count.wrapping_add(more), rest);
             }
-            while let Some((_, more)) = cells.next_if(|(place, _)| *place <= self.last_places[at]) {
-                count = count.wrapping_add(*more);
-            }
-            Some((self.first + at as i32, count))
+            cells = others;
+            Some((self.first + i32::from(bucket), count))
         })
     }
 }
@@ -321,7 +325,7 @@ mod tests {
         let (grid, scale) = self::grid(1, 1e-300, &[]);
         let native = Native::new(&grid, scale);
         let last = grid.len() as u32 - 1;
-        assert_eq!((native.zeros(&[(last, 1)]), native.last_places.len()), (1, 0));
+        assert_eq!((native.zeros(&[(last, 1)]), native.after_first.len()), (1, grid.len()));
     }
 
     proptest::proptest! {
