@@ -1,6 +1,7 @@
 //! The one error type: what is wrong, with what, and what to do about it.
 
 use std::fmt;
+use std::io::Write as _;
 
 /// Why a registry, a metric, a collector or an exporter could not be made, or a push was not taken.
 ///
@@ -31,6 +32,11 @@ pub enum ErrorKind {
     Segment,
     /// The system refused memory, a thread or an address.
     System,
+}
+
+/// Tells whoever runs the process something that no call can return. Where standard error is closed, nobody.
+pub(crate) fn notice(text: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "tach: {text}");
 }
 
 impl Error {

@@ -1,7 +1,7 @@
 //! Histograms with a native schema: what is recorded is counted in the schema's own buckets, everywhere.
 
 use num_bigint::BigUint;
-use tach::{HistogramSnapshot, Registry, Unit};
+use tach::{HistogramSnapshot, Recording, Registry, Unit};
 
 /// The bucket of so many nanoseconds in seconds: the least `i` with `(t / 10^9)^N ≤ 2^i`, of whole numbers.
 fn bucket(nanos: u64, schema: u8) -> i64 {
@@ -115,5 +115,31 @@ fn replicas_and_threads_add_up_and_a_difference_is_what_came_between() {
     both.iter().for_each(|value| there.record(*value));
     for bound in [0.4, 1.0, 11.0] {
         assert_eq!(between.bucket_count_le(bound), find(&other, "h").bucket_count_le(bound));
+    }
+}
+
+#[test]
+fn what_has_no_quick_way_is_counted_where_the_slow_way_counts_it() {
+    // At the borders of the table of recordings, twice each: the first time a value widens the range, and goes slowly.
+    let values = [0, 0, 1, 2, (1 << 50) - 2, (1 << 50) - 1, 1 << 50, (1 << 50) + 1, (1 << 51) + 7, 1 << 60, 0, 1, 3];
+    for schema in 0..=8 {
+        for max in [5e3, (1_u64 << 50) as f64, 1e17] {
+            let record = |recording| {
+                let registry = Registry::builder().recording(recording).build().unwrap();
+                let sizes = registry.histogram("sizes").native_schema(schema).buckets([2.0, 1e3]).max(max);
+                let sizes = sizes.build().unwrap();
+                for value in values.iter().chain(&values).chain([&u64::MAX, &(max as u64), &(max as u64 + 1)]) {
+                    sizes.record(*value);
+                    sizes.record_n(*value, 3);
+                }
+                let found = find(&registry, "sizes");
+                let page = tach::openmetrics_2::render(&registry.snapshot());
+                let line = page.lines().find(|line| line.starts_with("sizes ")).unwrap();
+                (found.count(), found.min(), found.max(), found.sum(), line.split(" st@").next().unwrap().to_owned())
+            };
+            let (quick, slow) = (record(Recording::Sharded), record(Recording::Sync));
+            assert_eq!(quick, slow, "schema {schema}, up to {max}");
+            assert_eq!(quick.0, 4 * (2 * values.len() as u64 + 3));
+        }
     }
 }

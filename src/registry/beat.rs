@@ -5,6 +5,7 @@ use super::own::Figures;
 use super::publish::Published;
 use super::{Core, Entry, Inner, Met, Observed, Registry};
 use crate::describe::{Aggregate, Descriptor, Kind, LabelValues};
+use crate::error::notice;
 use crate::record::fixed::Fixed;
 use crate::record::local;
 use crate::segment::{self, INTERVAL, Segment, now};
@@ -35,11 +36,11 @@ pub(super) fn start(registry: &Registry, segment: &Arc<Segment>) -> mpsc::Sender
         }
     });
     if let Err(error) = thread {
-        eprintln!(
-            "tach: cannot start the thread tach-segment: {error}. {} will look as if this process were stuck: raise \
+        notice(format_args!(
+            "cannot start the thread tach-segment: {error}. {} will look as if this process were stuck: raise \
              the limit of threads (ulimit -u)",
             segment.path().display()
-        );
+        ));
     }
     sender
 }
@@ -58,12 +59,12 @@ impl Beat {
         self.segment.beat();
         if !self.warned && self.segment.fallbacks() > 0 {
             self.warned = true;
-            eprintln!(
-                "tach: {} has no room for all metrics: some are recorded, but not to be seen by other processes. Make \
+            notice(format_args!(
+                "{} has no room for all metrics: some are recorded, but not to be seen by other processes. Make \
                  its file system larger (in a container the size of /dev/shm), or raise the limit of file sizes \
                  (ulimit -f)",
                 self.segment.path().display()
-            );
+            ));
         }
     }
 

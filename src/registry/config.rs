@@ -2,7 +2,7 @@
 
 use super::Registry;
 use crate::describe::{Level, check_label, check_namespace, same_label};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, notice};
 use crate::record::local;
 use crate::segment::{Segment, Settings};
 use std::path::PathBuf;
@@ -153,10 +153,10 @@ impl RegistryBuilder {
         match made {
             Ok(segment) => (Some(segment), None),
             Err(why) => {
-                eprintln!(
-                    "tach: no other process will see this one's metrics: {why}. Give a directory on tmpfs by \
+                notice(format_args!(
+                    "no other process will see this one's metrics: {why}. Give a directory on tmpfs by \
                      TACH_SEGMENT_DIR or segment_dir(), or use Recording::Sharded"
-                );
+                ));
                 (None, Some(why))
             }
         }

@@ -87,7 +87,7 @@ pub fn start(settings: &Settings) -> Result<Serving, Error> {
     let view = Arc::clone(&shown);
     let exporter = Exporter::builder().listen(address.to_string()).view(move |snapshot| view.apply(snapshot));
     let exporter = exporter.openmetrics_2(settings.openmetrics_2);
-    let resource = settings.target_info.then(Resource::from_env).transpose()?;
+    let resource = settings.target_info.then(Resource::from_env).transpose().map_err(|error| error.within("serve"))?;
     let exporter = resource.iter().fold(exporter, |exporter, resource| exporter.target_info(resource.clone()));
     let exporter = guarded(exporter, settings)?;
     let exporter = exporter.start(&registry).map_err(|error| {

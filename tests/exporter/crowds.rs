@@ -86,6 +86,25 @@ fn slow_readers_keep_no_place_from_scrapes_that_wait() {
 }
 
 #[test]
+fn of_slow_readers_with_an_address_each_none_keeps_two_scrapes_of_one_waiting() {
+    let registry = long_page();
+    let exporter = builder().scrapes_max(2).start(&registry).unwrap();
+    let mut slow: Vec<_> = (8..10).map(|last| Client::connect_from(&exporter, last, Some(4096))).collect();
+    for client in &mut slow {
+        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    std::thread::sleep(millis(600));
+    // That they wait takes no place, so that either may have one.
+    let mut scrapes: Vec<_> = (0..2).map(|_| Client::connect_from(&exporter, 3, None)).collect();
+    for client in &mut scrapes {
+        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    for client in &mut scrapes {
+        assert_eq!(client.receive(false).unwrap().status, 200);
+    }
+}
+
+#[test]
 fn who_reads_its_page_is_not_who_leaves() {
     let registry = long_page();
     let exporter = builder().scrapes_max(2).start(&registry).unwrap();

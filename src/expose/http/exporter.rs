@@ -8,7 +8,7 @@ use super::own::Own;
 use super::scrape::Scraper;
 use super::socket::{Bound, Listener};
 use crate::collect::Collector;
-use crate::error::Error;
+use crate::error::{Error, notice};
 use crate::registry::Registry;
 use std::fmt;
 use std::io;
@@ -147,10 +147,10 @@ impl Exporter {
         let started = ready.recv().unwrap_or_else(|_| Err(io::Error::other("its thread has ended")));
         started.map_err(|error| Error::system(format!("cannot serve on {address}"), error))?;
         if exporter.is_open_to_all() {
-            eprintln!(
-                "tach: whoever reaches {address} can read the metrics: listen on 127.0.0.1, name networks that are let in, \
+            notice(format_args!(
+                "whoever reaches {address} can read the metrics: listen on 127.0.0.1, name networks that are let in, \
                  or have passwords or certificates asked for (web_config, TACH_WEB_CONFIG)"
-            );
+            ));
         }
         Ok(exporter)
     }

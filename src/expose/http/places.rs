@@ -82,7 +82,8 @@ impl Places {
     /// party that has most, the one that has taken nothing for longest.
     pub(super) fn hurry(&self, party: Party) {
         let open = self.open.borrow();
-        let asks = |open: &&Open| open.watch.waits().is_none_or(|waits| waits.reads);
+        // What else it asks for holds no page.
+        let asks = |open: &&Open| open.watch.waits().is_some_and(|waits| waits.reads);
         let counts = count(open.iter().filter(asks));
         let own = counts.get(&party).copied().unwrap_or(0);
         let now = Instant::now();

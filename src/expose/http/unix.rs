@@ -76,6 +76,8 @@ fn lock(directory: &Path) -> io::Result<File> {
             Err(error) if error.kind() == Io::WouldBlock && Instant::now() < give_up => {
                 std::thread::sleep(Duration::from_millis(1));
             }
+            // Where a file system has no locks, it goes without: two starts at one time are rare.
+            Err(error) if error.kind() != Io::WouldBlock => return Ok(file),
             tried => return tried.map(|()| file),
         }
     }
@@ -125,7 +127,7 @@ fn remedy(path: &Path, error: &io::Error) -> &'static str {
         Io::NotFound if path.parent().is_some_and(|parent| !parent.is_dir()) => {
             ", as its directory does not exist: make that first"
         }
-        Io::PermissionDenied => ", as the process may not write to its directory: choose another, or let it",
+        Io::PermissionDenied => ", as the process may not read and write its directory: choose another, or let it",
         Io::InvalidInput => ", as a socket's path has at most 107 bytes: choose a shorter one",
         _ => "",
     }

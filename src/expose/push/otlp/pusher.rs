@@ -238,6 +238,8 @@ impl Pusher {
             }
         }
         if request.in_doubt {
+            // Whoever asked did not wait for the pause to end; what is kept does.
+            let at = self.resting.map_or(at, |end| end.max(at));
             self.pending = Some(Pending { request: Some(request), at });
         } else {
             self.stats.dropped();

@@ -69,7 +69,7 @@ pub(super) fn lost(fault: Fault) -> Outcome {
     let (reason, text, may_be_taken) = match fault {
         Fault::Connection(text) => ("connection", text, false),
         Fault::Response(text) => ("connection", text, true),
-        Fault::Timeout(timeout) => ("timeout", format!("no answer within {timeout:?}"), true),
+        Fault::Timeout(timeout) => ("timeout", format!("had no answer within {timeout:?}"), true),
     };
     Outcome::Later { failure: Failure { reason: Cow::Borrowed(reason), text }, after: None, may_be_taken }
 }
