@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! abused              tells at first where it listens, and how long a page is
-//! record SECONDS      records for so long, and tells in how many nanoseconds shares of the recordings were made, how many of a
-//!                     processor each took, and how often the thread waited
+//! record SECONDS      records for so long, and tells in how many nanoseconds shares of the recordings were made, how many
+//!                     each took of a processor, and how often the thread waited
 //! cost                tells in how many seconds a page is collected and rendered, and scraped
 //! ```
 
@@ -109,7 +109,8 @@ struct Spent {
 
 impl Spent {
     fn read() -> std::io::Result<Self> {
-        let number = |text: Option<&str>| text.and_then(|text| text.trim().parse().ok()).ok_or(std::io::ErrorKind::InvalidData);
+        let number =
+            |text: Option<&str>| text.and_then(|text| text.trim().parse().ok()).ok_or(std::io::ErrorKind::InvalidData);
         let processor = std::fs::read_to_string("/proc/thread-self/schedstat")?;
         let status = std::fs::read_to_string("/proc/thread-self/status")?;
         let waits = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));

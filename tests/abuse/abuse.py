@@ -6,9 +6,9 @@ Hard: nearly every scrape gets its page, the others a refusal; memory does not g
 answered; a scrape takes at most twice as long as collecting and rendering.
 
 The thread that records must not wait: going off the processor by itself is counted by the system, whatever else runs there.
-What a recording takes, of the processor and by the clock, is compared between rounds in peace and under abuse, in turns. What
-else runs on the machine only adds to it, in some rounds, and what abuse does it does in all: so the best round of each kind counts,
-and on a noisy machine there are more of them.
+What a recording takes, of the processor and by the clock, is compared between rounds in peace and under abuse, in turns.
+What else runs on the machine only adds to it, in some rounds, and what abuse does it does in all: so the best round of each
+kind counts, and on a noisy machine there are more of them.
 """
 
 import http.client
