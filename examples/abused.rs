@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! abused              tells at first where it listens, and how long a page is
-//! record SECONDS      records for so long, and tells in how many nanoseconds shares of the recordings were made
+//! record SECONDS      records for so long, and tells in how many nanoseconds shares of the recordings were made, how many
+//!                     each took of a processor, and how often the thread waited
 //! cost                tells in how many seconds a page is collected and rendered, and scraped
 //! ```
 
@@ -49,10 +50,11 @@ impl Abused {
     }
 
     /// Records without pause, as no server would, so that there are many recordings to look at.
-    fn record(&self, time: Duration) -> Result<Value, Error> {
+    fn record(&self, time: Duration) -> Result<Value, Box<dyn std::error::Error>> {
         let taken = Registry::new();
         let nanos = taken.histogram("nanos").max(1e10).build()?;
         let (end, mut value) = (Instant::now() + time, 1_u64);
+        let before = Spent::read()?;
         let mut last = Instant::now();
         while last < end {
             for (itl, tokens) in self.itl.iter().zip(&self.tokens) {
@@ -64,12 +66,15 @@ impl Abused {
                 nanos.record((last - start).as_nanos() as u64);
             }
         }
+        let after = Spent::read()?;
         let taken = taken.snapshot();
         let Some(taken) = taken.histogram("nanos", &[]) else { return Ok(Value::Null) };
         let quantile = |q| taken.quantile(q);
         Ok(json!({
             "recordings": taken.count(), "p50": quantile(0.5), "p99": quantile(0.99), "p99.9": quantile(0.999),
             "p99.99": quantile(0.9999), "max": taken.max(),
+            "processor": (after.processor - before.processor) as f64 / taken.count() as f64,
+            "waits": after.waits - before.waits,
         }))
     }
 
@@ -91,6 +96,25 @@ impl Abused {
             assert!(length >= page.len(), "{length} bytes were scraped of a page of {}", page.len());
         }
         Ok(json!({"render": rendered, "scrape": scraped}))
+    }
+}
+
+/// What the thread has spent so far, as Linux says.
+struct Spent {
+    /// Nanoseconds on a processor: what others run there meanwhile does not count.
+    processor: u64,
+    /// How often it went off by itself: for a lock, a pipe, a page to be read. Being displaced does not count.
+    waits: u64,
+}
+
+impl Spent {
+    fn read() -> std::io::Result<Self> {
+        let number =
+            |text: Option<&str>| text.and_then(|text| text.trim().parse().ok()).ok_or(std::io::ErrorKind::InvalidData);
+        let processor = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+        let status = std::fs::read_to_string("/proc/thread-self/status")?;
+        let waits = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        Ok(Self { processor: number(processor.split(' ').next())?, waits: number(waits)? })
     }
 }
 

@@ -5,8 +5,10 @@
 Hard: nearly every scrape gets its page, the others a refusal; memory does not grow with the abuse; nothing but 200 and 503 is
 answered; a scrape takes at most twice as long as collecting and rendering.
 
-The time of recordings is compared within pairs of rounds, one in peace and one under abuse. Where the machine is too noisy
-to tell, as the middle half of the rounds in peace is further apart than what is allowed, only a gross difference fails.
+The thread that records must not wait: going off the processor by itself is counted by the system, whatever else runs there.
+What a recording takes, of the processor and by the clock, is compared between rounds in peace and under abuse, in turns.
+What else runs on the machine only adds to it, in some rounds, and what abuse does it does in all: so the best round of each
+kind counts, and on a noisy machine there are more of them.
 """
 
 import http.client
@@ -21,16 +23,19 @@ import threading
 import time
 
 ROUNDS = 7
+# Until a machine that is busy with other things had a quiet moment of each kind.
+ROUNDS_MAX = 20
 SECONDS = 2.0
 SCRAPES_PER_SECOND = 20
 IDLE = 200
 SLOW = ["slowhttptest", "-H", "-c", "300", "-r", "100", "-i", "1", "-x", "24", "-p", "5"]
 # More than the scrapes that there may be at a time; each takes a few bytes a second of several pages.
 SLOW_READ = ["slowhttptest", "-X", "-c", "100", "-r", "50", "-w", "256", "-y", "512", "-n", "1", "-z", "16", "-k", "3"]
-QUANTILE = "p99.99"
+# Nanoseconds: on the processor, on average; and by the clock.
+COMPARED = ["processor", "p99.9", "p99.99"]
 RATIO_MAX = 1.3
-# Where the machine is too noisy.
-GROSS = 20.0
+# A round has forty scrapes; once in it a page of memory may have to be waited for.
+WAITS_PER_ROUND = 1
 # From after the first round of abuse to after the last, and while wrk hammers: the exporter may have so many pages in memory
 # as scrapes are under way, and each may be there compressed too.
 GROWTH_MAX = 4 << 20
@@ -160,7 +165,7 @@ def recordings(program):
         time.sleep(0.3)
         program.ask(f"record {SECONDS}")
     time.sleep(0.3)
-    for _ in range(ROUNDS):
+    while len(peace) < ROUNDS or len(peace) < ROUNDS_MAX and max(ratios(peace, abuse).values()) > RATIO_MAX:
         peace.append(program.ask(f"record {SECONDS}"))
         with Abuse(program):
             # Connections first.
@@ -168,16 +173,15 @@ def recordings(program):
             abuse.append(program.ask(f"record {SECONDS}"))
             memory.append((program.status("VmRSS"), program.descriptors()))
         time.sleep(0.3)
-    for name in ["p50", "p99", "p99.9", "p99.99", "max"]:
-        of = [statistics.median(round[name] for round in rounds) for rounds in (peace, abuse)]
-        print(f"abuse: a recording, {name:>6}: {of[0]:12,.0f} ns in peace, {of[1]:12,.0f} ns under abuse")
-    ratios = [there[QUANTILE] / here[QUANTILE] for here, there in zip(peace, abuse)]
-    ratio, noise = statistics.median(ratios), spread([here[QUANTILE] for here in peace])
-    is_noisy = noise > RATIO_MAX
-    limit = GROSS if is_noisy else RATIO_MAX
-    why = "too noisy for" if is_noisy else "quiet enough for"
-    print(f"abuse: the middle half of the rounds in peace lie within {noise:.2f}x: {why} {RATIO_MAX}x")
-    check(ratio <= limit, f"{QUANTILE} under abuse is {ratio:.2f}x that in peace; allowed is {limit}x")
+    for name in ["processor", "p50", "p99", "p99.9", "p99.99", "max"]:
+        of = [sorted(round[name] for round in rounds) for rounds in (peace, abuse)]
+        told = [f"{it[0]:6,.0f} at best, {statistics.median(it):9,.0f} median" for it in of]
+        print(f"abuse: a recording, {name:>9}, ns: in peace {told[0]}; under abuse {told[1]}")
+    for name, ratio in ratios(peace, abuse).items():
+        text = f"{name} under abuse is {ratio:.2f}x that in peace, best of {len(peace)} rounds; allowed is {RATIO_MAX}x"
+        check(ratio <= RATIO_MAX, text)
+    waits, allowed = sum(round["waits"] for round in abuse), WAITS_PER_ROUND * len(abuse)
+    check(waits <= allowed, f"the thread that records waited {waits} times under abuse; allowed is {allowed}")
 
     for name, all_of in (("kept", Abuse.kept), ("new", Abuse.new)):
         share = sum(all_of) / len(all_of)
@@ -187,15 +191,15 @@ def recordings(program):
     growth = memory[-1][0] - memory[0][0]
     check(
         growth <= GROWTH_MAX,
-        f"memory went from {memory[0][0] / 1e6:.1f} to {memory[-1][0] / 1e6:.1f} MB over {ROUNDS} rounds of abuse",
+        f"memory went from {memory[0][0] / 1e6:.1f} to {memory[-1][0] / 1e6:.1f} MB over {len(memory)} rounds of abuse",
     )
     check(max(n for _, n in memory) <= 64 + 16, f"at most {max(n for _, n in memory)} file descriptors were open")
 
 
-def spread(values):
-    """How far the middle half of the values are apart, as a factor."""
-    low, _, high = statistics.quantiles(values, n=4)
-    return high / low
+def ratios(peace, abuse):
+    """What a recording takes in the best round under abuse, by that in the best one in peace."""
+    best = [{name: min(round[name] for round in rounds) for name in COMPARED} for rounds in (peace, abuse)]
+    return {name: best[1][name] / best[0][name] for name in COMPARED}
 
 
 def hammered(program):
