@@ -68,6 +68,7 @@ impl View {
     }
 
     /// The descriptions, without what their sources tell, of the histograms that are made of any of `sources`.
+    #[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "for profiles with windows"))]
     pub(crate) fn histograms_of(&self, sources: &[&str]) -> Vec<Descriptor> {
         let is_of = |family: &&ViewFamily| family.sources.iter().any(|source| sources.contains(&source.metric));
         let histograms = self.families.iter().filter(|family| family.kind == ViewKind::Histogram).filter(is_of);
