@@ -3,7 +3,7 @@
 use crate::om_reader::{self, Family, number};
 use crate::om2_reader::{self, Value};
 use crate::pb_reader;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 use tach::{HistogramSnapshot, Registry, Snapshot, Unit, Windows, openmetrics, openmetrics_2, protobuf, text};
 
 const LENGTHS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
@@ -232,7 +232,10 @@ fn otlp_has_their_totals_since_they_began_whatever_the_temporality() {
             assert!(["10s", "1m"].contains(&&*point.attributes["window"]) && point.attributes["zone"] == "eu");
             assert_eq!(point.count, count);
             assert!(point.quantiles.iter().map(|(share, _)| *share).eq(SHARES) && point.sum.unwrap() > 0.0);
-            assert!(UNIX_EPOCH.elapsed().unwrap().as_nanos() >= u128::from(point.time) && point.start <= point.time);
+            assert!(
+                std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() >= u128::from(point.time)
+                    && point.start <= point.time
+            );
             starts.push(point.start);
         }
         assert!(request.metric("idle_window").data().points.iter().all(|point| point.quantiles[0].1.is_nan()));
