@@ -4,6 +4,7 @@
 use super::snapshot::{FamilySnapshot, Snapshot};
 use crate::describe::Escaping;
 use crate::registry::Registry;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -53,9 +54,13 @@ pub(super) fn add(families: &mut Vec<FamilySnapshot>, foreign: Vec<FamilySnapsho
 }
 
 /// Of families that have a name in common in any escaping leaves the first: no page may have it twice.
-pub(super) fn keep_first(families: &mut Vec<FamilySnapshot>) {
+fn keep_first(families: &mut Vec<FamilySnapshot>) {
     let escapings = Escaping::telling(families.iter().any(|family| family.desc.utf8));
-    let mut taken = std::collections::BTreeSet::new();
+    keep_free(families, escapings, BTreeSet::new());
+}
+
+/// As [`keep_first`], where `taken` are names already.
+fn keep_free(families: &mut Vec<FamilySnapshot>, escapings: &[Escaping], mut taken: BTreeSet<(Escaping, String)>) {
     families.retain(|family| {
         let names = family.desc.names_in(escapings);
         let is_free = !names.iter().any(|name| taken.contains(name));
@@ -64,4 +69,50 @@ pub(super) fn keep_first(families: &mut Vec<FamilySnapshot>) {
         }
         is_free
     });
+}
+
+/// Those of `extra` that have no name of `families`, nor of one before them, in any escaping. Makes the names of few
+/// `families`, as there may be many, and this is done at every scrape.
+pub(super) fn apart(families: &[FamilySnapshot], mut extra: Vec<FamilySnapshot>) -> Vec<FamilySnapshot> {
+    let escapings = Escaping::telling(families.iter().chain(&extra).any(|family| family.desc.utf8));
+    let near = |&escaping| (escaping, extra.iter().flat_map(|family| family.desc.near(escaping)).collect());
+    let near: Vec<(Escaping, HashSet<String>)> = escapings.iter().map(near).collect();
+    let is_near = |family: &&FamilySnapshot| near.iter().any(|(at, near)| near.contains(&*family.desc.stem(*at)));
+    let taken = families.iter().filter(is_near).flat_map(|family| family.desc.names_in(escapings)).collect();
+    keep_free(&mut extra, escapings, taken);
+    extra
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::describe::{Descriptor, Kind, Resource};
+
+    #[test]
+    fn what_is_apart_is_what_would_stay() {
+        let of = FamilySnapshot::target(&Resource::new()).unwrap();
+        let family = |(base, kind, utf8): (&str, Kind, bool)| {
+            let desc = Descriptor { base: base.to_owned(), kind, utf8, ..Descriptor::target(Box::new([])) };
+            FamilySnapshot { desc: Arc::new(desc), ..FamilySnapshot::clone(&of) }
+        };
+        let plain =
+            ["a", "a_total", "a_sum", "a_sum_count", "a_info", "a_dot_b", "a_b", "a__b", "U__a_2e_b", "_total", "b_a"];
+        let kinds = [Kind::Counter, Kind::Gauge, Kind::Histogram, Kind::Info, Kind::Summary];
+        let names = plain
+            .iter()
+            .map(|base| (*base, false))
+            .chain(["a.b", "a-b", "a.total", "a.sum", "a_"].map(|base| (base, true)));
+        let all: Vec<_> = names.flat_map(|(base, utf8)| kinds.map(|kind| family((base, kind, utf8)))).collect();
+        let mut refused = 0;
+        for one in &all {
+            for other in &all {
+                let mut both = vec![one.clone(), other.clone()];
+                keep_first(&mut both);
+                let apart = apart(&[one.clone()], vec![other.clone()]).len();
+                assert_eq!(apart, both.len() - 1, "{:?} {:?}", one.desc, other.desc);
+                refused += 1 - apart;
+            }
+        }
+        assert!((all.len() + 1..all.len() * all.len() / 2).contains(&refused), "{refused}");
+    }
 }

@@ -106,14 +106,15 @@ impl Snapshot {
             .flat_map(|family| (0..family.labels.sets.len()).map(move |index| Series { family, index }))
     }
 
-    /// The same moment with only these metrics, each by its own name or by one that it is exposed under.
+    /// The same moment with only these metrics, each by its own name or by one that it is exposed under. `target_info`, where
+    /// it is shown, is one of them only if named.
     #[must_use]
     pub fn of_metrics(&self, names: &BTreeSet<String>) -> Self {
         let is_named = |family: &FamilySnapshot| {
             names.contains(&family.desc.name)
                 || family.desc.exposed_names(Escaping::Underscores).iter().any(|name| names.contains(name))
         };
-        self.part(is_named)
+        self.choose(is_named)
     }
 }
 
@@ -167,5 +168,24 @@ mod tests {
         let names = ["a", "ns_b_total", "no_such"].map(str::to_owned).into();
         let chosen = registry.snapshot().of_metrics(&names);
         assert_eq!(chosen.series().map(|series| series.name().to_owned()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_a_page_leaves_out_is_not_chosen() {
+        let registry = Registry::new();
+        for name in ["target", "a"] {
+            registry.counter(name).build().unwrap().inc();
+        }
+        let plain = registry.snapshot();
+        let shown = plain.target_info(&crate::Resource::new()).unwrap();
+        for (name, of_plain, target, count) in
+            [("a", 1, false, 1), ("target_total", 1, false, 0), ("target_info", 0, true, 0), ("target", 1, true, 0)]
+        {
+            let names = [name.to_owned()].into();
+            for chosen in [shown.of_metrics(&names), shown.only(&names)] {
+                assert_eq!((chosen.target().is_some(), chosen.series().count()), (target, count), "{name}");
+            }
+            assert_eq!(plain.of_metrics(&names).series().count(), of_plain, "{name}");
+        }
     }
 }

@@ -106,8 +106,7 @@ impl Snapshot {
 
     /// The same moment with `extra` too, but for those that have a name in common with what is there, in any escaping.
     pub(super) fn beside(&self, extra: Vec<FamilySnapshot>) -> Self {
-        let mut families = [self.families(), &extra].concat();
-        foreign::keep_first(&mut families);
+        let mut families = [self.families(), &foreign::apart(self.families(), extra)].concat();
         families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
         self.having(Data { families, ..self.data.moment() })
     }
@@ -123,8 +122,15 @@ impl Snapshot {
             |desc: &Descriptor, escaping| desc.exposed_names(escaping).iter().any(|name| names.contains(name));
         let is_wanted =
             |family: &FamilySnapshot| Escaping::ALL.iter().any(|escaping| in_escaping(&family.desc, *escaping));
+        self.choose(is_wanted)
+    }
+
+    /// The same moment with only what `is_wanted` names, of what a page shows: what tells whose all others are too, and
+    /// no other by its name.
+    pub(super) fn choose(&self, is_wanted: impl Fn(&FamilySnapshot) -> bool) -> Self {
+        let is_shown = |family: &FamilySnapshot| self.target.is_none() || !family.desc.is_named_target();
         let target = self.target.clone().filter(|target| is_wanted(target));
-        Self { target, ..self.part(is_wanted) }
+        Self { target, ..self.part(|family| is_shown(family) && is_wanted(family)) }
     }
 
     /// The same moment with only the families that `keep` lets pass.

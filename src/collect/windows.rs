@@ -99,7 +99,8 @@ impl fmt::Debug for Windows {
 
 impl Windows {
     /// Keeps windows of these lengths, a second or longer, of the histograms with these own names, from now on; without
-    /// names, of all histograms, those that are built later too.
+    /// names, of all histograms, those that are built later too: the names of these ones' windows are not kept from other
+    /// metrics, and [`Windows::show`] leaves them out where something else has them.
     ///
     /// # Errors
     ///
@@ -188,7 +189,8 @@ impl Windows {
             };
             return Err(Error::new(ErrorKind::Setting, format!("windows: the quantile {q} {wrong}")));
         }
-        self.quantiles = quantiles.to_vec();
+        // Adding zero makes minus zero zero.
+        self.quantiles = quantiles.iter().map(|q| q + 0.0).collect();
         Ok(self)
     }
 

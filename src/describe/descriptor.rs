@@ -108,6 +108,12 @@ pub(crate) struct Descriptor {
     pub(crate) exemplars: bool,
 }
 
+/// What the names of samples end in.
+const SUFFIXES: [&str; 6] = ["_total", "_created", "_bucket", "_sum", "_count", "_info"];
+
+/// The names that `target_info` has in the formats.
+pub(crate) const TARGET_NAMES: [&str; 2] = ["target", "target_info"];
+
 impl Descriptor {
     /// What tells whose metrics all others are: `target_info`, with these labels, which the resource's attributes make.
     pub(crate) fn target(labels: Box<[String]>) -> Self {
@@ -128,6 +134,13 @@ impl Descriptor {
             grid: None,
             exemplars: false,
         }
+    }
+
+    /// Whether a metric would be there by a name of `target_info`. A view's may be, or another process's: those that are
+    /// registered are refused.
+    pub(crate) fn is_named_target(&self) -> bool {
+        // Escaped otherwise than by underscores, no name is one of these that is not already.
+        TARGET_NAMES.contains(&&*Escaping::Underscores.metric(&self.base))
     }
 
     /// The base name for a metric of this kind and unit.
@@ -197,14 +210,26 @@ impl Descriptor {
     /// Every sample or family name that some exposition format gives this metric in this escaping.
     pub(crate) fn exposed_names(&self, escaping: Escaping) -> Vec<String> {
         let stem = self.stem(escaping);
-        let suffixes: &[&str] = match self.kind {
+        self.suffixes().iter().map(|suffix| format!("{stem}{suffix}")).collect()
+    }
+
+    fn suffixes(&self) -> &'static [&'static str] {
+        match self.kind {
             kind if kind.is_counter() => &["", "_total", "_created"],
             Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
             Kind::Info => &["", "_info"],
             Kind::Summary => &["", "_sum", "_count", "_created"],
             _ => &[""],
-        };
-        suffixes.iter().map(|suffix| format!("{stem}{suffix}")).collect()
+        }
+    }
+
+    /// The stems of all metrics that may have an exposed name in common with this one, and of some that have none: no
+    /// suffix ends in another, so one of the two stems is a name of the other metric.
+    pub(crate) fn near(&self, escaping: Escaping) -> Vec<String> {
+        let mut names = self.exposed_names(escaping);
+        let stem = self.stem(escaping);
+        names.extend(SUFFIXES.iter().filter_map(|suffix| stem.strip_suffix(suffix)).map(str::to_owned));
+        names
     }
 
     /// As [`exposed_names`](Self::exposed_names), in each of these escapings.

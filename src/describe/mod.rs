@@ -10,6 +10,8 @@ mod resource;
 mod series;
 
 pub use buckets::HistogramBuckets;
+#[cfg_attr(not(feature = "http"), allow(unused_imports, reason = "for the exporter"))]
+pub(crate) use descriptor::TARGET_NAMES;
 pub(crate) use descriptor::{Descriptor, Kind};
 pub use domain::{Closed, Domain, DomainIf, Known, Open};
 pub use escaping::Escaping;

@@ -130,11 +130,11 @@ impl Resource {
         let mut labels: Vec<Vec<(&str, &str)>> = Vec::new();
         for (key, value) in self.pairs() {
             check_label("target_info", key, false, true)?;
-            let is_same = |others: &Vec<(&str, &str)>| others.iter().any(|(other, _)| same_label(other, key));
-            match labels.iter_mut().find(|others| is_same(others)) {
-                Some(others) => others.push((key, value)),
-                None => labels.push(vec![(key, value)]),
-            }
+            // Two that differ may each be the same as a third.
+            let is_same = |others: &mut Vec<(&str, &str)>| others.iter().any(|(other, _)| same_label(other, key));
+            let first = labels.iter_mut().position(is_same).unwrap_or(labels.len());
+            let same: Vec<_> = labels.extract_if(first.., is_same).flatten().chain([(key, value)]).collect();
+            labels.insert(first, same);
         }
         let joined = labels.into_iter().map(|mut same| {
             same.sort_unstable();
@@ -247,6 +247,7 @@ mod tests {
         let labels = |pairs: &[(&str, &str)]| -> Vec<String> { with(pairs).unwrap() };
         assert_eq!(labels(&[("a.b", "1"), ("z", ""), ("c", "2")]), ["a.b=1", "z=", "c=2"]);
         assert_eq!(labels(&[("a_b", "1"), ("c", "2"), ("a.b", "3"), ("a-b", "4")]), ["a_b=4;3;1", "c=2"]);
+        assert_eq!(labels(&[("U__A_2e_b", "1"), ("c", "4"), ("A-b", "2"), ("A.b", "3")]), ["A_b=2;3;1", "c=4"]);
         for key in ["__name__", "..x", "", "a\n", &"k".repeat(201)] {
             let result: Result<Vec<String>, Error> = with(&[(key, "1")]);
             assert!(result.unwrap_err().to_string().starts_with("target_info: label "), "{key}");

@@ -3,11 +3,19 @@
 
 use crate::describe::Part;
 
-/// Has `write` append to `text`.
+/// Has `write` append to `text`. To one that is not empty what was written is copied: what was there stays whatever
+/// happens, and is not checked again for being text.
 pub(super) fn append_to(text: &mut String, write: impl FnOnce(&mut Vec<u8>)) {
-    let mut bytes = std::mem::take(text).into_bytes();
+    let is_empty = text.is_empty();
+    // Has room, maybe.
+    let mut bytes = if is_empty { std::mem::take(text).into_bytes() } else { Vec::new() };
     write(&mut bytes);
-    *text = String::from_utf8(bytes).expect("what is written is text");
+    let written = String::from_utf8(bytes).expect("what is written is text");
+    if is_empty {
+        *text = written;
+    } else {
+        text.push_str(&written);
+    }
 }
 
 #[inline]
@@ -150,6 +158,23 @@ mod tests {
     #[test]
     fn texts_are_appended() {
         assert_eq!(text(|out| push_strs(out, ["a", "", "ü"])), "aü");
+        // An empty one's room is made use of.
+        let mut text = String::with_capacity(100);
+        let room = text.as_ptr();
+        append_to(&mut text, |out| push_str(out, "ü"));
+        assert_eq!((text.as_ptr(), &*text), (room, "ü"));
+    }
+
+    #[test]
+    fn a_text_stays_when_writing_panics() {
+        let mut text = "ä".to_owned();
+        let write = |out: &mut Vec<u8>| {
+            push_str(out, "half");
+            panic!("as it should");
+        };
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| append_to(&mut text, write)));
+        assert!(result.is_err());
+        assert_eq!(text, "ä");
     }
 
     #[test]

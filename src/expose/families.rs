@@ -2,7 +2,6 @@
 
 use super::number::has_series;
 use crate::collect::{FamilySnapshot, Snapshot};
-use crate::describe::Escaping;
 use std::time::SystemTime;
 
 /// The families of a page, in their order: what tells whose they are, and then the others by their names. Without those
@@ -23,7 +22,8 @@ impl<'a> Families<'a> {
     pub(super) fn with(snapshot: &'a Snapshot, own: Option<&'a Snapshot>) -> Self {
         let target = snapshot.target();
         let all = std::iter::once(snapshot).chain(own).flat_map(Snapshot::families);
-        let is_shown = |family: &&FamilySnapshot| has_series(family) && !(target.is_some() && is_named_target(family));
+        let is_shown =
+            |family: &&FamilySnapshot| has_series(family) && !(target.is_some() && family.desc.is_named_target());
         let mut list: Vec<_> = all.filter(is_shown).collect();
         // Two ascending runs at most, which takes one pass.
         list.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
@@ -31,14 +31,3 @@ impl<'a> Families<'a> {
         Self { list, earliest: snapshot.earliest() }
     }
 }
-
-/// Whether a family would be there by a name of `target_info`. A view's may be, or another process's: those that are
-/// registered are refused.
-fn is_named_target(family: &FamilySnapshot) -> bool {
-    // Escaped otherwise than by underscores, no name is one of these that is not already.
-    let name = Escaping::Underscores.metric(&family.desc.base);
-    TARGET_NAMES.contains(&&*name)
-}
-
-/// The names that `target_info` has in the formats.
-pub(super) const TARGET_NAMES: [&str; 2] = ["target", "target_info"];

@@ -79,8 +79,7 @@ impl Windows {
 
     /// The quantiles of `window`, beside the totals of the histogram that it is one of.
     fn summary(&self, window: &HistogramSnapshot, total: &HistogramSnapshot) -> SummarySnapshot {
-        // Adding zero makes minus zero zero.
-        let mut quantiles: Box<[_]> = self.quantiles.iter().map(|&q| (q + 0.0, window.quantile(q))).collect();
+        let mut quantiles: Box<[_]> = self.quantiles.iter().map(|&q| (q, window.quantile(q))).collect();
         quantiles.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         SummarySnapshot { count: total.count(), sum: total.sum(), quantiles }
     }

@@ -312,14 +312,14 @@ fn quantiles_are_those_that_were_chosen() {
     let registry = Registry::new();
     let itl = histogram(&registry);
     let windows = Windows::new(&registry, &["itl"], &[Duration::from_millis(1_500)]).unwrap();
-    let windows = windows.quantiles(&[1.0, 0.999]).unwrap();
+    let windows = windows.quantiles(&[1.0, -0.0]).unwrap();
     (1..=100).for_each(|value| itl.record(value * 1_000_000));
     let page = text::render(&windows.show(&registry.snapshot()));
     let samples = page.lines().filter(|line| line.starts_with("itl_window_seconds{"));
     let labels: Vec<_> = samples.map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(
         labels,
-        [r#"itl_window_seconds{window="1.5s",q="0.999"}"#, r#"itl_window_seconds{window="1.5s",q="1.0"}"#]
+        [r#"itl_window_seconds{window="1.5s",q="0.0"}"#, r#"itl_window_seconds{window="1.5s",q="1.0"}"#]
     );
 }
 

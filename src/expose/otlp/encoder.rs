@@ -177,7 +177,7 @@ impl Encoder {
 }
 
 /// When each series of a family began: with the registry, or, if it came later or anew, at the last request, when it
-/// was zero for certain.
+/// was zero for certain; but a summary when its histogram did, which may have had values before it was shown by windows.
 fn starts(family: &FamilySnapshot, before: Option<&Encoded>, began: u64) -> Vec<u64> {
     let Some(before) = before else { return vec![began; family.labels.sets.len()] };
     let earlier = before.snapshot.family(&family.desc.base).zip(before.starts.get(&family.desc.base));
@@ -187,7 +187,11 @@ fn starts(family: &FamilySnapshot, before: Option<&Encoded>, began: u64) -> Vec<
         // A callback may give less than before, and a view add up fewer series.
         if fell(&family.values, index, &earlier.values, at) { None } else { starts.get(at).copied() }
     };
-    (0..family.labels.sets.len()).map(|index| start(index).unwrap_or(before.time)).collect()
+    let came = |index: usize| match family.desc.kind {
+        Kind::Summary => nanos(family.labels.began[index]).min(before.time),
+        _ => before.time,
+    };
+    (0..family.labels.sets.len()).map(|index| start(index).unwrap_or_else(|| came(index))).collect()
 }
 
 /// Whether a total is less than it was.
@@ -204,4 +208,27 @@ fn fell(now: &Values, here: usize, then: &Values, there: usize) -> bool {
 /// A time as OTLP has it; 0 before 1970.
 fn nanos(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Registry, Windows};
+    use std::time::Duration;
+
+    #[test]
+    fn a_summary_that_comes_later_began_with_its_histogram() {
+        let registry = Registry::new();
+        registry.histogram("itl").build().unwrap().record(7);
+        let mut encoder = Encoder::new(Resource::new());
+        let _ = encoder.encode(&registry.snapshot());
+        let before = encoder.last.as_ref().unwrap().time;
+        let windows = Windows::start(&registry, &["itl"], &[Duration::from_secs(10)]).unwrap().summaries().unwrap();
+        let shown = windows.show(&registry.snapshot());
+        let _ = encoder.encode(&shown);
+        let starts = &encoder.last.as_ref().unwrap().starts;
+        let made = nanos(shown.family("itl").unwrap().labels.began[0]);
+        assert!(made < before);
+        assert_eq!((&*starts["itl_window"], &*starts["itl_window_values"]), (&[made][..], &[before][..]));
+    }
 }
