@@ -106,8 +106,8 @@ impl Snapshot {
             .flat_map(|family| (0..family.labels.sets.len()).map(move |index| Series { family, index }))
     }
 
-    /// The same moment with only these metrics, each by its own name or by one that it is exposed under. `target_info`, where
-    /// it is shown, is one of them only if named.
+    /// The same moment with only these metrics, each by its own name or by one that it is exposed under. `target_info`,
+    /// where it is shown, is one of them only if named.
     #[must_use]
     pub fn of_metrics(&self, names: &BTreeSet<String>) -> Self {
         let is_named = |family: &FamilySnapshot| {
