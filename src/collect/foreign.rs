@@ -108,7 +108,7 @@ mod tests {
             for other in &all {
                 let mut both = vec![one.clone(), other.clone()];
                 keep_first(&mut both);
-                let apart = apart(&[one.clone()], vec![other.clone()]).len();
+                let apart = apart(std::slice::from_ref(one), vec![other.clone()]).len();
                 assert_eq!(apart, both.len() - 1, "{:?} {:?}", one.desc, other.desc);
                 refused += 1 - apart;
             }
