@@ -96,7 +96,8 @@ pub(crate) fn is_it(found: &pb_reader::Exemplar, exemplar: &Exemplar) -> bool {
     let hex = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let ids = [("trace_id", hex(&exemplar.trace_id)), ("span_id", hex(&exemplar.span_id))];
     let labels = ids.map(|(name, id)| (name.to_owned(), id)).into();
-    let is_near = (found.value - exemplar.value).abs() <= exemplar.value * 4e-16;
+    // Or be infinite, where a tick is that large.
+    let is_near = found.value == exemplar.value || (found.value - exemplar.value).abs() <= exemplar.value * 4e-16;
     found.labels == labels && found.time == nanos(exemplar.timestamp) && is_near
 }
 
