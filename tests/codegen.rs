@@ -103,7 +103,7 @@ const COLD: [&str; 11] = [
     "record_cold",
     "record_rare",
     "record_split",
-    "record_native_split",
+    "record_other_split",
     "set_cold",
     "8overflow",
     "advance_unusual",

@@ -20,17 +20,17 @@ pub mod number;
 mod om2_reader;
 #[path = "../../tests/formats/om_reader.rs"]
 mod om_reader;
-pub mod openmetrics;
-pub mod openmetrics_2;
 #[path = "../../tests/formats/otlp_reader.rs"]
 #[allow(dead_code, reason = "tests ask for one metric by its name")]
 mod otlp_reader;
 #[path = "../../tests/formats/pb_reader.rs"]
 mod pb_reader;
-pub mod protobuf;
 pub mod scenario;
 pub mod segment;
 pub mod text;
 #[path = "../../tests/formats/text_reader.rs"]
 mod text_reader;
+#[cfg(test)]
+#[path = "../../tests/formats/undo.rs"]
+mod undo;
 pub mod webconfig;

@@ -4,6 +4,9 @@
 use crate::exposition::{closing_quote, unescape};
 use tach::Escaping;
 
+/// Every way to write names.
+pub const ESCAPINGS: [Escaping; 4] = [Escaping::Underscores, Escaping::Dots, Escaping::Values, Escaping::AllowUtf8];
+
 /// How the names of a page are written.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {
@@ -20,8 +23,7 @@ impl Names {
     /// All of a registry.
     #[must_use]
     pub fn all(any: bool) -> [Self; 4] {
-        let all = [Escaping::Underscores, Escaping::Dots, Escaping::Values, Escaping::AllowUtf8];
-        all.map(|escaping| Self { escaping, any })
+        ESCAPINGS.map(|escaping| Self { escaping, any })
     }
 
     /// A metric's name as this page should have it, but for quotes.
@@ -34,12 +36,6 @@ impl Names {
     #[must_use]
     pub fn label(self, name: &str) -> String {
         escape(name, self.escaping, "")
-    }
-
-    /// A metric's name in a line of metadata: in quotes where it needs them.
-    #[must_use]
-    pub fn quoted(self, name: &str) -> String {
-        if is_legal(name, ":") { name.to_owned() } else { format!("\"{}\"", escaped(name)) }
     }
 
     /// Reads a metric's name, and gives what follows.
@@ -85,12 +81,6 @@ pub fn is_legal(name: &str, extra: &str) -> bool {
     !name.is_empty() && name.chars().all(legal) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// What stands between quotes.
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
 /// A name in an escaping, with `extra` as for [`is_legal`].
 #[must_use]
 pub fn escape(name: &str, escaping: Escaping, extra: &str) -> String {
@@ -116,19 +106,7 @@ pub fn escape(name: &str, escaping: Escaping, extra: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What a scraper makes of a name that was escaped by values.
-    fn undo(name: &str) -> Option<String> {
-        let Some(mut rest) = name.strip_prefix("U__") else { return Some(name.to_owned()) };
-        let mut out = String::new();
-        while let Some((plain, after)) = rest.split_once('_') {
-            out.push_str(plain);
-            let (number, after) = after.split_once('_')?;
-            out.push(if number.is_empty() { '_' } else { char::from_u32(u32::from_str_radix(number, 16).ok()?)? });
-            rest = after;
-        }
-        Some(out + rest)
-    }
+    use crate::undo::undo;
 
     #[test]
     fn a_name_is_as_each_scheme_has_it() {
@@ -136,9 +114,12 @@ mod tests {
             ("a:b_1", ["a:b_1", "a:b__1", "a:b_1", "a:b_1"]),
             ("a.b_ä", ["a_b__", "a_dot_b____", "U__a_2e_b___e4_", "a.b_ä"]),
             ("1\"", ["__", "____", "U___31__22_", "1\""]),
+            ("http.max_size", ["http_max_size", "http_dot_max__size", "U__http_2e_max__size", "http.max_size"]),
+            ("1a:b", ["_a:b", "__a:b", "U___31_a:b", "1a:b"]),
+            ("ä🦀", ["__", "____", "U___e4__1f980_", "ä🦀"]),
         ] {
             assert_eq!(Names::all(true).map(|names| names.metric(name)), expected);
-            assert_eq!(undo(expected[2]).as_deref(), Some(name));
+            assert_eq!(undo(expected[2]).as_deref().unwrap_or(expected[2]), name);
         }
     }
 
@@ -146,15 +127,14 @@ mod tests {
     fn quotes_stand_where_they_are_needed_and_nowhere_else() {
         let [underscores, .., quoted] = Names::all(true);
         let name = "a \"b\"\\";
-        let text = format!("{} 5", quoted.quoted(name));
-        assert_eq!(text, "\"a \\\"b\\\"\\\\\" 5");
-        assert_eq!(quoted.read_metric(&text), Ok((name.to_owned(), " 5")));
+        let text = "\"a \\\"b\\\"\\\\\" 5";
+        assert_eq!(quoted.read_metric(text), Ok((name.to_owned(), " 5")));
         assert_eq!(quoted.read_label("\"a:b\"=\"5\""), Ok(("a:b".to_owned(), "=\"5\"")));
         for wrong in ["\"a\" 5", "\"a:b\" 5", "\"a.b 5", "a.b", "\"\" 5", "1a", ""] {
             let read = quoted.read_metric(wrong);
             assert!(read.as_ref().is_err() || !read.unwrap().1.starts_with([' ', '=']), "{wrong}");
         }
-        assert!(underscores.read_metric(&text).is_err());
+        assert!(underscores.read_metric(text).is_err());
         assert!(underscores.read_label("__a=").is_err() && quoted.read_label("__a=").is_err());
         assert!(Names { escaping: Escaping::Dots, any: false }.read_label("__name__=").is_err());
     }

@@ -3,6 +3,7 @@
 
 use crate::compare;
 use crate::exposition::parse;
+use crate::formats;
 use crate::model::{Model, Verdict};
 use crate::names::Names;
 use crate::scenario::{Amount, Description, Kind, Scenario, Step};
@@ -99,9 +100,7 @@ fn play(scenario: &Scenario) {
         }
         let families = parse(&text, names).unwrap_or_else(|rule| panic!("{rule}\n{text}"));
         compare::check(scenario, &model, &families, names);
-        crate::openmetrics::check(&snapshot, &families, names);
-        crate::openmetrics_2::check(&snapshot, &families, names);
-        crate::protobuf::check(&snapshot, &families, names);
+        formats::check(&snapshot, names.escaping);
     }
     assert_eq!(tach::text::render(&snapshot), plain, "a snapshot renders the same twice");
 }

@@ -1,6 +1,6 @@
 //! The description of one metric.
 
-use super::{Aggregate, Escaping, Level, Unit, is_legal_label};
+use super::{Aggregate, Escaping, Level, Unit, is_legal_label, same_label};
 use crate::bucket::{Bound, Grid};
 use std::borrow::Cow;
 use std::fmt;
@@ -134,6 +134,12 @@ impl Descriptor {
             grid: None,
             exemplars: false,
         }
+    }
+
+    /// The constant labels of what the engine makes of itself or of another metric: those give way that are called as one
+    /// of `labels`, as twice in a line would fail the whole scrape.
+    pub(crate) fn giving_way(const_labels: &[(String, String)], labels: &[&str]) -> Arc<[(String, String)]> {
+        const_labels.iter().filter(|(name, _)| !labels.iter().any(|own| same_label(own, name))).cloned().collect()
     }
 
     /// Whether a metric would be there by a name of `target_info`. A view's may be, or another process's: those that are

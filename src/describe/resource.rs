@@ -220,6 +220,7 @@ mod tests {
         assert!(Resource::new().get("service.name").unwrap().starts_with("unknown_service:tach"));
         assert_ne!(Resource::new(), Resource::new());
     }
+
     #[test]
     fn variables_say_whose_metrics_these_are() {
         let read = |vars: &[(&str, &str)]| Resource::from_vars(vars.iter().copied());

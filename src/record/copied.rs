@@ -20,7 +20,7 @@ pub(super) const START: usize = 4;
 pub(super) const WIDTH: usize = 5;
 /// How many values were above the maximum.
 pub(crate) const CLAMPED: usize = 6;
-/// As [`WIDTH`], by [`Index`](crate::bucket::Index). Zero where the layout is not a schema's.
+/// As [`WIDTH`], in another way: zero where the layout is that of two digits.
 pub(super) const SPAN: usize = 7;
 /// How many cells a header has.
 pub(crate) const HEADER: usize = 8;

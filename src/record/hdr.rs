@@ -27,33 +27,37 @@ use std::sync::Arc as Shared;
 /// The layout of most histograms, in which the index needs constants only.
 const TWO_DIGITS: LogLinear = LogLinear::new(2, MAX_TICKS);
 
-/// How a value's bucket is found where the layout is a schema's: by the grid's [`Index`], which the grid keeps.
+/// How a value's cell is found where the layout is not that of two digits.
 #[derive(Debug)]
-struct Bins {
-    shift: u32,
-    /// Where the entry of bin zero would be. There is none: those of the bins that values have begin further on.
-    zeroth: *const u64,
+enum Cells {
+    /// Of a schema: by the grid's [`Index`], which the grid keeps.
+    Native {
+        shift: u32,
+        /// Where the entry of bin zero would be. There is none: those of the bins that values have begin further on.
+        zeroth: *const u64,
+    },
+    Digits(LogLinear),
 }
 
-impl Bins {
+impl Cells {
     fn new(layout: &Layout) -> Self {
         match layout {
             Layout::Exponential(cells) => {
                 let index = cells.cells();
                 let first = Index::bin(index.shift(), 1);
-                Self { shift: index.shift(), zeroth: index.entries().as_ptr().wrapping_sub(first) }
+                Self::Native { shift: index.shift(), zeroth: index.entries().as_ptr().wrapping_sub(first) }
             }
-            Layout::LogLinear(_) => Self { shift: 0, zeroth: std::ptr::null() },
+            Layout::LogLinear(cells) => Self::Digits(*cells),
         }
     }
 }
 
 #[allow(unsafe_code)]
 // SAFETY: what it points to is never written, and the grid that keeps it may be sent.
-unsafe impl Send for Bins {}
+unsafe impl Send for Cells {}
 #[allow(unsafe_code)]
 // SAFETY: as for Send.
-unsafe impl Sync for Bins {}
+unsafe impl Sync for Cells {}
 
 /// One histogram. Aligned as [`super::scalar::Scalar`] is.
 #[derive(Debug)]
@@ -63,7 +67,7 @@ pub(crate) struct Hdr {
     /// What to add to `TWO_DIGITS.biased()` for the offset of a bucket, modulo 2^32.
     origin: u32,
     back: u32,
-    bins: Bins,
+    cells: Cells,
     grid: Shared<Grid>,
     place: Option<Place>,
     space: Arc<Space>,
@@ -83,7 +87,7 @@ impl Hdr {
             slot: Slot::new(&place, sync, enabled),
             origin: place.back.wrapping_sub(TWO_DIGITS.bias()),
             back: place.back,
-            bins: Bins::new(grid.layout()),
+            cells: Cells::new(grid.layout()),
             grid,
             place: Some(place),
             space,
@@ -141,22 +145,30 @@ impl Hdr {
 
     /// The cell of a value within [`SPAN`].
     #[inline(always)]
-    fn native_cell(&self, value: u64) -> u32 {
-        let entry = self.bins.zeroth.wrapping_add(Index::bin(self.bins.shift, value));
-        #[allow(unsafe_code)]
-        // SAFETY: the range check passes no value at all where the layout is not a schema's, and where it is only values
-        // from 1 up to the maximum that have an entry. `grid` keeps it.
-        let entry = unsafe { *entry };
-        Index::cell(entry, value)
+    fn other_cell(&self, value: u64) -> u32 {
+        match self.cells {
+            Cells::Native { shift, zeroth } => {
+                let entry = zeroth.wrapping_add(Index::bin(shift, value));
+                #[allow(unsafe_code)]
+                // SAFETY: where the layout is a schema's, the range check passes values only from 1 up to the maximum that
+                // have an entry. `grid` keeps it.
+                let entry = unsafe { *entry };
+                Index::cell(entry, value)
+            }
+            Cells::Digits(cells) => {
+                out_of_line();
+                cells.biased(value).wrapping_sub(cells.bias())
+            }
+        }
     }
 
     /// The bucket of a value within [`SPAN`], if its cell is not split.
     #[inline(always)]
-    fn native_bucket(&self, base: Base, value: u64) -> &Cell {
+    fn other_bucket(&self, base: Base, value: u64) -> &Cell {
         #[allow(unsafe_code)]
         // SAFETY: as in `bucket`: the cell is that of a value up to the maximum.
         unsafe {
-            base.cell(self.back.wrapping_add(self.native_cell(value)))
+            base.cell(self.back.wrapping_add(self.other_cell(value)))
         }
     }
 
@@ -166,7 +178,7 @@ impl Hdr {
     pub(crate) fn record_at(&self, base: Base, front: u32, value: u64, n: u64) {
         // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the
         // maximum to track, or too large for the index to be exact. Where the layout is not that of two digits, no value
-        // passes it, and where it is a schema's a second test takes its place.
+        // passes it, and a second test takes its place.
         let past = self.header(base, front, START).get().wrapping_add(value);
         // Each with its own additions and its own function for split cells: brought together, one would pay for a jump.
         // Most recordings are of two digits, and to cells that are not split.
@@ -176,9 +188,9 @@ impl Hdr {
                 self.record_split(base, front, n, value);
             }
         } else if past < self.header(base, front, SPAN).get() {
-            if !self.store(base, front, self.native_bucket(base, value), value, n) {
+            if !self.store(base, front, self.other_bucket(base, value), value, n) {
                 out_of_line();
-                self.record_native_split(base, front, n, value);
+                self.record_other_split(base, front, n, value);
             }
         } else {
             out_of_line();
@@ -213,8 +225,8 @@ impl Hdr {
 
     /// Records a value within [`SPAN`] whose cell is split.
     #[inline(never)]
-    fn record_native_split(&self, base: Base, front: u32, n: u64, value: u64) {
-        let cell = self.native_cell(value);
+    fn record_other_split(&self, base: Base, front: u32, n: u64, value: u64) {
+        let cell = self.other_cell(value);
         self.store_rare(base, front, self.grid.splits().index(cell as usize, value), value, n);
     }
 
@@ -258,7 +270,7 @@ impl Hdr {
         let quick = |from: u64, to: u64| (high.min(limit).min(to) + 1).saturating_sub(from);
         let (start, width, span) = match self.grid.resolution() {
             Resolution::Digits(2) => (low, quick(low, EXACT_MAX), 0),
-            Resolution::Digits(_) => (low, 0, 0),
+            Resolution::Digits(_) => (low, 0, quick(low, EXACT_MAX)),
             // Zero has no entry.
             Resolution::Schema(_) => (low.max(1), 0, quick(low.max(1), INDEXED_MAX)),
         };

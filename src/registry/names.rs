@@ -36,19 +36,19 @@ impl Registry {
         }
         for key in &names {
             let name = &key.1;
+            let taken = |owner: &dyn fmt::Display| {
+                let text = format!("metric {:?} would be exposed as {name}, which is a name of {owner}", desc.name);
+                Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another name")))
+            };
             // These are all legal, as which only dots would change them.
             if let Some(owner) = state.reserved.get(name).filter(|_| key.0 != Escaping::Dots) {
-                let text = format!("metric {:?} would be exposed as {name}, which is a name of {owner}", desc.name);
-                return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another name")));
+                return taken(owner);
             }
             match state.exposed.get(key) {
                 Some(Owner::Metric(owner)) => {
                     return Err(conflict(&desc.name, owner, &format!("both would be exposed as {name}")));
                 }
-                Some(owner) => {
-                    let text = format!("metric {:?} would be exposed as {name}, which is a name of {owner}", desc.name);
-                    return Err(Error::new(ErrorKind::Conflict, format!("{text}: choose another name")));
-                }
+                Some(owner) => return taken(owner),
                 None => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{Recording, Registry};
 use crate::describe::LabelValues;
-use crate::describe::{Aggregate, Descriptor, Kind, Level, Unit, is_legal_label, same_label};
+use crate::describe::{Aggregate, Descriptor, Kind, Level, Unit, is_legal_label};
 use crate::record::local;
 use crate::record::shard::Regions;
 use crate::sync::{AtomicU64, Ordering};
@@ -52,12 +52,7 @@ impl Own {
                 aggregate: Aggregate::default(),
                 labels: labels.iter().map(|&label| label.to_owned()).collect(),
                 label_set: None,
-                // A constant label by the name of one of these gives way: twice in a line would fail the whole scrape.
-                const_labels: const_labels
-                    .iter()
-                    .filter(|(name, _)| !labels.iter().any(|own| same_label(own, name)))
-                    .cloned()
-                    .collect(),
+                const_labels: Descriptor::giving_way(const_labels, labels),
                 limit: usize::MAX,
                 grid: None,
                 exemplars: false,

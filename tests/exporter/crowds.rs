@@ -65,15 +65,23 @@ fn who_has_many_connections_takes_no_kept_one_of_who_has_few() {
     }
 }
 
+/// Clients that have asked for the page and read nothing of it yet, each from an address with this last number, and with so
+/// much room for what comes.
+fn ask(exporter: &Exporter, lasts: &[u8], room: Option<u32>) -> Vec<Client> {
+    let ask = |last: &u8| {
+        let mut client = Client::connect_from(exporter, *last, room);
+        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        client
+    };
+    lasts.iter().map(ask).collect()
+}
+
 #[test]
 fn slow_readers_keep_no_place_from_scrapes_that_wait() {
     let registry = long_page();
     let exporter = builder().scrapes_max(2).start(&registry).unwrap();
     // Were it waited for, it would be for as long as a scrape may.
-    let mut slow: Vec<_> = (0..3).map(|_| Client::connect_from(&exporter, 9, Some(4096))).collect();
-    for client in &mut slow {
-        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
-    }
+    let mut slow = ask(&exporter, &[9, 9, 9], Some(4096));
     std::thread::sleep(millis(600));
     for last in [9, 3] {
         let response = Client::connect_from(&exporter, last, None).request("GET", "/metrics", "");
@@ -89,17 +97,10 @@ fn slow_readers_keep_no_place_from_scrapes_that_wait() {
 fn of_slow_readers_with_an_address_each_none_keeps_two_scrapes_of_one_waiting() {
     let registry = long_page();
     let exporter = builder().scrapes_max(2).start(&registry).unwrap();
-    let mut slow: Vec<_> = (8..10).map(|last| Client::connect_from(&exporter, last, Some(4096))).collect();
-    for client in &mut slow {
-        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
-    }
+    let _slow = ask(&exporter, &[8, 9], Some(4096));
     std::thread::sleep(millis(600));
     // That they wait takes no place, so that either may have one.
-    let mut scrapes: Vec<_> = (0..2).map(|_| Client::connect_from(&exporter, 3, None)).collect();
-    for client in &mut scrapes {
-        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
-    }
-    for client in &mut scrapes {
+    for mut client in ask(&exporter, &[3, 3], None) {
         assert_eq!(client.receive(false).unwrap().status, 200);
     }
 }
@@ -108,10 +109,7 @@ fn of_slow_readers_with_an_address_each_none_keeps_two_scrapes_of_one_waiting() 
 fn who_reads_its_page_is_not_who_leaves() {
     let registry = long_page();
     let exporter = builder().scrapes_max(2).start(&registry).unwrap();
-    let mut clients: Vec<_> = (0..2).map(|_| Client::connect_from(&exporter, 9, Some(4096))).collect();
-    for client in &mut clients {
-        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
-    }
+    let mut clients = ask(&exporter, &[9, 9], Some(4096));
     let mut reader = clients.remove(0);
     let (answer, other) = std::thread::scope(|scope| {
         let reader = scope.spawn(move || reader.receive(false));
@@ -126,10 +124,7 @@ fn who_reads_its_page_is_not_who_leaves() {
 fn slow_readers_keep_no_connection_out() {
     let registry = long_page();
     let exporter = builder().connections_max(2).start(&registry).unwrap();
-    let mut slow: Vec<_> = (0..2).map(|_| Client::connect_from(&exporter, 9, Some(4096))).collect();
-    for client in &mut slow {
-        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
-    }
+    let _slow = ask(&exporter, &[9, 9], Some(4096));
     std::thread::sleep(millis(600));
     for last in [9, 3] {
         assert_eq!(Client::connect_from(&exporter, last, None).request("GET", "/", "").status, 200);

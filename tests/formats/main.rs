@@ -24,4 +24,5 @@ mod target;
 mod text;
 mod text_reader;
 mod totals;
+mod undo;
 mod utf8;

@@ -180,6 +180,18 @@ fn exemplar(bytes: &[u8]) -> Result<Exemplar, String> {
     }
 }
 
+/// Takes what histograms and summaries have alike.
+fn totals(point: &mut Point, field: &(u64, Field<'_>)) -> bool {
+    match *field {
+        (2, Field::Float(start)) => point.start = fixed(start),
+        (3, Field::Float(time)) => point.time = fixed(time),
+        (4, Field::Float(count)) => point.count = fixed(count),
+        (5, Field::Float(sum)) => point.sum = Some(sum),
+        _ => return false,
+    }
+    true
+}
+
 fn number(bytes: &[u8]) -> Result<Point, String> {
     let mut point = Point::default();
     for field in fields(bytes)? {
@@ -204,10 +216,7 @@ fn explicit(bytes: &[u8]) -> Result<Point, String> {
     let mut point = Point::default();
     for field in fields(bytes)? {
         match field {
-            (2, Field::Float(start)) => point.start = fixed(start),
-            (3, Field::Float(time)) => point.time = fixed(time),
-            (4, Field::Float(count)) => point.count = fixed(count),
-            (5, Field::Float(sum)) => point.sum = Some(sum),
+            field if totals(&mut point, &field) => {}
             (6, Field::Bytes(bytes)) => point.counts = packed_fixed(bytes)?,
             (7, Field::Bytes(bytes)) => point.bounds = packed_fixed(bytes)?.into_iter().map(f64::from_bits).collect(),
             (8, Field::Bytes(bytes)) => point.exemplars.push(exemplar(bytes)?),
@@ -223,10 +232,7 @@ fn summary(bytes: &[u8]) -> Result<Point, String> {
     let mut point = Point::default();
     for field in fields(bytes)? {
         match field {
-            (2, Field::Float(start)) => point.start = fixed(start),
-            (3, Field::Float(time)) => point.time = fixed(time),
-            (4, Field::Float(count)) => point.count = fixed(count),
-            (5, Field::Float(sum)) => point.sum = Some(sum),
+            field if totals(&mut point, &field) => {}
             (6, Field::Bytes(bytes)) => point.quantiles.push(pair(bytes)?),
             field => attribute(&mut point.attributes, 7, &field)?,
         }
@@ -238,10 +244,7 @@ fn exponential(bytes: &[u8]) -> Result<Point, String> {
     let mut point = Point::default();
     for field in fields(bytes)? {
         match field {
-            (2, Field::Float(start)) => point.start = fixed(start),
-            (3, Field::Float(time)) => point.time = fixed(time),
-            (4, Field::Float(count)) => point.count = fixed(count),
-            (5, Field::Float(sum)) => point.sum = Some(sum),
+            field if totals(&mut point, &field) => {}
             (6, Field::Number(scale)) => point.scale = Some(signed(scale)),
             (7, Field::Float(zeros)) => point.zeros = fixed(zeros),
             (8, Field::Bytes(bytes)) => match *fields(bytes)? {

@@ -1,6 +1,7 @@
 //! Names of any characters, and what each scraper sees of them.
 
 use crate::om_reader::read;
+use crate::undo::undo;
 use crate::{om2_reader, pb_reader, text_reader};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -138,19 +139,6 @@ fn what_some_scraper_would_see_twice_is_refused() {
     // Neither the one nor the other is kept from good ones.
     registry.gauge("a..b").labels(["x.y", "x.z"]).build().unwrap();
     registry.gauge("a.").build().unwrap();
-}
-
-/// What a reader makes of a name that was escaped by values; `None` of one that was not.
-fn undo(name: &str) -> Option<String> {
-    let mut rest = name.strip_prefix("U__")?;
-    let mut out = String::new();
-    while let Some((plain, after)) = rest.split_once('_') {
-        out.push_str(plain);
-        let (number, after) = after.split_once('_')?;
-        out.push(if number.is_empty() { '_' } else { char::from_u32(u32::from_str_radix(number, 16).ok()?)? });
-        rest = after;
-    }
-    Some(out + rest)
 }
 
 /// Any name, often with what has to be escaped, or looks as if it had been.

@@ -1,17 +1,16 @@
-//! OpenMetrics 2.0 of any registry, for the target `openmetrics`.
+//! OpenMetrics 2.0 of any registry, for the targets `openmetrics` and `text`.
 
-use super::filled::Filled;
 use super::shown::{check_all, check_native, families, is_it, same};
 use crate::om2_reader::{self, Value as Found};
-use tach::{Escaping, Value};
+use std::collections::BTreeSet;
+use tach::{Escaping, Snapshot, Value};
 
 /// Holds the page against the snapshot.
 ///
 /// # Panics
 ///
 /// They differ, or the page breaks a rule.
-pub(crate) fn check(filled: &Filled, escaping: Escaping) {
-    let snapshot = &filled.snapshots[1];
+pub(super) fn check(snapshot: &Snapshot, observed: &BTreeSet<String>, escaping: Escaping) {
     let page = tach::openmetrics_2::render_with(snapshot, escaping);
     let read = om2_reader::read(&page).unwrap_or_else(|rule| panic!("{rule}\n{page}"));
     let expected = families(snapshot);
@@ -22,7 +21,7 @@ pub(crate) fn check(filled: &Filled, escaping: Escaping) {
         assert_eq!(found.series.len(), family.series.len());
         for (found, series) in found.series.iter().zip(&family.series) {
             assert_eq!(found.labels, series.labels(escaping));
-            assert_eq!(found.start.is_some(), family.has_start(&filled.observed).unwrap_or(found.start.is_some()));
+            assert_eq!(found.start.is_some(), family.has_start(observed).unwrap_or(found.start.is_some()));
             let number = match (series.value, &found.value) {
                 (Value::Histogram(histogram), Found::Histogram(found_)) => {
                     assert_eq!((found_.count, found_.sum), (histogram.count(), histogram.sum()));

@@ -3,13 +3,14 @@
 
 use super::composite;
 use super::filled::{Filled, lengthened};
-use super::names::ESCAPINGS;
 use super::shown::{Family, Series, check_buckets, families, is_it, nanos, same};
 use crate::exposition::Labels;
+use crate::names::ESCAPINGS;
 use crate::number::{read, read_bound};
 use crate::om_reader::{self, Sample};
 use crate::text_reader;
 use arbitrary::{Arbitrary, Unstructured};
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 use tach::openmetrics::{Options, render_with};
 use tach::{Escaping, HistogramSnapshot, Snapshot, Value};
@@ -24,12 +25,17 @@ pub fn run(data: &[u8]) {
     let mut u = Unstructured::new(&data);
     let Ok((index, created, filled)) = <(usize, bool, Filled)>::arbitrary(&mut u) else { return };
     let escaping = ESCAPINGS[index % ESCAPINGS.len()];
-    check(&filled, escaping, created);
-    composite::check(&filled, escaping);
+    let snapshot = &filled.snapshots[1];
+    check(snapshot, &filled.observed, escaping, created);
+    composite::check(snapshot, &filled.observed, escaping);
 }
 
-fn check(filled: &Filled, escaping: Escaping, created: bool) {
-    let snapshot = &filled.snapshots[1];
+/// Holds the pages against the snapshot; `observed`: the own names of metrics that a callback gives.
+///
+/// # Panics
+///
+/// They differ, or a page breaks a rule.
+pub(super) fn check(snapshot: &Snapshot, observed: &BTreeSet<String>, escaping: Escaping, created: bool) {
     let page = render_with(snapshot, Options::new().escaping(escaping).created(created));
     let read = om_reader::read(&page).unwrap_or_else(|rule| panic!("{rule}\n{page}"));
     let expected = families(snapshot);
@@ -41,7 +47,13 @@ fn check(filled: &Filled, escaping: Escaping, created: bool) {
         assert_eq!(metadata, (name, family.kind, family.unit_of(name), family.help));
         let (starts, samples): (Vec<&Sample>, Vec<&Sample>) =
             found.samples.iter().partition(|sample| sample.name.ends_with("_created") && family.kind != "gauge");
-        check_starts(filled, family, &starts, created, escaping);
+        check_starts(
+            snapshot,
+            family.has_start(observed).unwrap_or(!starts.is_empty()) && created,
+            family,
+            &starts,
+            escaping,
+        );
         let mut rest = &*samples;
         for series in &family.series {
             rest = check_series(series, rest, &sample, &series.labels(escaping));
@@ -63,10 +75,9 @@ fn check_text(snapshot: &Snapshot, escaping: Escaping, mut expected: Vec<om_read
 }
 
 /// When series began: of all of a family, or of none.
-fn check_starts(filled: &Filled, family: &Family<'_>, starts: &[&Sample], created: bool, escaping: Escaping) {
-    let expected = family.has_start(&filled.observed).unwrap_or(!starts.is_empty()) && created;
+fn check_starts(snapshot: &Snapshot, expected: bool, family: &Family<'_>, starts: &[&Sample], escaping: Escaping) {
     assert_eq!(starts.len(), if expected { family.series.len() } else { 0 });
-    let (from, to) = (nanos(filled.snapshots[0].began()) / 1_000_000_000, nanos(SystemTime::now()) / 1_000_000_000);
+    let (from, to) = (nanos(snapshot.began()) / 1_000_000_000, nanos(SystemTime::now()) / 1_000_000_000);
     for (start, series) in starts.iter().zip(&family.series) {
         assert_eq!(start.labels, series.labels(escaping));
         let (seconds, fraction) = start.value.split_once('.').unwrap_or((&start.value, "1"));

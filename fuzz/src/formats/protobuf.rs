@@ -2,11 +2,12 @@
 //! snapshot, classic and native buckets alike.
 
 use super::filled::{Filled, lengthened};
-use super::names::ESCAPINGS;
 use super::shown::{check_all, check_buckets, check_native, families, is_it, same};
+use crate::names::ESCAPINGS;
 use crate::pb_reader::{self, Exemplar, Histogram, Metric};
 use arbitrary::{Arbitrary, Unstructured};
-use tach::{HistogramSnapshot, Value};
+use std::collections::BTreeSet;
+use tach::{Escaping, HistogramSnapshot, Snapshot, Value};
 
 /// Encodes the registry that `data` stands for.
 ///
@@ -17,8 +18,15 @@ pub fn run(data: &[u8]) {
     let data = lengthened(data);
     let mut u = Unstructured::new(&data);
     let Ok((index, filled)) = <(usize, Filled)>::arbitrary(&mut u) else { return };
-    let escaping = ESCAPINGS[index % ESCAPINGS.len()];
-    let snapshot = &filled.snapshots[1];
+    check(&filled.snapshots[1], &filled.observed, ESCAPINGS[index % ESCAPINGS.len()]);
+}
+
+/// Holds the body against the snapshot; `observed`: the own names of metrics that a callback gives.
+///
+/// # Panics
+///
+/// They differ, or the body is none.
+pub(super) fn check(snapshot: &Snapshot, observed: &BTreeSet<String>, escaping: Escaping) {
     let read = pb_reader::read(&tach::protobuf::render_with(snapshot, escaping)).expect("what the reader knows");
     let expected = families(snapshot);
     assert_eq!(read.len(), expected.len());
@@ -35,7 +43,7 @@ pub fn run(data: &[u8]) {
         assert_eq!(found.metrics.len(), family.series.len());
         for (found, series) in found.metrics.iter().zip(&family.series) {
             assert_eq!(found.labels, series.labels(escaping));
-            assert_eq!(found.start.is_some(), family.has_start(&filled.observed).unwrap_or(found.start.is_some()));
+            assert_eq!(found.start.is_some(), family.has_start(observed).unwrap_or(found.start.is_some()));
             check_value(found, series.value);
             match (&found.exemplar, &series.exemplar) {
                 (Some(found), Some(exemplar)) => assert!(is_it(found, exemplar), "{found:?} is {exemplar:?}"),

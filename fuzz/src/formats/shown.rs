@@ -1,7 +1,7 @@
 //! What a format has to show of a snapshot, told by the walk over its series that everybody may take.
 
-use super::names::written;
 use crate::exposition::Labels;
+use crate::names::escape;
 use crate::pb_reader;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tach::{Escaping, Exemplar, HistogramSnapshot, Snapshot, Value};
@@ -61,7 +61,7 @@ pub(crate) fn families(snapshot: &Snapshot) -> Vec<Family<'_>> {
 impl Family<'_> {
     /// What its samples are called, but for the suffixes of histograms.
     pub(crate) fn written(&self, escaping: Escaping) -> String {
-        written(&self.exposed, escaping, false)
+        escape(&self.exposed, escaping, ":")
     }
 
     /// The unit, where `name` ends in it.
@@ -78,7 +78,7 @@ impl Family<'_> {
 
 impl Series<'_> {
     pub(crate) fn labels(&self, escaping: Escaping) -> Labels {
-        self.labels.iter().map(|(name, value)| (written(name, escaping, true), value.clone())).collect()
+        self.labels.iter().map(|(name, value)| (escape(name, escaping, ""), value.clone())).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `docs/EXPOSITION.md` says where the names come from.
 
-use crate::describe::{Descriptor, Kind, Unit, same_label};
+use crate::describe::{Descriptor, Kind, Unit};
 use std::time::Duration;
 
 const WINDOW: &str = "window";
@@ -51,13 +51,7 @@ fn gauge(of: &Descriptor, suffix: &str, unit: Unit, help: &str, labels: &[&str])
         aggregate: of.aggregate,
         labels: of.labels.iter().map(String::as_str).chain(labels.iter().copied()).map(str::to_owned).collect(),
         label_set: None,
-        // As for the engine's own, a constant label by the same name gives way.
-        const_labels: of
-            .const_labels
-            .iter()
-            .filter(|(name, _)| !labels.iter().any(|own| same_label(own, name)))
-            .cloned()
-            .collect(),
+        const_labels: Descriptor::giving_way(&of.const_labels, labels),
         // The label sets are made for each snapshot.
         limit: usize::MAX,
         grid: None,

@@ -74,8 +74,11 @@ pub(super) fn otlp_endpoint(settings: &mut Settings, text: &str) -> Read {
     }
     // Which is no URL to the parser, and lacks only that.
     if text.starts_with(|c: char| c.is_alphanumeric() || c == '[') && !text.contains("://") {
-        let rest = text.trim_start_matches("https:").trim_start_matches("http:").trim_start_matches('/');
-        return Err(format!("which does not begin with http:// or https://, as http://{rest}"));
+        let (scheme, rest) = match text.split_once(':') {
+            Some((scheme @ ("http" | "https"), rest)) => (scheme, rest.trim_start_matches('/')),
+            _ => ("http", text),
+        };
+        return Err(format!("which does not begin with http:// or https://, as {scheme}://{rest}"));
     }
     let url: hyper::Uri = text.parse().map_err(|error| format!("which is no URL ({error})"))?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {

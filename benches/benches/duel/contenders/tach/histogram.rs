@@ -1,4 +1,4 @@
-//! Histograms: exact minimum and maximum, 2 digits with and without declared bounds, and a native schema.
+//! Histograms: exact minimum and maximum, 2 digits with and without declared bounds, 3 digits, and a native schema.
 
 use tach::{Histogram, Registry, Unit};
 
@@ -10,6 +10,7 @@ pub(crate) fn histogram() -> Vec<Contender> {
     let build = |name: &str| registry.histogram(name).unit(Unit::Seconds).digits(2);
     let plain = build("plain").build().expect("valid description");
     let bounded = build("bounded").buckets(LADDER).build().expect("valid description");
+    let fine = registry.histogram("fine").unit(Unit::Seconds).digits(3).build().expect("valid description");
     let native = registry.histogram("native").unit(Unit::Seconds).native_schema(4).build().expect("valid description");
     let (many, many_bounded, held) = (plain.clone(), bounded.clone(), plain.clone());
     let (native_too, split) = (native.clone(), bounded.clone());
@@ -41,6 +42,7 @@ pub(crate) fn histogram() -> Vec<Contender> {
             let held = &in_register_bounded;
             nanos(work, &(), move |(), value| held.record(value))
         }),
+        Contender::new("tach Histogram, 3 digits", move |work| nanos(work, &fine, |fine, value| fine.record(value))),
         Contender::new("tach Histogram, native schema 4", move |work| {
             nanos(work, &native, |native, value| native.record(value))
         })
