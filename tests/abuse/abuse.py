@@ -8,7 +8,9 @@ answered; a scrape takes at most twice as long as collecting and rendering.
 The thread that records must not wait: going off the processor by itself is counted by the system, whatever else runs there.
 What a recording takes, of the processor and by the clock, is compared between rounds in peace and under abuse, in turns.
 What else runs on the machine only adds to it, in some rounds, and what abuse does it does in all: so the best round of each
-kind counts, and on a noisy machine there are more of them.
+kind counts, and on a noisy machine there are more of them. And within pairs of rounds p99.99 is compared, by the median pair:
+where the machine is too noisy to tell, as the middle half of the rounds in peace is further apart than what is allowed, only a
+gross difference fails there.
 """
 
 import http.client
@@ -33,7 +35,10 @@ SLOW = ["slowhttptest", "-H", "-c", "300", "-r", "100", "-i", "1", "-x", "24", "
 SLOW_READ = ["slowhttptest", "-X", "-c", "100", "-r", "50", "-w", "256", "-y", "512", "-n", "1", "-z", "16", "-k", "3"]
 # Nanoseconds: on the processor, on average; and by the clock.
 COMPARED = ["processor", "p99.9", "p99.99"]
+PAIRED = "p99.99"
 RATIO_MAX = 1.3
+# Of pairs, where the machine is too noisy.
+GROSS = 20.0
 # A round has forty scrapes; once in it a page of memory may have to be waited for.
 WAITS_PER_ROUND = 1
 # From after the first round of abuse to after the last, and while wrk hammers: the exporter may have so many pages in memory
@@ -180,6 +185,12 @@ def recordings(program):
     for name, ratio in ratios(peace, abuse).items():
         text = f"{name} under abuse is {ratio:.2f}x that in peace, best of {len(peace)} rounds; allowed is {RATIO_MAX}x"
         check(ratio <= RATIO_MAX, text)
+    pairs = [there[PAIRED] / here[PAIRED] for here, there in zip(peace, abuse)]
+    noise = spread([here[PAIRED] for here in peace])
+    limit = GROSS if noise > RATIO_MAX else RATIO_MAX
+    print(f"abuse: the middle half of the rounds in peace lie within {noise:.2f}x")
+    ratio = statistics.median(pairs)
+    check(ratio <= limit, f"{PAIRED} under abuse is {ratio:.2f}x that in peace, median of pairs; allowed is {limit}x")
     waits, allowed = sum(round["waits"] for round in abuse), WAITS_PER_ROUND * len(abuse)
     check(waits <= allowed, f"the thread that records waited {waits} times under abuse; allowed is {allowed}")
 
@@ -200,6 +211,12 @@ def ratios(peace, abuse):
     """What a recording takes in the best round under abuse, by that in the best one in peace."""
     best = [{name: min(round[name] for round in rounds) for name in COMPARED} for rounds in (peace, abuse)]
     return {name: best[1][name] / best[0][name] for name in COMPARED}
+
+
+def spread(values):
+    """How far the middle half of the values are apart, as a factor."""
+    low, _, high = statistics.quantiles(values, n=4)
+    return high / low
 
 
 def hammered(program):
