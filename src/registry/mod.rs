@@ -311,6 +311,12 @@ impl Registry {
         &self.0.own
     }
 
+    /// The labels that all of its metrics have.
+    #[cfg(feature = "http")]
+    pub(crate) fn const_labels(&self) -> Arc<[(String, String)]> {
+        Arc::clone(&self.0.config.const_labels)
+    }
+
     /// When this registry was made, by the system's clock.
     pub(crate) fn made(&self) -> SystemTime {
         self.0.made

@@ -128,10 +128,12 @@ impl Exporter {
         let (stop, stopped) = oneshot::channel();
         let (sender, ready) = mpsc::sync_channel(1);
         let scraping = Arc::clone(&collector);
+        let const_labels = registry.const_labels();
         let run = move || {
             // The caller waits for it.
             let ready = |result| drop(sender.send(result));
-            serve(bound, setup, own_closed, scraping, stopped, ready);
+            let own = Rc::new(Own::new(own_closed, &const_labels));
+            serve(bound, setup, own, scraping, stopped, ready);
         };
         let thread = std::thread::Builder::new().name("tach-exporter".to_owned()).spawn(run);
         let thread = thread.map_err(|error| Error::system("cannot start the thread tach-exporter", error))?;
@@ -174,7 +176,7 @@ impl Drop for Exporter {
 fn serve(
     bound: Bound,
     setup: Setup,
-    closed: Arc<OnceLock<()>>,
+    own: Rc<Own>,
     collector: Arc<Collector>,
     stopped: oneshot::Receiver<()>,
     ready: impl FnOnce(io::Result<()>),
@@ -191,7 +193,6 @@ fn serve(
             Ok(listener) => listener,
             Err(error) => return ready(Err(error)),
         };
-        let own = Rc::new(Own::new(closed));
         let scraper = Scraper::new(collector, Body::render, setup.limits.scrapes, setup.limits.scrape);
         let scraper = scraper.showing(setup.showing.clone(), Rc::clone(&own));
         tokio::task::spawn_local(Rc::new(Server::new(setup, scraper, own)).run(listener));

@@ -1,10 +1,11 @@
 //! The metrics that an exporter keeps of itself: how it answered, whom it turned away. Plain cells of its one thread.
 
 use crate::collect::{FamilySnapshot, Snapshot, Values};
-use crate::describe::{Aggregate, Descriptor, Kind, LabelSets, Level, Unit, same_label};
+use crate::describe::{Aggregate, Descriptor, Kind, LabelSets, Level, Unit, is_legal_label};
 use hyper::StatusCode;
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 /// Every status that a request is answered with, ascending.
 const CODES: [StatusCode; 10] = [
@@ -52,14 +53,15 @@ pub(super) struct Own {
     reload_errors: Cell<u64>,
     /// Set once not everybody who reaches the exporter can ask, for other threads too.
     closed: Arc<OnceLock<()>>,
-    /// Made for the first page, as the registry's constant labels are in its snapshots.
-    families: OnceCell<Vec<FamilySnapshot>>,
+    /// Without values.
+    families: Vec<FamilySnapshot>,
 }
 
 impl Own {
-    /// For an exporter that anybody who reaches it can ask, unless `closed` is set.
-    pub(super) fn new(closed: Arc<OnceLock<()>>) -> Self {
-        Self { closed, ..Self::default() }
+    /// For an exporter that anybody who reaches it can ask, unless `closed` is set. `const_labels`: those of its registry,
+    /// as what a snapshot shows may be of other processes.
+    pub(super) fn new(closed: Arc<OnceLock<()>>, const_labels: &[(String, String)]) -> Self {
+        Self { closed, families: describe(const_labels), ..Self::default() }
     }
 
     /// Whether anybody who reaches it can ask.
@@ -96,9 +98,9 @@ impl Own {
         increment(&self.reload_errors);
     }
 
-    /// These metrics as a snapshot of their own, of the moment and with the constant labels of `snapshot`.
+    /// These metrics as a snapshot of their own, of the moment of `snapshot`.
     pub(super) fn beside(&self, snapshot: &Snapshot) -> Snapshot {
-        let mut families = self.families.get_or_init(|| describe(snapshot)).clone();
+        let mut families = self.families.clone();
         let values = [
             Values::Counter(self.answered.iter().map(Cell::get).collect()),
             Values::Gauge([self.connections.get() as f64].into_iter().collect()),
@@ -117,16 +119,15 @@ fn increment(count: &Cell<u64>) {
     count.set(count.get() + 1);
 }
 
-/// The families, with the constant labels of the registry, and without values.
-fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
-    // The engine's own metrics have those of the registry, and no others, as a view's may.
-    let engine = snapshot.families().iter().find(|family| family.desc.name.starts_with("tach_"));
-    let const_labels = engine.map_or_else(|| Arc::from([]), |family| Arc::clone(&family.desc.const_labels));
+/// The families, without values.
+fn describe(const_labels: &[(String, String)]) -> Vec<FamilySnapshot> {
+    let utf8 = const_labels.iter().any(|(name, _)| !is_legal_label(name));
+    let since = SystemTime::now();
     let family = |kind, name: &str, label: Option<&str>, values: &[&str], help: &str| {
         let desc = Descriptor {
             name: name.to_owned(),
             base: Descriptor::base(None, name, kind, Unit::None),
-            utf8: engine.is_some_and(|family| family.desc.utf8),
+            utf8,
             dotted: Descriptor::dotted(None, name, kind),
             help: help.to_owned(),
             kind,
@@ -135,18 +136,13 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
             aggregate: Aggregate::default(),
             labels: label.into_iter().map(str::to_owned).collect(),
             label_set: None,
-            // As for the engine's own, a constant label by the same name gives way.
-            const_labels: const_labels
-                .iter()
-                .filter(|(name, _)| label.is_none_or(|own| !same_label(own, name)))
-                .cloned()
-                .collect(),
+            const_labels: Descriptor::giving_way(const_labels, label.as_slice()),
             limit: usize::MAX,
             grid: None,
             exemplars: false,
         };
         let sets = values.iter().map(|&value| label.map(|_| value.into()).into_iter().collect());
-        let labels = LabelSets::since(snapshot.time(), sets);
+        let labels = LabelSets::since(since, sets);
         FamilySnapshot {
             desc: Arc::new(desc),
             labels: Arc::new(labels),
@@ -198,11 +194,27 @@ mod tests {
     use crate::expose::text;
     use hyper::StatusCode;
 
+    fn of(registry: &Registry) -> Own {
+        Own::new(<_>::default(), &registry.const_labels())
+    }
+
+    #[test]
+    fn constant_labels_are_the_registrys_and_not_those_of_other_processes() {
+        let worker = Registry::builder().const_label("gpu", "0").build().unwrap();
+        let registry = Registry::builder().const_label("zone", "a").build().unwrap();
+        registry.attach(move || worker.snapshot());
+        let snapshot = registry.snapshot();
+        assert!(text::render(&snapshot).contains("tach_series{gpu=\"0\""));
+        let page = text::render(&of(&registry).beside(&snapshot));
+        assert!(page.contains("tach_exporter_connections{zone=\"a\"} 0\n"), "{page}");
+        assert!(!page.contains("gpu"), "{page}");
+    }
+
     #[test]
     fn all_that_is_counted_is_on_the_page_from_the_first() {
         let registry = Registry::builder().const_label("code", "x").const_label("zone", "a").build().unwrap();
         registry.counter("zz").build().unwrap();
-        let (own, snapshot) = (Own::default(), registry.snapshot());
+        let (own, snapshot) = (of(&registry), registry.snapshot());
         let page = text::render(&own.beside(&snapshot));
         for code in CODES {
             let line = format!("tach_exporter_requests_total{{zone=\"a\",code=\"{}\"}} 0\n", code.as_str());
