@@ -4,7 +4,7 @@ use crate::client::*;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
-use tach::{ErrorKind, Exporter, ExporterBuilder, Registry};
+use tach::{ErrorKind, Exporter, ExporterBuilder, Registry, Resource};
 
 #[test]
 fn a_callback_that_panics_does_not_end_the_exporter() {
@@ -54,6 +54,30 @@ fn a_taken_port_is_an_error_that_says_what_to_do() {
         assert!(text.contains(part), "{text}");
     }
     assert_eq!(scrape(&first).value("tokens_total"), Some(5.0));
+}
+
+#[test]
+fn a_start_that_fails_keeps_no_name() {
+    let (registry, first) = tokens();
+    let told = || Exporter::builder().target_info(Resource::new().service("llm"));
+    let long = format!("unix:/{}", "x".repeat(200));
+    for address in [first.local_addr().to_string(), "192.0.2.1:0".to_owned(), long] {
+        assert_ne!(told().listen(address).start(&registry).unwrap_err().kind(), ErrorKind::Conflict);
+    }
+    #[cfg(feature = "tls")]
+    told().listen("127.0.0.1:0").web_config("/none/web.yml").start(&registry).unwrap_err();
+    registry.gauge("target").build().unwrap();
+    registry.gauge("target_info").build().unwrap();
+    // Nor does one that fails by these names stay.
+    let error = told().listen("127.0.0.1:0").start(&registry).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    #[cfg(unix)]
+    {
+        let directory = Directory::new("names");
+        let path = directory.0.join("metrics.sock");
+        told().listen(format!("unix:{}", path.display())).start(&registry).unwrap_err();
+        assert!(!path.exists());
+    }
 }
 
 #[test]

@@ -85,6 +85,19 @@ fn its_metrics_are_in_every_format_and_can_be_asked_for_by_name() {
 }
 
 #[test]
+fn its_labels_are_escaped_as_asked_for_whatever_the_view_shows() {
+    let registry = Registry::builder().utf8_names(true).const_label("zone.name", "a").build().unwrap();
+    let (other, _exporter) = tokens();
+    let exporter = builder().view(move |_| other.snapshot()).start(&registry).unwrap();
+    for (escaping, label) in [("allow-utf-8", "\"zone.name\""), ("underscores", "zone_name")] {
+        let accept = format!("Accept: text/plain;version=1.0.0;escaping={escaping}\r\n");
+        let response = request(&exporter, "GET", "/metrics", &accept);
+        let sample = format!("tach_exporter_connections{{{label}=\"a\"}}");
+        assert_eq!(response.value(&sample), Some(1.0), "{}", response.text());
+    }
+}
+
+#[test]
 fn connections_that_were_turned_away_are_counted_by_reason() {
     let exporter = builder().header_timeout(millis(1000)).connections_max(2).start(&Registry::new()).unwrap();
     let reason = |reason: &str| format!("tach_exporter_refused_total{{reason=\"{reason}\"}}");

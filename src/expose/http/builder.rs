@@ -315,7 +315,7 @@ impl ExporterBuilder {
         #[cfg(not(feature = "tls"))]
         let asks = false;
         let showing = match &self.target {
-            Some(resource) => self.showing.target(resource, |names| registry.reserve(names))?,
+            Some(resource) => self.showing.target(resource)?,
             None => self.showing,
         };
         let setup = Setup {

@@ -95,7 +95,8 @@ impl Endpoint {
     ///
     /// An attribute can be no label, or a metric has that name.
     pub fn target_info(self, resource: &Resource) -> Result<Self, Error> {
-        let showing = self.showing.target(resource, |names| self.registry.reserve(names))?;
+        let showing = self.showing.target(resource)?;
+        showing.keep_names(|names| self.registry.reserve(names))?;
         Ok(Self { showing, ..self })
     }
 

@@ -128,7 +128,7 @@ impl Exporter {
         let (stop, stopped) = oneshot::channel();
         let (sender, ready) = mpsc::sync_channel(1);
         let scraping = Arc::clone(&collector);
-        let const_labels = registry.const_labels();
+        let (const_labels, showing) = (registry.const_labels(), setup.showing.clone());
         let run = move || {
             // The caller waits for it.
             let ready = |result| drop(sender.send(result));
@@ -148,6 +148,7 @@ impl Exporter {
         };
         let started = ready.recv().unwrap_or_else(|_| Err(io::Error::other("its thread has ended")));
         started.map_err(|error| Error::system(format!("cannot serve on {address}"), error))?;
+        showing.keep_names(|names| registry.reserve(names))?;
         if exporter.is_open_to_all() {
             notice(format_args!(
                 "whoever reaches {address} can read the metrics: listen on 127.0.0.1, name networks that are let in, \

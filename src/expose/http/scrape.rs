@@ -41,15 +41,19 @@ impl Showing {
         Self { view: Some(Arc::new(view)), ..self }
     }
 
-    /// Has whose metrics these are shown. `reserve` keeps the names for that, each with who has it, from other metrics.
-    pub(super) fn target(
-        self,
-        resource: &Resource,
+    /// Has whose metrics these are shown.
+    pub(super) fn target(self, resource: &Resource) -> Result<Self, Error> {
+        Ok(Self { target: Some(FamilySnapshot::target(resource)?), ..self })
+    }
+
+    /// Has `reserve` keep the names of what tells whose metrics these are, each with who has it, from other metrics, if that
+    /// is shown. They are kept for good, so this is to be the last that can fail.
+    pub(super) fn keep_names(
+        &self,
         reserve: impl FnOnce(&[(String, String)]) -> Result<(), Error>,
-    ) -> Result<Self, Error> {
-        let target = FamilySnapshot::target(resource)?;
-        reserve(&TARGET_NAMES.map(|name| (name.to_owned(), "target_info of an exporter".to_owned())))?;
-        Ok(Self { target: Some(target), ..self })
+    ) -> Result<(), Error> {
+        let names = TARGET_NAMES.map(|name| (name.to_owned(), "target_info of an exporter".to_owned()));
+        self.target.as_ref().map_or(Ok(()), |_| reserve(&names))
     }
 
     /// What is exposed of `snapshot`.
@@ -145,7 +149,8 @@ impl Scraper {
                 let shown = catch(|| self.showing.show(&snapshot))?;
                 let own = self.own.as_ref().map(|own| own.beside(&snapshot));
                 let spare = before.map_or_else(Vec::new, |last| last.pages.into_iter().map(|(_, page)| page).collect());
-                let utf8 = shown.families().iter().chain(shown.target()).any(|family| family.desc.utf8);
+                let families = own.iter().chain([&shown]).flat_map(Snapshot::families);
+                let utf8 = families.chain(shown.target()).any(|family| family.desc.utf8);
                 Last { snapshot, shown, utf8, own, pages: Vec::new(), spare }
             }
         };
