@@ -106,14 +106,15 @@ impl Places {
 
     /// The connection that leaves for one of `newcomer`, and when: of those that wait for their clients, first one that
     /// has not shown who it is where others had to; then of the party that has most; then, before one whose client reads,
-    /// one that was never heard, unless these are few and new; then the one that has waited for longest.
+    /// one that was never heard, unless these are few; then the one that has waited for longest. One whose request has only
+    /// just been waited for stays before one that is between two: what its client has sent would be lost.
     fn leaver(&self, newcomer: Party, now: Instant) -> Option<(usize, Instant)> {
         let open = self.open.borrow();
         let counts = count(open.iter());
         let own = counts.get(&newcomer).copied().unwrap_or(0);
         // Waiting for the first request of a few only would keep all others out that come meanwhile.
         let silent = open.iter().filter(|open| open.watch.waits().is_some_and(|waits| !waits.heard)).count();
-        let rare = silent * 2 < open.len();
+        let rare = silent * 2 <= open.len();
         let waiting = open.iter().enumerate().filter_map(|(index, open)| {
             let waits = open.watch.waits()?;
             let count = counts[&open.party];
@@ -125,7 +126,8 @@ impl Places {
             let when = if at_once && !waits.reads { waits.since } else { waits.leaves };
             // Who reads well is the last, and leaves only once that is too slow.
             let reads = waits.reads && when > now;
-            let order = (reads, waits.proven, Reverse(count), waits.reads, !at_once && rare, waits.heard, waits.since);
+            let begins = now < waits.leaves && (waits.heard || rare);
+            let order = (reads, waits.proven, Reverse(count), waits.reads, begins, waits.heard, waits.since);
             Some((order, index, when))
         });
         waiting.min().map(|(_, index, when)| (index, when))
@@ -152,5 +154,71 @@ impl Drop for Place {
         self.places.own.connections(open.len());
         drop(open);
         self.places.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expose::http::builder::Limits;
+
+    /// What a connection does.
+    #[derive(Clone, Copy)]
+    enum Does {
+        Nothing,
+        Idle,
+        /// Sends a further request.
+        Begin,
+        Wait,
+    }
+    use Does::{Begin, Idle, Nothing, Wait};
+
+    fn party(last: u8) -> Party {
+        Some([10, 0, 0, last].into())
+    }
+
+    /// Of connections that were opened one after another, each of the party with this number, who leaves for one of
+    /// `newcomer`: when all are new, and after a while.
+    fn leavers(newcomer: u8, connections: &[(u8, Does)]) -> [usize; 2] {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let places = Places::new(connections.len(), Rc::default());
+        for &(last, does) in connections {
+            let watch = Rc::new(Watch::new(&Rc::new(Limits::default()), &places.freed));
+            if !matches!(does, Nothing) {
+                watch.requested();
+                watch.let_in(false);
+            }
+            if matches!(does, Idle | Begin) {
+                watch.answered();
+                watch.flushed();
+            }
+            if matches!(does, Begin) {
+                watch.received();
+            }
+            places.take(party(last), watch, runtime.spawn(std::future::pending::<()>()).abort_handle());
+        }
+        let now = Instant::now();
+        [now, now + Duration::from_secs(60)].map(|now| places.leaver(party(newcomer), now).unwrap().0)
+    }
+
+    #[test]
+    fn a_connection_that_has_just_come_stays_before_an_idle_one_of_its_party() {
+        for newcomer in [9, 3, 4] {
+            assert_eq!(leavers(newcomer, &[(9, Idle), (9, Nothing)]), [0, 1]);
+            assert_eq!(leavers(newcomer, &[(3, Idle), (9, Idle), (9, Nothing), (9, Wait)]), [1, 2]);
+        }
+        // Among parties that have as many, too; and who has more is still the one who gives.
+        assert_eq!(leavers(4, &[(9, Nothing), (3, Idle)]), [1, 0]);
+        assert_eq!(leavers(4, &[(3, Idle), (9, Nothing), (9, Wait), (3, Wait), (9, Wait)]), [1, 1]);
+        // Unless most have said nothing.
+        assert_eq!(leavers(4, &[(9, Idle), (9, Nothing), (9, Nothing)]), [1, 1]);
+    }
+
+    #[test]
+    fn a_connection_in_the_midst_of_a_request_stays_before_an_idle_one() {
+        for newcomer in [9, 4] {
+            assert_eq!(leavers(newcomer, &[(9, Begin), (9, Idle), (9, Wait)]), [1, 0]);
+            assert_eq!(leavers(newcomer, &[(9, Begin), (9, Begin), (9, Wait)]), [0, 0]);
+        }
     }
 }

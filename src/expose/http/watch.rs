@@ -71,7 +71,7 @@ pub(super) struct Waits {
     /// Of one that was not heard, since it was accepted, whatever it asked: asking again must not keep its place. Of one
     /// that reads, since it last took something.
     pub(super) since: Instant,
-    /// When it leaves for any that needs its place.
+    /// When it leaves for any that needs its place, before those whose clients have only just been waited for.
     pub(super) leaves: Instant,
 }
 
@@ -173,7 +173,8 @@ impl Watch {
         let (since, leaves) = match self.phase.get() {
             Phase::Answering => return None,
             Phase::Answered => (self.took.get(), (self.took.get() + GRACE).min(self.since.get() + READING)),
-            _ if heard => (since, since),
+            // Between requests nothing is lost.
+            Phase::Idle | Phase::Closing if heard => (since, since),
             _ => (since, since + GRACE),
         };
         Some(Waits { proven: self.proven.get(), heard, reads, since, leaves })
