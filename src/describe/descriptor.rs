@@ -149,6 +149,11 @@ impl Descriptor {
         TARGET_NAMES.contains(&&*Escaping::Underscores.metric(&self.base))
     }
 
+    /// Whether a metric would be there by a name as the exporter's own have. A segment's may be, which is anybody's.
+    pub(crate) fn is_named_exporter(&self) -> bool {
+        self.base.starts_with("tach") && Escaping::Underscores.metric(&self.base).starts_with("tach_exporter_")
+    }
+
     /// The base name for a metric of this kind and unit.
     pub(crate) fn base(namespace: Option<&str>, name: &str, kind: Kind, unit: Unit) -> String {
         Self::base_as_written(namespace, name, kind, unit, false)

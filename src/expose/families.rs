@@ -18,10 +18,11 @@ impl<'a> Families<'a> {
         Self::with(snapshot, None)
     }
 
-    /// Those of `own` too, which have none of the names of `snapshot`.
+    /// Those of `own` too, which the exporter keeps of itself and which take the place of any of `snapshot` so named.
     pub(super) fn with(snapshot: &'a Snapshot, own: Option<&'a Snapshot>) -> Self {
         let target = snapshot.target();
-        let all = std::iter::once(snapshot).chain(own).flat_map(Snapshot::families);
+        let others = snapshot.families().iter().filter(|family| own.is_none() || !family.desc.is_named_exporter());
+        let all = others.chain(own.into_iter().flat_map(Snapshot::families));
         let is_shown =
             |family: &&FamilySnapshot| has_series(family) && !(target.is_some() && family.desc.is_named_target());
         let mut list: Vec<_> = all.filter(is_shown).collect();

@@ -191,6 +191,9 @@ fn describe(const_labels: &[(String, String)]) -> Vec<FamilySnapshot> {
 mod tests {
     use super::{CODES, Own, REASONS, Refused};
     use crate::Registry;
+    use crate::describe::Escaping;
+    use crate::expose::families::Families;
+    use crate::expose::http::negotiate::Body;
     use crate::expose::text;
     use hyper::StatusCode;
 
@@ -208,6 +211,21 @@ mod tests {
         let page = text::render(&of(&registry).beside(&snapshot));
         assert!(page.contains("tach_exporter_connections{zone=\"a\"} 0\n"), "{page}");
         assert!(!page.contains("gpu"), "{page}");
+    }
+
+    #[test]
+    fn another_processs_metrics_by_these_names_are_not_shown_beside_them() {
+        let (worker, registry) = (Registry::new(), Registry::new());
+        let others = of(&worker);
+        others.connections(3);
+        let others = others.beside(&worker.snapshot());
+        registry.attach(move || others.clone());
+        let snapshot = registry.snapshot();
+        assert_eq!(snapshot.gauge("tach_exporter_connections", &[]), Some(3.0));
+        let (own, body) = (of(&registry).beside(&snapshot), Body::Text(Escaping::Underscores));
+        let page = String::from_utf8(body.render(&Families::with(&snapshot, Some(&own)), Vec::new())).unwrap();
+        assert_eq!(page.matches("# TYPE tach_exporter_").count(), 5, "{page}");
+        assert!(page.contains("\ntach_exporter_connections 0\n") && page.contains("\ntach_series "), "{page}");
     }
 
     #[test]
