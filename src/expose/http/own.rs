@@ -5,6 +5,7 @@ use crate::describe::{Aggregate, Descriptor, Kind, LabelSets, Level, Unit, same_
 use hyper::StatusCode;
 use std::cell::{Cell, OnceCell};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 /// Every status that a request is answered with, ascending.
 const CODES: [StatusCode; 10] = [
@@ -44,8 +45,10 @@ pub(super) enum Refused {
 const REASONS: [&str; 7] = ["busy", "displaced", "handshake", "late", "malformed", "network", "system"];
 
 /// What one exporter counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Own {
+    /// Since when it counts.
+    began: SystemTime,
     answered: [Cell<u64>; CODES.len()],
     refused: [Cell<u64>; REASONS.len()],
     connections: Cell<usize>,
@@ -59,7 +62,8 @@ pub(super) struct Own {
 impl Own {
     /// For an exporter that anybody who reaches it can ask, unless `closed` is set.
     pub(super) fn new(closed: Arc<OnceLock<()>>) -> Self {
-        Self { closed, ..Self::default() }
+        let (answered, refused, connections, reload_errors, families) = Default::default();
+        Self { began: SystemTime::now(), answered, refused, connections, reload_errors, closed, families }
     }
 
     /// Whether anybody who reaches it can ask.
@@ -98,7 +102,7 @@ impl Own {
 
     /// These metrics as a snapshot of their own, of the moment and with the constant labels of `snapshot`.
     pub(super) fn beside(&self, snapshot: &Snapshot) -> Snapshot {
-        let mut families = self.families.get_or_init(|| describe(snapshot)).clone();
+        let mut families = self.families.get_or_init(|| describe(snapshot, self.began)).clone();
         let values = [
             Values::Counter(self.answered.iter().map(Cell::get).collect()),
             Values::Gauge([self.connections.get() as f64].into_iter().collect()),
@@ -118,7 +122,7 @@ fn increment(count: &Cell<u64>) {
 }
 
 /// The families, with the constant labels of the registry, and without values.
-fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
+fn describe(snapshot: &Snapshot, began: SystemTime) -> Vec<FamilySnapshot> {
     // The engine's own metrics have those of the registry, and no others, as a view's may.
     let engine = snapshot.families().iter().find(|family| family.desc.name.starts_with("tach_"));
     let const_labels = engine.map_or_else(|| Arc::from([]), |family| Arc::clone(&family.desc.const_labels));
@@ -146,7 +150,7 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
             exemplars: false,
         };
         let sets = values.iter().map(|&value| label.map(|_| value.into()).into_iter().collect());
-        let labels = LabelSets::since(snapshot.time(), sets);
+        let labels = LabelSets::since(began, sets);
         FamilySnapshot {
             desc: Arc::new(desc),
             labels: Arc::new(labels),
@@ -195,6 +199,7 @@ fn describe(snapshot: &Snapshot) -> Vec<FamilySnapshot> {
 mod tests {
     use super::{CODES, Own, REASONS, Refused};
     use crate::Registry;
+    use crate::describe::Kind;
     use crate::expose::text;
     use hyper::StatusCode;
 
@@ -202,7 +207,7 @@ mod tests {
     fn all_that_is_counted_is_on_the_page_from_the_first() {
         let registry = Registry::builder().const_label("code", "x").const_label("zone", "a").build().unwrap();
         registry.counter("zz").build().unwrap();
-        let (own, snapshot) = (Own::default(), registry.snapshot());
+        let (own, snapshot) = (Own::new(<_>::default()), registry.snapshot());
         let page = text::render(&own.beside(&snapshot));
         for code in CODES {
             let line = format!("tach_exporter_requests_total{{zone=\"a\",code=\"{}\"}} 0\n", code.as_str());
@@ -231,5 +236,18 @@ mod tests {
         assert_eq!(shown.gauge("tach_exporter_connections", &[]), Some(3.0));
         assert_eq!(shown.counter("zz", &[]), None);
         assert!(CODES.is_sorted() && REASONS.is_sorted());
+    }
+
+    #[test]
+    fn totals_count_since_the_exporter_was_made() {
+        let registry = Registry::new();
+        let own = Own::new(<_>::default());
+        let made = registry.snapshot().time();
+        while registry.snapshot().time() <= made {
+            std::thread::yield_now();
+        }
+        let shown = own.beside(&registry.snapshot());
+        let totals = || shown.families().iter().filter(|family| family.desc.kind == Kind::Counter);
+        assert!(totals().count() == 3 && totals().all(|family| family.labels.began.iter().all(|began| *began <= made)));
     }
 }
