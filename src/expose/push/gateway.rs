@@ -3,13 +3,13 @@
 use super::super::text;
 use super::client::{self, Fault, Message, Reply, excerpt};
 use super::target::{Target, Trust};
-use super::url::Endpoint;
+use super::url::{Endpoint, start};
 use crate::collect::Snapshot;
 use crate::describe::check_label;
 use crate::error::{Error, ErrorKind};
-use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, Uri};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,18 +43,19 @@ impl Pushgateway {
     ///
     /// # Errors
     ///
-    /// The URL is none, or one by https in a build without the feature `tls`; the job has no name.
+    /// The URL is none, or one by https in a build without the feature `tls`; the job has no name, or one of more than the
+    /// some 64 KB that a request's path can have.
     pub fn new(url: &str, job: &str) -> Result<Self, Error> {
         let mut endpoint = Endpoint::parse("pushgateway: the URL", url)?;
         if job.is_empty() {
             return Err(Error::new(ErrorKind::Setting, "pushgateway: the job has no name: give it one"));
         }
         if endpoint.path.contains('?') {
-            let text = format!("pushgateway: the URL is {url:?}, where no query can be: leave it out");
+            let text = format!("pushgateway: the URL is {:?}, where no query can be: leave it out", start(url));
             return Err(Error::new(ErrorKind::Setting, text));
         }
         endpoint.path = format!("{}/metrics", endpoint.path.trim_end_matches('/'));
-        push_label(&mut endpoint.path, "job", job);
+        push_label(&mut endpoint.path, "job", job)?;
         Ok(Self { endpoint, trust: Trust::default(), timeout: Duration::from_secs(10) })
     }
 
@@ -62,13 +63,13 @@ impl Pushgateway {
     ///
     /// # Errors
     ///
-    /// The name is no label name, or `job`.
+    /// The name is no label name, or `job`; the path of job and labels becomes longer than a request's can be, some 64 KB.
     pub fn group(mut self, label: &str, value: &str) -> Result<Self, Error> {
         check_label("pushgateway", label, true, false)?;
         if label == "job" {
             return Err(Error::new(ErrorKind::Name, "pushgateway: the job is named already: choose another label"));
         }
-        push_label(&mut self.endpoint.path, label, value);
+        push_label(&mut self.endpoint.path, label, value)?;
         Ok(self)
     }
 
@@ -119,7 +120,7 @@ impl Pushgateway {
         let failed = |text: String| {
             let Endpoint { authority, path, secure, .. } = &self.endpoint;
             let scheme = if *secure { "https" } else { "http" };
-            Error::new(ErrorKind::Push, format!("pushgateway: {method} {scheme}://{authority}{path}: {text}"))
+            Error::new(ErrorKind::Push, format!("pushgateway: {method} {scheme}://{authority}{}: {text}", start(path)))
         };
         let target = Target::new(self.endpoint.clone(), &self.trust, None)?;
         let end = async {
@@ -154,9 +155,22 @@ fn run<T: Send>(request: impl Future<Output = T> + Send) -> Result<T, Error> {
     ran.map_err(|error| Error::system("cannot push", error))
 }
 
-/// Appends a label to a path. A value that would be more than one part of it, or none, goes as base64.
-fn push_label(path: &mut String, label: &str, value: &str) {
+/// Appends a label to a path, unless that is none by then.
+fn push_label(path: &mut String, label: &str, value: &str) -> Result<(), Error> {
     path.extend(["/", label]);
+    push_value(path, value);
+    path.parse::<Uri>().map(|_| ()).map_err(|error| {
+        let (length, start) = (path.len(), start(path));
+        let text = format!(
+            "pushgateway: with {label} the group is the path {start}, of {length} bytes, which no request can have \
+             ({error}): give shorter values"
+        );
+        Error::new(ErrorKind::Setting, text)
+    })
+}
+
+/// Appends a value to a path. One that would be more than one part of it, or none, goes as base64.
+fn push_value(path: &mut String, value: &str) {
     if value.is_empty() || value.contains('/') || value.chars().all(|c| c == '.') {
         path.push_str("@base64/");
         push_base64(path, value.as_bytes());
@@ -205,9 +219,20 @@ mod tests {
 
     #[test]
     fn what_is_no_group_is_refused() {
-        let gateway = Pushgateway::new("http://h:1", "a").unwrap();
-        assert!(gateway.clone().group("job", "b").unwrap_err().to_string().contains("another label"));
-        assert_eq!(gateway.group("a-b", "b").unwrap_err().kind(), ErrorKind::Name);
+        let gateway = || Pushgateway::new("http://h:1", "a").unwrap();
+        assert!(gateway().group("job", "b").unwrap_err().to_string().contains("another label"));
+        assert_eq!(gateway().group("a-b", "b").unwrap_err().kind(), ErrorKind::Name);
+        let long = "x".repeat(70_000);
+        let job = Pushgateway::new("http://h:1", &long).unwrap_err();
+        let group = gateway().group("zone", "a").unwrap().group("s", &long).unwrap_err();
+        for error in [job, group] {
+            let (kind, text) = (error.kind(), error.to_string());
+            assert!(kind == ErrorKind::Setting && text.contains("bytes") && text.len() < 500, "{text}");
+        }
+        // As long as it can be.
+        let longest = &long[..65_534 - "/metrics/job/a/s/".len()];
+        assert_eq!(gateway().group("s", longest).unwrap().endpoint.path.len(), 65_534);
+        assert!(gateway().group("s", &format!("{longest}x")).is_err());
         for (url, job) in [("http://h:1", ""), ("http://h:1/?a=b", "a"), ("h", "a")] {
             assert_eq!(Pushgateway::new(url, job).unwrap_err().kind(), ErrorKind::Setting);
         }

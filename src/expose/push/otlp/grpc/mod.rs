@@ -152,7 +152,7 @@ fn lost(to: &Target, error: &h2::Error) -> Lost {
 
 fn request(to: &Target, headers: HeaderMap, is_compressed: bool, timeout: Duration) -> Result<Request<()>, Fault> {
     let scheme = if to.endpoint.secure { "https" } else { "http" };
-    let uri = format!("{scheme}://{}{PATH}", to.endpoint.authority);
+    let uri = format!("{scheme}://{}{PATH}", to.endpoint.told());
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     // What was part of a URL is one.
