@@ -2,6 +2,7 @@
 
 use super::super::text;
 use super::client::{self, Fault, Message, Reply, excerpt};
+use super::headers;
 use super::target::{Target, Trust};
 use super::url::{Endpoint, start};
 use crate::collect::Snapshot;
@@ -34,6 +35,8 @@ const RESPONSE_MAX: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub struct Pushgateway {
     endpoint: Endpoint,
+    /// Their values are sensitive, so that nothing shows them.
+    headers: HeaderMap,
     trust: Trust,
     timeout: Duration,
 }
@@ -56,7 +59,8 @@ impl Pushgateway {
         }
         endpoint.path = format!("{}/metrics", endpoint.path.trim_end_matches('/'));
         push_label(&mut endpoint.path, "job", job)?;
-        Ok(Self { endpoint, trust: Trust::default(), timeout: Duration::from_secs(10) })
+        let headers = HeaderMap::new();
+        Ok(Self { endpoint, headers, trust: Trust::default(), timeout: Duration::from_secs(10) })
     }
 
     /// Another label that the group is told by, with any value. It is put on all series, over one of the same name.
@@ -70,6 +74,18 @@ impl Pushgateway {
             return Err(Error::new(ErrorKind::Name, "pushgateway: the job is named already: choose another label"));
         }
         push_label(&mut self.endpoint.path, label, value)?;
+        Ok(self)
+    }
+
+    /// A header of every request, for a password or a token say (`Authorization`); over an earlier one of the same name.
+    /// Nothing shows its value.
+    ///
+    /// # Errors
+    ///
+    /// It is no header, or one that each request has anyway.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        let (name, value) = headers::read("pushgateway", self.headers.len() + 1, (name, value), |_| false)?;
+        self.headers.insert(name, value);
         Ok(self)
     }
 
@@ -115,7 +131,8 @@ impl Pushgateway {
     }
 
     fn send(&self, method: Method, page: String) -> Result<(), Error> {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE))]);
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE));
         let message = Message { method: method.clone(), headers, body: Bytes::from(page) };
         let failed = |text: String| {
             let Endpoint { authority, path, secure, .. } = &self.endpoint;
@@ -235,6 +252,17 @@ mod tests {
         assert!(gateway().group("s", &format!("{longest}x")).is_err());
         for (url, job) in [("http://h:1", ""), ("http://h:1/?a=b", "a"), ("h", "a")] {
             assert_eq!(Pushgateway::new(url, job).unwrap_err().kind(), ErrorKind::Setting);
+        }
+    }
+
+    #[test]
+    fn what_a_header_says_is_not_shown() {
+        let gateway = Pushgateway::new("http://h:1", "a").unwrap().header("Authorization", "Basic c2VjcmV0").unwrap();
+        assert!(!format!("{gateway:?}").contains("c2VjcmV0") && format!("{gateway:?}").contains("authorization"));
+        for (name, value) in [("a b c2VjcmV0", "x"), ("x", "c2VjcmV0\n"), ("Content-Type", "c2VjcmV0"), ("host", "x")] {
+            let error = gateway.clone().header(name, value).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Setting);
+            assert!(!error.to_string().contains("c2VjcmV0"), "{error}");
         }
     }
 }
