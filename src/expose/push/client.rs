@@ -15,8 +15,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-/// Who pushes.
-pub(super) const AGENT: &str = concat!("tach/", env!("CARGO_PKG_VERSION"));
+/// Who pushes, unless the message says it.
+const AGENT: &str = concat!("tach/", env!("CARGO_PKG_VERSION"));
 
 /// What is sent.
 #[derive(Clone, Debug)]

@@ -11,12 +11,15 @@ use crate::collect::Snapshot;
 use crate::error::{Error, ErrorKind};
 use crate::expose::otlp::{Histograms, Resource, Temporality};
 use crate::registry::Registry;
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Who pushes: the product, and then the exporter as OTLP names one in this language.
+const AGENT: &str = concat!("tach/", env!("CARGO_PKG_VERSION"), " OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
 
 /// Longer than anybody waits, and short enough to be added to any time.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -367,7 +370,7 @@ const OF_CALLS: [&str; 4] = ["te", "keep-alive", "proxy-connection", "upgrade"];
 
 fn all_headers(pairs: &[(String, String)], transport: Transport) -> Result<HeaderMap, Error> {
     let is_of_call = |key: &str| transport != Transport::Http && (key.starts_with("grpc-") || OF_CALLS.contains(&key));
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(AGENT))]);
     for (nth, (name, value)) in (1..).zip(pairs) {
         let (key, value) = headers::read("otlp", nth, (name, value), is_of_call)?;
         headers.insert(key, value);
