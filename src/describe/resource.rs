@@ -154,7 +154,10 @@ fn attributes(mut resource: Resource, text: &str) -> Result<Resource, String> {
         if key.is_empty() {
             return Err("where an attribute has no name".to_owned());
         }
-        resource = resource.with(key, value);
+        // One of a variable that is not set: what there is stays, as a process has to be told from others.
+        if !value.is_empty() {
+            resource = resource.with(key, value);
+        }
     }
     Ok(resource)
 }
@@ -231,6 +234,9 @@ mod tests {
         assert_eq!(values, [Some("b"), Some("ä"), Some("y=z"), Some("tach")]);
         let unset = read(&[(service, ""), (attributes, " ")]).unwrap();
         assert!(unset.get("service.name").unwrap().starts_with("unknown_service:tach"));
+        let empty = read(&[(attributes, "zone=a,service.name=,service.instance.id= ,zone=")]).unwrap();
+        assert!(empty.get("service.name").unwrap().starts_with("unknown_service:tach"));
+        assert_eq!((empty.get("service.instance.id").map(str::len), empty.get("zone")), (Some(36), Some("a")));
         for (text, problem) in [("zone", "no \"=\""), ("a=%F", "\"%\""), ("=a", "no name")] {
             let error = read(&[(attributes, text), (service, "b")]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Setting);

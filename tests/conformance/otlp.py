@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +56,11 @@ class Pushed:
 def expect(what, found, wanted):
     if found != wanted:
         raise SystemExit(f"{what}: {found!r} instead of {wanted!r}")
+
+
+def expect_agent(said):
+    """The product, and the exporter as the specification names one."""
+    expect("the user agent", re.sub(r"\d+\.\d+\.\d+", "V", said), "tach/V OTel-OTLP-Exporter-Rust/V")
 
 
 def attributes(pairs):
@@ -180,6 +186,7 @@ def retries(started, program):
     headers = {name: first.headers[name] for name in ("content-type", "content-encoding", "api-key", "x-scope")}
     wanted = {"content-type": "application/x-protobuf", "content-encoding": "gzip"}
     expect("headers", headers, {**wanted, "api-key": "a b", "x-scope": "tests"})
+    expect_agent(first.headers["user-agent"])
     resource = attributes(first.request.resource_metrics[0].resource.attributes)
     expect("the resource", len(resource.pop("service.instance.id")), 36)
     expect("the version", bool(resource.pop("telemetry.sdk.version")), True)

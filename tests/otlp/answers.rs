@@ -1,7 +1,7 @@
 //! What the exporter makes of each answer: one more attempt, or none, and nothing lost.
 
 use crate::receiver::{Answer, Receiver};
-use crate::{Pushed, settings, tokens};
+use crate::{AGENT, Pushed, settings, tokens};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 use tach::ErrorKind;
@@ -28,7 +28,8 @@ fn a_request_is_what_the_protocol_says() {
     for (name, value) in [("content-type", "application/x-protobuf"), ("host", &*host), ("api-key", "second")] {
         assert_eq!(request.headers[name], value);
     }
-    assert!(request.headers["user-agent"].starts_with("tach/") && !request.headers.contains_key("content-encoding"));
+    assert_eq!(request.headers["user-agent"], AGENT);
+    assert!(!request.headers.contains_key("content-encoding"));
     assert_eq!(tokens(request), 5);
     assert_eq!((pushed.counts(), exporter.last_failure()), ([1, 0, 0], None));
     assert!(pushed.registry.snapshot().gauge("tach_otlp_last_success_time", &[]).unwrap() > 1e9);

@@ -30,6 +30,24 @@ fn a_group_is_replaced_added_to_and_removed() {
 }
 
 #[test]
+fn what_a_gateway_wants_to_see_is_in_a_header() {
+    let receiver = Receiver::start([401, 200].map(Answer::status));
+    let gateway = Pushgateway::new(&format!("http://{}", receiver.address()), "job").unwrap();
+    let error = gateway.delete().unwrap_err().to_string();
+    assert!(error.contains("answered 401"), "{error}");
+    let gateway = gateway.header("authorization", "Bearer old").unwrap().header("Authorization", "Basic dTpw").unwrap();
+    gateway.header("user-agent", "nightly/1").unwrap().put(&Registry::new().snapshot()).unwrap();
+    let received = receiver.received();
+    assert!(
+        !received[0].headers.contains_key("authorization") && received[0].headers["user-agent"].starts_with("tach/")
+    );
+    for (name, value) in [("authorization", "Basic dTpw"), ("user-agent", "nightly/1")] {
+        assert_eq!(received[1].headers[name], value);
+    }
+    assert_eq!(received[1].headers["content-type"], text::CONTENT_TYPE);
+}
+
+#[test]
 fn what_the_gateway_says_is_in_the_error() {
     let long = [b"text format\nparsing error ", &[b'x'; 5000][..]].concat();
     let answers = [Answer::Status(400, "", long), Answer::Nothing, Answer::Silence, Answer::status(301)];

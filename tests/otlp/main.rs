@@ -25,6 +25,9 @@ mod model {
 use tach::otlp::{OtlpBuilder, OtlpExporter, Resource};
 use tach::{Counter, Registry};
 
+/// The product, and the exporter as OTLP's specification names one in a language.
+const AGENT: &str = concat!("tach/", env!("CARGO_PKG_VERSION"), " OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
+
 /// A registry with a counter in it, and what is counted of pushing.
 struct Pushed {
     registry: Registry,

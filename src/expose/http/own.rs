@@ -191,7 +191,7 @@ fn describe(const_labels: &[(String, String)]) -> Vec<FamilySnapshot> {
 mod tests {
     use super::{CODES, Own, REASONS, Refused};
     use crate::Registry;
-    use crate::describe::Escaping;
+    use crate::describe::{Escaping, Kind};
     use crate::expose::families::Families;
     use crate::expose::http::negotiate::Body;
     use crate::expose::text;
@@ -261,5 +261,18 @@ mod tests {
         assert_eq!(shown.gauge("tach_exporter_connections", &[]), Some(3.0));
         assert_eq!(shown.counter("zz", &[]), None);
         assert!(CODES.is_sorted() && REASONS.is_sorted());
+    }
+
+    #[test]
+    fn totals_count_since_the_exporter_was_made() {
+        let registry = Registry::new();
+        let own = of(&registry);
+        let made = registry.snapshot().time();
+        while registry.snapshot().time() <= made {
+            std::thread::yield_now();
+        }
+        let shown = own.beside(&registry.snapshot());
+        let totals = || shown.families().iter().filter(|family| family.desc.kind == Kind::Counter);
+        assert!(totals().count() == 3 && totals().all(|family| family.labels.began.iter().all(|began| *began <= made)));
     }
 }

@@ -15,8 +15,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-/// Who pushes.
-pub(super) const AGENT: &str = concat!("tach/", env!("CARGO_PKG_VERSION"));
+/// Who pushes, unless the message says it.
+const AGENT: &str = concat!("tach/", env!("CARGO_PKG_VERSION"));
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub(super) async fn send(
         handshake.map_err(|error| failed(to, "cannot talk to", &error))
     };
     let (mut sender, connection) = first(opened, end.as_mut()).await.map_err(Fault::Timeout)??;
-    let request = request(to, message);
+    let request = request(to, message)?;
     let answered = async {
         let response = first(sender.send_request(request), end.as_mut()).await.map_err(Fault::Timeout)?;
         let response = response.map_err(|error| Fault::Response(describe(to, "no response from", &error)))?;
@@ -116,20 +116,19 @@ pub(super) fn describe(to: &Target, what: &str, error: &dyn std::error::Error) -
     format!("{what} {}: {error}{cause}", to.endpoint.authority)
 }
 
-fn request(to: &Target, message: Message) -> Request<Full<Bytes>> {
+fn request(to: &Target, message: Message) -> Result<Request<Full<Bytes>>, Fault> {
     let mut request = Request::new(Full::new(message.body));
     *request.method_mut() = message.method;
-    // What was part of a URL is one.
-    *request.uri_mut() = to.endpoint.path.parse().unwrap_or_default();
+    *request.uri_mut() = to.endpoint.path.parse().map_err(|error| failed(to, "cannot ask", &error))?;
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.extend(message.headers);
-    if let Ok(host) = HeaderValue::from_str(&to.endpoint.authority) {
+    if let Ok(host) = HeaderValue::from_str(&to.endpoint.told()) {
         headers.insert(HOST, host);
     }
     // A push is rare, and a connection that the other side may have closed meanwhile is worth nothing.
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    request
+    Ok(request)
 }
 
 async fn read(body: Incoming, limit: usize) -> Result<Bytes, String> {

@@ -2,14 +2,15 @@
 
 use super::super::text;
 use super::client::{self, Fault, Message, Reply, excerpt};
+use super::headers;
 use super::target::{Target, Trust};
-use super::url::Endpoint;
+use super::url::{Endpoint, start};
 use crate::collect::Snapshot;
 use crate::describe::check_label;
 use crate::error::{Error, ErrorKind};
-use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, Uri};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,8 @@ const RESPONSE_MAX: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub struct Pushgateway {
     endpoint: Endpoint,
+    /// Their values are sensitive, so that nothing shows them.
+    headers: HeaderMap,
     trust: Trust,
     timeout: Duration,
 }
@@ -43,32 +46,46 @@ impl Pushgateway {
     ///
     /// # Errors
     ///
-    /// The URL is none, or one by https in a build without the feature `tls`; the job has no name.
+    /// The URL is none, or one by https in a build without the feature `tls`; the job has no name, or one of more than the
+    /// some 64 KB that a request's path can have.
     pub fn new(url: &str, job: &str) -> Result<Self, Error> {
         let mut endpoint = Endpoint::parse("pushgateway: the URL", url)?;
         if job.is_empty() {
             return Err(Error::new(ErrorKind::Setting, "pushgateway: the job has no name: give it one"));
         }
         if endpoint.path.contains('?') {
-            let text = format!("pushgateway: the URL is {url:?}, where no query can be: leave it out");
+            let text = format!("pushgateway: the URL is {:?}, where no query can be: leave it out", start(url));
             return Err(Error::new(ErrorKind::Setting, text));
         }
         endpoint.path = format!("{}/metrics", endpoint.path.trim_end_matches('/'));
-        push_label(&mut endpoint.path, "job", job);
-        Ok(Self { endpoint, trust: Trust::default(), timeout: Duration::from_secs(10) })
+        push_label(&mut endpoint.path, "job", job)?;
+        let headers = HeaderMap::new();
+        Ok(Self { endpoint, headers, trust: Trust::default(), timeout: Duration::from_secs(10) })
     }
 
     /// Another label that the group is told by, with any value. It is put on all series, over one of the same name.
     ///
     /// # Errors
     ///
-    /// The name is no label name, or `job`.
+    /// The name is no label name, or `job`; the path of job and labels becomes longer than a request's can be, some 64 KB.
     pub fn group(mut self, label: &str, value: &str) -> Result<Self, Error> {
         check_label("pushgateway", label, true, false)?;
         if label == "job" {
             return Err(Error::new(ErrorKind::Name, "pushgateway: the job is named already: choose another label"));
         }
-        push_label(&mut self.endpoint.path, label, value);
+        push_label(&mut self.endpoint.path, label, value)?;
+        Ok(self)
+    }
+
+    /// A header of every request, for a password or a token say (`Authorization`); over an earlier one of the same name.
+    /// Nothing shows its value.
+    ///
+    /// # Errors
+    ///
+    /// It is no header, or one that each request has anyway.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        let (name, value) = headers::read("pushgateway", self.headers.len() + 1, (name, value), |_| false)?;
+        self.headers.insert(name, value);
         Ok(self)
     }
 
@@ -114,12 +131,13 @@ impl Pushgateway {
     }
 
     fn send(&self, method: Method, page: String) -> Result<(), Error> {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE))]);
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE));
         let message = Message { method: method.clone(), headers, body: Bytes::from(page) };
         let failed = |text: String| {
             let Endpoint { authority, path, secure, .. } = &self.endpoint;
             let scheme = if *secure { "https" } else { "http" };
-            Error::new(ErrorKind::Push, format!("pushgateway: {method} {scheme}://{authority}{path}: {text}"))
+            Error::new(ErrorKind::Push, format!("pushgateway: {method} {scheme}://{authority}{}: {text}", start(path)))
         };
         let target = Target::new(self.endpoint.clone(), &self.trust, None)?;
         let end = async {
@@ -154,9 +172,22 @@ fn run<T: Send>(request: impl Future<Output = T> + Send) -> Result<T, Error> {
     ran.map_err(|error| Error::system("cannot push", error))
 }
 
-/// Appends a label to a path. A value that would be more than one part of it, or none, goes as base64.
-fn push_label(path: &mut String, label: &str, value: &str) {
+/// Appends a label to a path, unless that is none by then.
+fn push_label(path: &mut String, label: &str, value: &str) -> Result<(), Error> {
     path.extend(["/", label]);
+    push_value(path, value);
+    path.parse::<Uri>().map(|_| ()).map_err(|error| {
+        let (length, start) = (path.len(), start(path));
+        let text = format!(
+            "pushgateway: with {label} the group is the path {start}, of {length} bytes, which no request can have \
+             ({error}): give shorter values"
+        );
+        Error::new(ErrorKind::Setting, text)
+    })
+}
+
+/// Appends a value to a path. One that would be more than one part of it, or none, goes as base64.
+fn push_value(path: &mut String, value: &str) {
     if value.is_empty() || value.contains('/') || value.chars().all(|c| c == '.') {
         path.push_str("@base64/");
         push_base64(path, value.as_bytes());
@@ -205,11 +236,33 @@ mod tests {
 
     #[test]
     fn what_is_no_group_is_refused() {
-        let gateway = Pushgateway::new("http://h:1", "a").unwrap();
-        assert!(gateway.clone().group("job", "b").unwrap_err().to_string().contains("another label"));
-        assert_eq!(gateway.group("a-b", "b").unwrap_err().kind(), ErrorKind::Name);
+        let gateway = || Pushgateway::new("http://h:1", "a").unwrap();
+        assert!(gateway().group("job", "b").unwrap_err().to_string().contains("another label"));
+        assert_eq!(gateway().group("a-b", "b").unwrap_err().kind(), ErrorKind::Name);
+        let long = "x".repeat(70_000);
+        let job = Pushgateway::new("http://h:1", &long).unwrap_err();
+        let group = gateway().group("zone", "a").unwrap().group("s", &long).unwrap_err();
+        for error in [job, group] {
+            let (kind, text) = (error.kind(), error.to_string());
+            assert!(kind == ErrorKind::Setting && text.contains("bytes") && text.len() < 500, "{text}");
+        }
+        // As long as it can be.
+        let longest = &long[..65_534 - "/metrics/job/a/s/".len()];
+        assert_eq!(gateway().group("s", longest).unwrap().endpoint.path.len(), 65_534);
+        assert!(gateway().group("s", &format!("{longest}x")).is_err());
         for (url, job) in [("http://h:1", ""), ("http://h:1/?a=b", "a"), ("h", "a")] {
             assert_eq!(Pushgateway::new(url, job).unwrap_err().kind(), ErrorKind::Setting);
+        }
+    }
+
+    #[test]
+    fn what_a_header_says_is_not_shown() {
+        let gateway = Pushgateway::new("http://h:1", "a").unwrap().header("Authorization", "Basic c2VjcmV0").unwrap();
+        assert!(!format!("{gateway:?}").contains("c2VjcmV0") && format!("{gateway:?}").contains("authorization"));
+        for (name, value) in [("a b c2VjcmV0", "x"), ("x", "c2VjcmV0\n"), ("Content-Type", "c2VjcmV0"), ("host", "x")] {
+            let error = gateway.clone().header(name, value).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Setting);
+            assert!(!error.to_string().contains("c2VjcmV0"), "{error}");
         }
     }
 }

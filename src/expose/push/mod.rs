@@ -5,6 +5,7 @@
 
 mod client;
 mod gateway;
+mod headers;
 #[cfg(feature = "otlp")]
 pub(super) mod otlp;
 mod target;

@@ -40,7 +40,9 @@ impl Target {
         if !endpoint.secure {
             return Ok(Self { endpoint, tls: None });
         }
-        let name = ServerName::try_from(endpoint.host.clone()).map_err(|_| {
+        // The scope of an address is this machine's word for its own interface.
+        let host = endpoint.host.split('%').next().unwrap_or_default().to_owned();
+        let name = ServerName::try_from(host).map_err(|_| {
             let text = format!("push: {:?} is no host that a certificate can be of: correct it", endpoint.host);
             Error::new(ErrorKind::Setting, text)
         })?;

@@ -2,16 +2,18 @@
 
 use crate::error::{Error, ErrorKind};
 use hyper::Uri;
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 /// An `http` or `https` URL in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
-    /// Without the brackets of an IPv6 address.
+    /// Without the brackets of an IPv6 address; after a `%` its scope, as the resolver takes it.
     pub(super) host: String,
     pub(super) port: u16,
     /// Whether it is `https`.
     pub(super) secure: bool,
-    /// Host and port as the URL has them, for the header `Host`.
+    /// Host and port as the URL has them.
     pub(super) authority: String,
     /// With the query; at least `/`.
     pub(super) path: String,
@@ -32,7 +34,39 @@ fn with_scheme(text: &str) -> Option<String> {
     (begins_with_host && !has_scheme).then(|| format!("http://{text}"))
 }
 
+/// The start of a text, for an error.
+pub(super) fn start(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// A URL's host as the resolver takes it: an address in brackets without these, and with a bare `%` before the scope, for
+/// which a URL has `%25`.
+fn resolvable(host: &str) -> Option<String> {
+    let Some(inner) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) else {
+        return Some(host.to_owned());
+    };
+    let (address, scope) = match inner.split_once('%') {
+        Some((address, scope)) => (address, Some(scope.strip_prefix("25").unwrap_or(scope))),
+        None => (inner, None),
+    };
+    let is_scope = |scope: &str| !scope.is_empty() && !scope.contains('%');
+    let is_whole = address.parse::<Ipv6Addr>().is_ok() && scope.is_none_or(is_scope);
+    is_whole.then(|| scope.map_or_else(|| address.to_owned(), |scope| format!("{address}%{scope}")))
+}
+
 impl Endpoint {
+    /// Host and port as the other side is told them: without the scope, which means something on this machine only.
+    pub(super) fn told(&self) -> Cow<'_, str> {
+        match (self.authority.split_once('%'), self.authority.rsplit_once(']')) {
+            (Some((address, _)), Some((_, port))) => format!("{address}]{port}").into(),
+            _ => (&*self.authority).into(),
+        }
+    }
+
     /// Reads a URL, which `what` names in errors.
     pub(super) fn parse(what: &str, text: &str) -> Result<Self, Error> {
         Self::parse_made(what, text, text)
@@ -47,9 +81,10 @@ impl Endpoint {
             );
             return Err(Error::new(ErrorKind::Setting, text));
         }
-        let wrong = |problem: &str| Error::new(ErrorKind::Setting, format!("{what} is {written:?}, {problem}"));
+        let wrong =
+            |problem: &str| Error::new(ErrorKind::Setting, format!("{what} is {:?}, {problem}", start(written)));
         if let Some(url) = with_scheme(text) {
-            return Err(wrong(&format!("which does not begin with http:// or https://: write {url}")));
+            return Err(wrong(&format!("which does not begin with http:// or https://: write {}", start(&url))));
         }
         let uri: Uri = text.parse().map_err(|error| wrong(&format!("which is no URL ({error})")))?;
         let secure = match uri.scheme_str() {
@@ -68,13 +103,18 @@ impl Endpoint {
         if host.is_empty() {
             return Err(wrong("which names no host"));
         }
+        let resolved = resolvable(host).ok_or_else(|| {
+            wrong(
+                "where no IPv6 address is in the brackets, with or without %25 and the name or number of an interface",
+            )
+        })?;
         let port = match authority.strip_prefix(host) {
             Some("") => Some(if secure { 443 } else { 80 }),
             _ => uri.port_u16().filter(|port| *port > 0),
         };
         let port = port.ok_or_else(|| wrong("where what follows the host is no port: give one from 1 to 65535"))?;
         Ok(Self {
-            host: host.trim_matches(['[', ']']).to_owned(),
+            host: resolved,
             port,
             secure,
             authority: authority.to_owned(),
@@ -91,7 +131,7 @@ impl Endpoint {
         let url = if has_scheme { text.to_owned() } else { format!("{scheme}://{text}") };
         let mut endpoint = Self::parse_made(what, text, &url)?;
         if endpoint.path != "/" {
-            let text = format!("{what} is {text:?}, where a path follows: leave it out, as gRPC has its own");
+            let text = format!("{what} is {:?}, where a path follows: leave it out, as gRPC has its own", start(text));
             return Err(Error::new(ErrorKind::Setting, text));
         }
         // A colon within brackets is one of an address.
@@ -106,7 +146,7 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use super::Endpoint;
+    use super::{Endpoint, start};
 
     #[test]
     fn urls_are_taken_apart() {
@@ -140,6 +180,10 @@ mod tests {
             ("http://a:0", "no port"),
             ("http://a:", "no port"),
             ("", "no URL"),
+            ("http://[nowhere]", "no IPv6 address"),
+            ("http://[fe80::1%25]", "no IPv6 address"),
+            ("http://[fe80::1%25a%2Fb]:4318", "no IPv6 address"),
+            ("http://fe80%25eth0:4318", "no URL"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(&format!("endpoint is {text:?}")) && error.contains(problem), "{error}");
@@ -153,6 +197,31 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains("header") && !error.contains("word@"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_scope_is_for_the_resolver_and_not_for_the_other_side() {
+        for (url, host, told) in [
+            ("http://[fe80::1%25eth0]:4318/v1", "fe80::1%eth0", "[fe80::1]:4318"),
+            ("http://[fe80::1%252]:4318", "fe80::1%2", "[fe80::1]:4318"),
+            ("http://[fe80::1%eth0.25]", "fe80::1%eth0.25", "[fe80::1]"),
+            ("http://[fe80::1]:4318", "fe80::1", "[fe80::1]:4318"),
+            ("http://collector:4318", "collector", "collector:4318"),
+        ] {
+            let endpoint = Endpoint::parse("endpoint", url).unwrap();
+            assert_eq!((&*endpoint.host, &*endpoint.told()), (host, told));
+        }
+        let by_grpc = Endpoint::parse_grpc("endpoint", "[fe80::1%25eth0]", true).unwrap();
+        assert_eq!((&*by_grpc.host, &*by_grpc.told()), ("fe80::1%eth0", "[fe80::1]:4317"));
+    }
+
+    #[test]
+    fn of_a_long_url_the_start_is_quoted() {
+        assert_eq!(start("ä/"), "ä/");
+        for url in [format!("http://c/{}", "ä".repeat(70_000)), format!("c/{}", "x".repeat(70_000))] {
+            let error = Endpoint::parse("endpoint", &url).unwrap_err().to_string();
+            assert!(error.contains(&*start(&url)) && error.len() < 1000, "{error}");
         }
     }
 

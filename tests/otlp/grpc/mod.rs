@@ -5,7 +5,7 @@ mod answers;
 mod secure;
 mod server;
 
-use crate::{Pushed, otlp_reader, settings, tokens_of};
+use crate::{AGENT, Pushed, otlp_reader, settings, tokens_of};
 use server::{Answer, Call, Server};
 use std::time::Duration;
 use tach::ErrorKind;
@@ -41,7 +41,7 @@ fn a_call_is_what_the_protocol_says() {
     for (name, value) in [("content-type", "application/grpc"), ("te", "trailers"), ("api-key", "second")] {
         assert_eq!(call.header(name), value);
     }
-    assert!(call.header("user-agent").starts_with("tach/"));
+    assert_eq!(call.header("user-agent"), AGENT);
     // What is left of the time for the last push, which is 5 seconds.
     let time: u64 = call.header("grpc-timeout").strip_suffix('m').unwrap().parse().unwrap();
     assert!((1..=5000).contains(&time), "{time}");

@@ -1,5 +1,6 @@
 //! The settings of an exporter that pushes.
 
+use super::super::headers;
 use super::super::target::{Target, Trust};
 use super::super::url::{Endpoint, is_secret};
 use super::exporter::OtlpExporter;
@@ -10,15 +11,15 @@ use crate::collect::Snapshot;
 use crate::error::{Error, ErrorKind};
 use crate::expose::otlp::{Histograms, Resource, Temporality};
 use crate::registry::Registry;
-use hyper::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
-    TRANSFER_ENCODING,
-};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Who pushes: the product, and then the exporter as OTLP names one in this language.
+const AGENT: &str = concat!("tach/", env!("CARGO_PKG_VERSION"), " OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
 
 /// Longer than anybody waits, and short enough to be added to any time.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -305,7 +306,7 @@ impl OtlpBuilder {
         Ok(Plan {
             target: Target::new(endpoint, &self.trust, (self.protocol == Protocol::Grpc).then_some("h2"))?,
             transport,
-            headers: headers(&self.headers, transport)?,
+            headers: all_headers(&self.headers, transport)?,
             compression: self.compression,
             interval: self.interval.min(FOREVER),
             timeout: self.timeout.min(FOREVER),
@@ -367,24 +368,11 @@ impl OtlpBuilder {
 /// What HTTP/2 or gRPC says of a call itself, apart from `grpc-…`.
 const OF_CALLS: [&str; 4] = ["te", "keep-alive", "proxy-connection", "upgrade"];
 
-fn headers(pairs: &[(String, String)], transport: Transport) -> Result<HeaderMap, Error> {
-    let own = [HOST, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING, TRANSFER_ENCODING];
-    let mut headers = HeaderMap::new();
-    for (index, (name, value)) in pairs.iter().enumerate() {
-        // Never the value, which may be secret, nor what is no name, of which a value may be part.
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
-            let text = format!("otlp: header {} has no legal name: write name=value, or correct it", index + 1);
-            Error::new(ErrorKind::Setting, text)
-        })?;
-        let wrong = |problem: &str| Error::new(ErrorKind::Setting, format!("otlp: the header {name:?} {problem}"));
-        let is_of_call =
-            transport != Transport::Http && (key.as_str().starts_with("grpc-") || OF_CALLS.contains(&key.as_str()));
-        if own.contains(&key) || is_of_call {
-            return Err(wrong("is one that the exporter sets itself: leave it out"));
-        }
-        let value = HeaderValue::from_str(value);
-        let mut value = value.map_err(|_| wrong("has a value with characters that no header has: correct it"))?;
-        value.set_sensitive(true);
+fn all_headers(pairs: &[(String, String)], transport: Transport) -> Result<HeaderMap, Error> {
+    let is_of_call = |key: &str| transport != Transport::Http && (key.starts_with("grpc-") || OF_CALLS.contains(&key));
+    let mut headers = HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(AGENT))]);
+    for (nth, (name, value)) in (1..).zip(pairs) {
+        let (key, value) = headers::read("otlp", nth, (name, value), is_of_call)?;
         headers.insert(key, value);
     }
     headers.insert(CONTENT_TYPE, transport.content_type());

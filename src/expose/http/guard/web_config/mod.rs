@@ -102,7 +102,7 @@ fn tls(mut section: Section, directory: &Path) -> Result<Option<TlsConfig>, Stri
     let cert = pem(&mut section, "cert", directory)?;
     let key = pem(&mut section, "key", directory)?;
     let client_ca = pem(&mut section, "client_ca", directory)?;
-    let clients = section.text("client_auth_type")?;
+    let clients = section.text("client_auth_type")?.filter(|text| !text.is_empty());
     let clients = match (clients.as_deref().unwrap_or("NoClientCert"), client_ca) {
         ("NoClientCert", None) => Clients::Anybody,
         ("VerifyClientCertIfGiven", Some(ca)) => Clients::Verified(ca),
@@ -136,13 +136,10 @@ fn tls(mut section: Section, directory: &Path) -> Result<Option<TlsConfig>, Stri
         return Err(section.wrong("cipher_suites", text));
     }
     let sans = chosen::sans(&mut section, matches!(clients, Clients::Certified(_)))?;
-    match section.text("prefer_server_cipher_suites")?.as_deref() {
-        // What holds anyway.
-        None | Some("true" | "yes" | "on") => {}
-        Some(_) => {
-            let text = "the server's order of suites counts: leave the key out, or write true";
-            return Err(section.wrong("prefer_server_cipher_suites", text));
-        }
+    // What holds anyway.
+    if section.flag("prefer_server_cipher_suites")? == Some(false) {
+        let text = "the server's order of suites counts: leave the key out, or write true";
+        return Err(section.wrong("prefer_server_cipher_suites", text));
     }
     section.finish()?;
     let (cert, key) = match (cert, key) {
@@ -153,10 +150,11 @@ fn tls(mut section: Section, directory: &Path) -> Result<Option<TlsConfig>, Stri
     Ok(Some(TlsConfig { cert, key, clients, spoken, sans }))
 }
 
-/// The value of `name` or of `name_file`.
+/// The value of `name` or of `name_file`. An empty text is none.
 fn pem(section: &mut Section, name: &str, directory: &Path) -> Result<Option<Pem>, String> {
     let file = format!("{name}_file");
-    match (section.text(name)?, section.text(&file)?) {
+    let mut text = |name: &str| Ok::<_, String>(section.text(name)?.filter(|text| !text.is_empty()));
+    match (text(name)?, text(&file)?) {
         (Some(_), Some(_)) => Err(section.wrong(name, &format!("stands beside {file}: give one of the two"))),
         (Some(text), None) => Ok(Some(Pem::Inline(text))),
         // An absolute path replaces the directory.
@@ -180,10 +178,9 @@ fn versions(section: &mut Section) -> Result<(bool, bool), String> {
 }
 
 fn http(mut section: Section) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-    match section.text("http2")?.as_deref() {
-        // What holds anyway.
-        None | Some("false" | "no" | "off") => {}
-        Some(_) => return Err(section.wrong("http2", "HTTP/2 is not spoken: leave the key out, or write false")),
+    // What holds anyway.
+    if section.flag("http2")? == Some(true) {
+        return Err(section.wrong("http2", "HTTP/2 is not spoken: leave the key out, or write false"));
     }
     let headers = section.section("headers")?.map_or(Ok(Vec::new()), headers)?;
     section.finish()?;

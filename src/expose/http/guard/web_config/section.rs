@@ -60,6 +60,16 @@ impl Section {
         }
     }
 
+    /// The scalar `name`, as a truth: in the words that YAML 1.1 has for these, and no others.
+    pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, String> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        match &*text {
+            "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "y" | "Y" | "on" | "On" | "ON" => Ok(Some(true)),
+            "false" | "False" | "FALSE" | "no" | "No" | "NO" | "n" | "N" | "off" | "Off" | "OFF" => Ok(Some(false)),
+            _ => Err(self.wrong(name, &format!("is {text:?}: allowed are true and false"))),
+        }
+    }
+
     /// The list of scalars `name`; an empty one where it has no value.
     pub(super) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, String> {
         let nodes = match self.take(name) {

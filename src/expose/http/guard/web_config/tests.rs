@@ -41,6 +41,19 @@ fn nothing_asks_for_nothing() {
 }
 
 #[test]
+fn truths_are_written_as_in_yaml_1_1_and_an_empty_text_is_none() {
+    for [yes, no] in [["true", "false"], ["True", "FALSE"], ["yes", "No"], ["Y", "n"], ["ON", "Off"], ["~", "NULL"]] {
+        let text = format!(
+            "tls_server_config:\n  cert_file: a\n  cert: \"\"\n  key: b\n  client_auth_type: \"\"\n  \
+             client_ca_file: \"\"\n  prefer_server_cipher_suites: {yes}\nhttp_server_config:\n  http2: {no}\n"
+        );
+        let tls = parse(&text).unwrap().tls.unwrap();
+        assert!(matches!(tls.cert, Pem::File(path) if path == Path::new("/etc/tach/a")));
+        assert!(matches!(tls.clients, Clients::Anybody));
+    }
+}
+
+#[test]
 fn mistakes_are_told_with_line_key_and_remedy() {
     let tls = |more: &str| format!("tls_server_config:\n  cert_file: a\n  key_file: b\n  {more}\n");
     let cases = [
@@ -89,6 +102,11 @@ fn mistakes_are_told_with_line_key_and_remedy() {
         ("tls_server_config: true", "line 1: tls_server_config is to have keys"),
         ("tls_server_config:\n  cert_file: [a]", "line 2: tls_server_config.cert_file is to be one value"),
         ("http_server_config:\n  http2: true", "line 2: http_server_config.http2 HTTP/2 is not spoken"),
+        ("http_server_config: {http2: On}", "line 1: http_server_config.http2 HTTP/2 is not spoken"),
+        ("http_server_config: {http2: fALSE}", "http_server_config.http2 is \"fALSE\": allowed are true and false"),
+        (&*tls("prefer_server_cipher_suites: Off"), "the server's order of suites counts"),
+        (&*tls("client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ''"), "needs client_ca_file"),
+        ("tls_server_config: {cert_file: '', cert: '', key: b}", "tls_server_config.cert_file is missing"),
         (
             "http_server_config: {headers: {Server: x}}",
             "http_server_config.headers.Server is no known key: allowed are Con",

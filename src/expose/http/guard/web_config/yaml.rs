@@ -6,6 +6,8 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 /// Deeper than any configuration is nested.
 const DEPTH_MAX: usize = 8;
 
+const NULLS: [&str; 5] = ["", "~", "null", "Null", "NULL"];
+
 /// A value, and the line that it begins on.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -15,7 +17,7 @@ pub(super) struct Node {
 
 #[derive(Debug)]
 pub(super) enum Value {
-    /// Nothing, `~` or `null`.
+    /// Nothing, `~`, `null`, `Null` or `NULL`.
     Null,
     Scalar(String),
     List(Vec<Node>),
@@ -74,7 +76,7 @@ impl<'a> Reader<'a> {
             {
                 return Err(unserved(line));
             }
-            Event::Scalar(text, ScalarStyle::Plain, ..) if ["", "~", "null"].contains(&&*text) => Value::Null,
+            Event::Scalar(text, ScalarStyle::Plain, ..) if NULLS.contains(&&*text) => Value::Null,
             Event::Scalar(text, ..) => Value::Scalar(text.into_owned()),
             Event::SequenceStart(..) => {
                 let mut nodes = Vec::new();

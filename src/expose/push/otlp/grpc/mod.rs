@@ -3,12 +3,12 @@
 mod judge;
 mod status;
 
-use super::super::client::{AGENT, Fault, beside, connect, describe, failed, first};
+use super::super::client::{Fault, beside, connect, describe, failed, first};
 use super::super::target::Target;
 use super::builder::Plan;
 use h2::{Reason, RecvStream};
 use hyper::body::Bytes;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, TE};
 use hyper::{Method, Request};
 use std::pin::pin;
 use std::time::Duration;
@@ -152,13 +152,12 @@ fn lost(to: &Target, error: &h2::Error) -> Lost {
 
 fn request(to: &Target, headers: HeaderMap, is_compressed: bool, timeout: Duration) -> Result<Request<()>, Fault> {
     let scheme = if to.endpoint.secure { "https" } else { "http" };
-    let uri = format!("{scheme}://{}{PATH}", to.endpoint.authority);
+    let uri = format!("{scheme}://{}{PATH}", to.endpoint.told());
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     // What was part of a URL is one.
     *request.uri_mut() = uri.parse().map_err(|error| failed(to, "cannot call", &error))?;
     let all = request.headers_mut();
-    all.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     all.extend(headers);
     all.insert(TE, HeaderValue::from_static("trailers"));
     // The answer is some bytes.
