@@ -1,7 +1,9 @@
 //! The formats of any registry (`filled`): the readers of `tests/formats/`, which share nothing with the engine, have to
-//! find in each what its snapshot has (`shown`).
+//! find in each what its snapshot has (`shown`), and a difference of snapshots what is between the two (`difference`).
 
+mod asked;
 mod composite;
+mod difference;
 mod filled;
 mod names;
 pub mod openmetrics;
@@ -9,8 +11,9 @@ pub mod otlp;
 pub mod protobuf;
 mod shown;
 
+use shown::Page;
 use std::collections::BTreeSet;
-use tach::{Escaping, Snapshot};
+use tach::{Escaping, HistogramBuckets, Snapshot};
 
 /// Holds what each format of Prometheus prints of a snapshot without callbacks against it.
 ///
@@ -18,10 +21,10 @@ use tach::{Escaping, Snapshot};
 ///
 /// One differs, or breaks a rule.
 pub(crate) fn check(snapshot: &Snapshot, escaping: Escaping) {
-    let observed = BTreeSet::new();
+    let page = Page { snapshot, observed: &BTreeSet::new(), target: None, buckets: HistogramBuckets::Both };
     for created in [false, true] {
-        openmetrics::check(snapshot, &observed, escaping, created);
+        openmetrics::check(&page, escaping, created);
     }
-    composite::check(snapshot, &observed, escaping);
-    protobuf::check(snapshot, &observed, escaping);
+    composite::check(&page, escaping);
+    protobuf::check(&page, escaping);
 }
