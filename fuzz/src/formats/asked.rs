@@ -29,22 +29,34 @@ pub(super) struct Asked {
 impl Asked {
     /// Of the last snapshot, or of what is between an earlier one and it.
     pub(super) fn of([first, _, third, last]: &[Snapshot; 4], u: &mut Unstructured) -> Result<Self> {
-        let mut snapshot = u.choose(&[last.clone(), last.since(third), last.since(first)])?.clone();
+        let snapshot = u.choose(&[last.clone(), last.since(third), last.since(first)])?.clone();
         let buckets = *u.choose(&BUCKETS)?;
         if !u.ratio(1, 2)? {
             return Ok(Self { snapshot, target: None, buckets });
         }
         let attributes = list(u, 4, |u| Ok((name(u)?, label_value(u)?)))?;
-        let resource = attributes.iter().fold(Resource::new(), |resource, (key, value)| resource.with(key, value));
-        let mut keys: Vec<&str> = DEFAULTS.into_iter().chain(attributes.iter().map(|(key, _)| &**key)).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let pairs: Vec<(&str, &str)> = keys.into_iter().filter_map(|key| Some((key, resource.get(key)?))).collect();
-        let shown = snapshot.target_info(&resource);
-        assert_eq!(shown.is_ok(), pairs.iter().all(|(key, _)| is_label_name(key, true, false)), "{resource:?}");
-        let target = shown.is_ok().then(|| labels(&pairs));
-        snapshot = shown.unwrap_or(snapshot);
+        let (snapshot, target) = with_target(snapshot, &attributes);
         Ok(Self { snapshot, target, buckets })
+    }
+}
+
+/// The snapshot with `target_info` and the labels that this should have, if the attributes can be labels; as it is
+/// otherwise.
+///
+/// # Panics
+///
+/// They were taken for labels that they cannot be, or not for those that they can.
+pub(crate) fn with_target(snapshot: Snapshot, attributes: &[(String, String)]) -> (Snapshot, Option<Labels>) {
+    let resource = attributes.iter().fold(Resource::new(), |resource, (key, value)| resource.with(key, value));
+    let mut keys: Vec<&str> = DEFAULTS.into_iter().chain(attributes.iter().map(|(key, _)| &**key)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let pairs: Vec<(&str, &str)> = keys.into_iter().filter_map(|key| Some((key, resource.get(key)?))).collect();
+    let shown = snapshot.target_info(&resource);
+    assert_eq!(shown.is_ok(), pairs.iter().all(|(key, _)| is_label_name(key, true, false)), "{resource:?}");
+    match shown {
+        Ok(shown) => (shown, Some(labels(&pairs))),
+        Err(_) => (snapshot, None),
     }
 }
 

@@ -11,17 +11,21 @@ pub mod otlp;
 pub mod protobuf;
 mod shown;
 
+pub(crate) use asked::with_target;
+
+use crate::exposition::Labels;
 use shown::Page;
 use std::collections::BTreeSet;
 use tach::{Escaping, HistogramBuckets, Snapshot};
 
-/// Holds what each format of Prometheus prints of a snapshot without callbacks against it.
+/// Holds what each format of Prometheus prints of a snapshot without callbacks against it; `target`: the labels of
+/// `target_info`, where it is shown.
 ///
 /// # Panics
 ///
 /// One differs, or breaks a rule.
-pub(crate) fn check(snapshot: &Snapshot, escaping: Escaping) {
-    let page = Page { snapshot, observed: &BTreeSet::new(), target: None, buckets: HistogramBuckets::Both };
+pub(crate) fn check(snapshot: &Snapshot, target: Option<&Labels>, escaping: Escaping) {
+    let page = Page { snapshot, observed: &BTreeSet::new(), target, buckets: HistogramBuckets::Both };
     for created in [false, true] {
         openmetrics::check(&page, escaping, created);
     }
