@@ -33,6 +33,14 @@ pub fn check(scenario: &Scenario, model: &Model, families: &[Family], names: Nam
     assert_eq!(value("tach_series"), series as f64);
 }
 
+/// The labels of a series with these values of its own.
+pub(crate) fn labels(scenario: &Scenario, description: &Description, values: &[String], names: Names) -> Labels {
+    let own = description.labels.iter().flatten().zip(values);
+    let constant = scenario.settings.const_labels.iter().map(|(name, value)| (name, value));
+    let all = constant.chain(own).filter(|(_, value)| !value.is_empty());
+    all.map(|(name, value)| (names.label(name), value.clone())).collect()
+}
+
 fn check_family(scenario: &Scenario, metric: &Metric, family: &Family, names: Names) {
     let description = &metric.description;
     let kind = match description.kind {
@@ -42,12 +50,7 @@ fn check_family(scenario: &Scenario, metric: &Metric, family: &Family, names: Na
     };
     assert_eq!(family.kind, kind);
     assert_eq!(family.help.as_deref().unwrap_or(""), description.help);
-    let labels = |values: &[String]| -> Labels {
-        let own = description.labels.iter().flatten().zip(values);
-        let constant = scenario.settings.const_labels.iter().map(|(name, value)| (name, value));
-        let all = constant.chain(own).filter(|(_, value)| !value.is_empty());
-        all.map(|(name, value)| (names.label(name), value.clone())).collect()
-    };
+    let labels = |values: &[String]| labels(scenario, description, values, names);
     if kind == Type::Histogram {
         let all = all_series(family).expect("parsed before");
         assert_eq!(all.len(), metric.series.len());
@@ -86,20 +89,20 @@ fn number(sample: &Sample) -> f64 {
 }
 
 /// What a histogram should show.
-struct Counted {
-    count: u64,
-    exact: Option<Exact>,
+pub(crate) struct Counted {
+    pub(crate) count: u64,
+    pub(crate) exact: Option<Exact>,
 }
 
 /// Known where a tick is a power of ten.
-struct Exact {
+pub(crate) struct Exact {
     buckets: Vec<u64>,
-    sum: f64,
+    pub(crate) sum: f64,
     clamped: u64,
 }
 
 impl Counted {
-    fn of(description: &Description, recorded: &[(u64, u64)]) -> Self {
+    pub(crate) fn of(description: &Description, recorded: &[(u64, u64)]) -> Self {
         let count = recorded.iter().map(|(_, times)| times).sum();
         let exact = description.tick_power().map(|power| {
             let limit = description.limit(power);

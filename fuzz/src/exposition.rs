@@ -6,6 +6,7 @@
 
 use crate::names::Names;
 use crate::number;
+use crate::summary::summaries;
 use std::collections::{BTreeMap, BTreeSet};
 use tach::Escaping;
 
@@ -18,6 +19,8 @@ pub enum Type {
     Gauge,
     /// Buckets, sum and count.
     Histogram,
+    /// Quantiles, sum and count.
+    Summary,
 }
 
 /// Labels by name.
@@ -117,6 +120,7 @@ impl Reader {
             " counter" => Type::Counter,
             " gauge" => Type::Gauge,
             " histogram" => Type::Histogram,
+            " summary" => Type::Summary,
             _ => return Err("an unknown type".to_owned()),
         };
         let help = match self.help.take() {
@@ -136,6 +140,7 @@ impl Family {
     fn has(&self, sample: &str) -> bool {
         match (self.kind, sample.strip_prefix(&self.name)) {
             (Type::Histogram, Some(suffix)) => ["_bucket", "_sum", "_count"].contains(&suffix),
+            (Type::Summary, Some(suffix)) => ["", "_sum", "_count"].contains(&suffix),
             (_, suffix) => suffix == Some(""),
         }
     }
@@ -222,6 +227,7 @@ fn check_names(families: &[Family]) -> Result<(), String> {
             Type::Counter => &["", "_total", "_created"],
             Type::Gauge => &[""],
             Type::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+            Type::Summary => &["", "_sum", "_count", "_created"],
         };
         for suffix in suffixes {
             if let Some(owner) = owners.insert(format!("{}{suffix}", family.base()), &family.name) {
@@ -252,6 +258,7 @@ fn check_family(family: &Family, names: Names) -> Result<(), String> {
             }
         }
         Type::Gauge => {}
+        Type::Summary => drop(summaries(family)?),
         Type::Histogram => {
             let mut seen = BTreeSet::new();
             let mut rest = &*family.samples;
@@ -383,6 +390,7 @@ mod tests {
         broken("# TYPE b gauge\n", "# HELP b h\n# HELP b h\n# TYPE b gauge\n");
         broken("# TYPE b gauge\n", "# HELP c h\n# TYPE b gauge\n");
         broken("# TYPE b gauge\n", "# TYPE b summary\n");
+        broken("# TYPE b gauge\n", "# TYPE b info\n");
         broken("# TYPE b gauge\nb NaN\n", "# TYPE b gauge\n");
         broken("# TYPE b gauge\nb ", "# TYPE a_bucket gauge\nb ");
         broken("b NaN", "b NaN 1000");

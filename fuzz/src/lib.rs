@@ -27,6 +27,7 @@ mod otlp_reader;
 mod pb_reader;
 pub mod scenario;
 pub mod segment;
+pub mod summary;
 pub mod text;
 #[path = "../../tests/formats/text_reader.rs"]
 mod text_reader;
@@ -34,3 +35,4 @@ mod text_reader;
 #[path = "../../tests/formats/undo.rs"]
 mod undo;
 pub mod webconfig;
+pub mod windows;

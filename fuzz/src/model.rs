@@ -77,7 +77,7 @@ fn is_metric_name(name: &str, any: bool) -> bool {
     if any { is_name(name, any, "") } else { is_name(&words, any, ":") && name.split('.').all(|word| !word.is_empty()) }
 }
 
-fn is_label_name(name: &str, any: bool, histogram: bool) -> bool {
+pub(crate) fn is_label_name(name: &str, any: bool, histogram: bool) -> bool {
     is_name(name, any, "")
         && !escape(name, Escaping::Underscores, "").starts_with("__")
         && escape(name, Escaping::Dots, "") != "__name__"
@@ -85,7 +85,7 @@ fn is_label_name(name: &str, any: bool, histogram: bool) -> bool {
 }
 
 /// Whether some scraper would see one label where there are two.
-fn is_same_label(left: &str, right: &str) -> bool {
+pub(crate) fn is_same_label(left: &str, right: &str) -> bool {
     Names::all(true).iter().any(|names| names.label(left) == names.label(right))
 }
 

@@ -12,6 +12,10 @@ pub struct Scenario {
     pub metrics: Vec<Description>,
     /// What happens afterwards, in turn.
     pub steps: Vec<Step>,
+    /// Whether windows are kept from before the first step on, and shown as summaries.
+    pub windows: bool,
+    /// The attributes of `target_info`, which is shown where there are some.
+    pub attributes: Vec<(String, String)>,
 }
 
 /// The settings of a registry.
@@ -328,6 +332,8 @@ impl<'a> Arbitrary<'a> for Scenario {
             })
         };
         let steps = list(u, STEPS_MAX, step)?;
-        Ok(Self { settings, metrics, steps })
+        let windows = u.arbitrary()?;
+        let attributes = list(u, 3, |u| Ok((name(u)?, label_value(u)?)))?;
+        Ok(Self { settings, metrics, steps, windows, attributes })
     }
 }

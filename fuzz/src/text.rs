@@ -2,14 +2,16 @@
 //! escaping of names.
 
 use crate::compare;
-use crate::exposition::parse;
+use crate::exposition::{Sample, Type, parse};
 use crate::formats;
 use crate::model::{Model, Verdict};
 use crate::names::Names;
 use crate::scenario::{Amount, Description, Kind, Scenario, Step};
+use crate::windows::{self, Kept};
 use arbitrary::{Arbitrary, Unstructured};
 use tach::{
-    Counter, Error, Escaping, Family as Series, FloatCounter, Gauge, Histogram, MetricBuilder, Registry, UpDownCounter,
+    Counter, Error, Escaping, Family as Series, FloatCounter, Gauge, Histogram, MetricBuilder, Registry, Snapshot,
+    UpDownCounter,
 };
 
 /// Runs the scenario that `data` stands for.
@@ -66,6 +68,7 @@ fn play(scenario: &Scenario) {
         let number = take(&registry, &mut model, &mut live, description);
         found.push(number);
     }
+    let kept = windows::keep(scenario, &registry, &model);
     for step in &scenario.steps {
         match step {
             Step::Record(metric, values, amount) => {
@@ -100,9 +103,38 @@ fn play(scenario: &Scenario) {
         }
         let families = parse(&text, names).unwrap_or_else(|rule| panic!("{rule}\n{text}"));
         compare::check(scenario, &model, &families, names);
-        formats::check(&snapshot, names.escaping);
+        formats::check(&snapshot, None, names.escaping);
     }
+    check_more(scenario, &model, kept.as_ref(), &snapshot);
     assert_eq!(tach::text::render(&snapshot), plain, "a snapshot renders the same twice");
+}
+
+/// The same page with what may be shown besides: windows, and whose metrics these are.
+fn check_more(scenario: &Scenario, model: &Model, kept: Option<&Kept>, snapshot: &Snapshot) {
+    if kept.is_none() && scenario.attributes.is_empty() {
+        return;
+    }
+    let shown = kept.map_or_else(|| snapshot.clone(), |kept| kept.windows().show(snapshot));
+    let (shown, target) = match &*scenario.attributes {
+        [] => (shown, None),
+        attributes => formats::with_target(shown, attributes),
+    };
+    // Attributes may have any keys.
+    for names in Names::all(true) {
+        let text = tach::text::render_with(&shown, names.escaping);
+        let mut families = parse(&text, names).unwrap_or_else(|rule| panic!("{rule}\n{text}"));
+        if let Some(labels) = &target {
+            let family = families.remove(0);
+            assert_eq!((family.name, family.kind), (names.metric("target_info"), Type::Gauge));
+            let labels = labels.iter().map(|(name, value)| (names.label(name), value.clone())).collect();
+            assert_eq!(family.samples, [Sample { name: names.metric("target_info"), labels, value: "1".to_owned() }]);
+        }
+        if let Some(kept) = kept {
+            kept.take(scenario, model, &mut families, names);
+        }
+        compare::check(scenario, model, &families, names);
+        formats::check(&shown, target.as_ref(), names.escaping);
+    }
 }
 
 fn build_registry(scenario: &Scenario) -> Option<Registry> {
@@ -256,7 +288,7 @@ mod tests {
         let amount = Amount { whole: 7, times: 2, float: 0.5 };
         let values = |d: &Description| vec!["a".to_owned(); d.labels.as_ref().map_or(0, Vec::len)];
         let steps = metrics.iter().enumerate().map(|(index, d)| Step::Record(index, values(d), amount)).collect();
-        Scenario { settings, metrics, steps }
+        Scenario { settings, metrics, steps, windows: false, attributes: Vec::new() }
     }
 
     #[test]
@@ -276,6 +308,32 @@ mod tests {
             let taken = scenario.metrics.iter().map(|metric| build(&registry, metric).is_ok());
             assert_eq!(taken.collect::<Vec<_>>(), [true, true, true, true, false, false, false]);
         }
+    }
+
+    #[test]
+    fn windows_and_the_target_are_shown_besides() {
+        let labels = Some(vec!["window_of".to_owned(), "a.b".to_owned()]);
+        let units = [Unit::None, Unit::Seconds, Unit::Other("a_b")];
+        let mut metrics: Vec<Description> = units
+            .into_iter()
+            .enumerate()
+            .map(|(index, unit)| Description { unit, ..metric(Kind::Histogram, &format!("h{index}")) })
+            .collect();
+        metrics[1].labels = labels;
+        metrics.push(metric(Kind::Counter, "tokens"));
+        let mut scenario = scenario(metrics);
+        scenario.settings.any_names = true;
+        scenario.steps.push(Step::Record(1, vec!["b".to_owned(); 2], Amount { whole: 9, times: 0, float: 0.0 }));
+        scenario.windows = true;
+        scenario.attributes = [("a.b", "1"), ("a-b", "2"), ("zone", "x")].map(|(k, v)| (k.into(), v.into())).into();
+        play(&scenario);
+        let registry = build_registry(&scenario).unwrap();
+        let mut model = Model::new(&scenario.settings);
+        take(&registry, &mut model, &mut Vec::new(), &scenario.metrics[0]);
+        assert!(windows::keep(&scenario, &registry, &model).is_some());
+        // A key that no label can have is refused, and nothing shown.
+        scenario.attributes[0].0 = "__a".to_owned();
+        play(&scenario);
     }
 
     /// What the fuzzer once found.

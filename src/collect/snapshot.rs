@@ -252,6 +252,16 @@ impl Snapshot {
         }
     }
 
+    /// A summary of windows ([`Windows::summaries`](crate::Windows::summaries)), as [`Snapshot::counter`]. `itl` has its
+    /// own by the name `itl_window`, with the label `window` besides.
+    #[must_use]
+    pub fn summary(&self, name: &str, labels: &[(&str, &str)]) -> Option<&SummarySnapshot> {
+        match self.find(name, labels)? {
+            (Values::Summary(values), index) => values.get(index),
+            _ => None,
+        }
+    }
+
     /// The exemplar of a counter, as [`Snapshot::counter`]. `None` also where it has none.
     #[must_use]
     pub fn exemplar(&self, name: &str, labels: &[(&str, &str)]) -> Option<Exemplar> {

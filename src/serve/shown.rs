@@ -37,11 +37,14 @@ impl Shown {
         if settings.windows.is_empty() || names.is_empty() {
             return Ok(self);
         }
-        let windows = Windows::start(registry, &names, &settings.windows);
-        let windows = windows.map_err(|error| error.within("serve: TACH_WINDOWS"))?;
+        let within = |error: Error| error.within("serve: TACH_WINDOWS");
+        let mut windows = Windows::start(registry, &names, &settings.windows).map_err(within)?;
+        if settings.window_summaries {
+            windows = windows.summaries().map_err(within)?;
+        }
         let profiles = Profiles::new(&settings.profiles, &settings.identity)?;
         let shown = profiles.histograms_of(&names);
-        windows.claim(shown.iter()).map_err(|error| error.within("serve: TACH_WINDOWS"))?;
+        windows.claim(shown.iter()).map_err(within)?;
         Ok(Self { windows: Some(Windowed { windows, profiles }), ..self })
     }
 

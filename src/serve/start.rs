@@ -86,7 +86,7 @@ pub fn start(settings: &Settings) -> Result<Serving, Error> {
     let address = SocketAddr::new(settings.host, settings.port);
     let view = Arc::clone(&shown);
     let exporter = Exporter::builder().listen(address.to_string()).view(move |snapshot| view.apply(snapshot));
-    let exporter = exporter.openmetrics_2(settings.openmetrics_2);
+    let exporter = exporter.openmetrics_2(settings.openmetrics_2).histogram_buckets(settings.histogram_buckets);
     let resource = settings.target_info.then(Resource::from_env).transpose().map_err(|error| error.within("serve"))?;
     let exporter = resource.iter().fold(exporter, |exporter, resource| exporter.target_info(resource.clone()));
     let exporter = guarded(exporter, settings)?;

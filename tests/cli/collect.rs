@@ -128,6 +128,8 @@ fn what_cannot_be_served_is_an_error() {
         (vec!["--dir", &dir.path(""), "--windows", "500ms"], "give a second or more"),
         (vec!["--dir", &dir.path(""), "--windows", "60s,10s,1m"], "60s is given twice: remove one of them"),
         (vec!["--dir", &dir.path(""), "--windows-of", "itl"], "--windows <TIME,…>"),
+        (vec!["--dir", &dir.path(""), "--window-summaries"], "--windows <TIME,…>"),
+        (vec!["--dir", &dir.path(""), "--histogram-buckets", "all"], "[possible values: both, native, classic]"),
     ] {
         let output = tach(&[&["collect"][..], &args].concat());
         let said = String::from_utf8(output.stderr).unwrap();
@@ -175,6 +177,15 @@ fn windows_tell_what_processes_recorded_lately() {
     assert!(!page.contains("other_milliseconds_window"), "{page}");
     assert!(!page.contains("window=\"1m\""), "{page}");
     assert_eq!([all.end("-TERM").1, one.end("-TERM").1], [Some(0); 2]);
+
+    let summaries = Collector::start(&["--dir", &dir.path(""), "--windows", "2h", "--window-summaries"]);
+    itl.record(30_000_000);
+    let page = summaries.page();
+    assert!(page.contains("\n# TYPE maxserve_itl_window_milliseconds summary\n"), "{page}");
+    assert!(page.contains("\nmaxserve_itl_window_milliseconds{window=\"2h\",quantile=\"0.99\"} 30"), "{page}");
+    assert!(page.contains("\nmaxserve_itl_window_milliseconds_count{window=\"2h\"} 9\n"), "{page}");
+    assert!(page.contains("\nmaxserve_itl_milliseconds_window_values{window=\"2h\"} 1\n"), "{page}");
+    assert_eq!(summaries.end("-TERM").1, Some(0));
 }
 
 #[cfg(feature = "serve")]
@@ -225,6 +236,16 @@ fn what_an_exporter_gives_a_collector_gives_too() {
         "{page}"
     );
     assert_eq!(collector.end("-TERM").1, Some(0));
+
+    registry.histogram("itl").buckets([5.0]).build().unwrap().record(7);
+    for (sort, native, classic) in [("both", true, true), ("native", true, false), ("classic", false, true)] {
+        let args = ["--dir", &dir.path(""), "--openmetrics-2", "--histogram-buckets", sort];
+        let collector = Collector::start(&args);
+        let page = collector.answer(two);
+        let line = page.lines().find(|line| line.starts_with("itl {")).unwrap_or_else(|| panic!("{page}"));
+        assert_eq!((line.contains(",schema:"), line.contains(",bucket:[")), (native, classic), "{line}");
+        assert_eq!(collector.end("-TERM").1, Some(0));
+    }
 
     let collector = Collector::start(&["--dir", &dir.path(""), "--allow", "10.0.0.0/8"]);
     let mut stream = TcpStream::connect(&collector.address).unwrap();

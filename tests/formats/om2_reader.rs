@@ -1,7 +1,6 @@
 //! A strict reader of OpenMetrics 2.0 text, by the grammar of its release candidate.
 //!
-//! Less is allowed than that allows, as in [`om_reader`](crate::om_reader), whose names and texts these are; and a
-//! histogram has to have native buckets.
+//! Less is allowed than that allows, as in [`om_reader`](crate::om_reader), whose names and texts these are.
 
 use crate::model::Labels;
 use crate::om_reader::{exemplar, lines, name, number, series, unescape};
@@ -38,13 +37,16 @@ pub(crate) enum Value {
 pub(crate) struct Histogram {
     pub(crate) count: u64,
     pub(crate) sum: f64,
-    pub(crate) schema: i64,
+    /// None where there are no native buckets.
+    pub(crate) schema: Option<i64>,
     pub(crate) zeros: u64,
     /// By index, the empty ones too.
     pub(crate) native: BTreeMap<i64, u64>,
     /// By the least number that is above none in them; the last one is the count, and is not here.
     pub(crate) classic: Vec<(f64, u64)>,
 }
+
+const MISSING: &str = "a field is missing, or out of order";
 
 /// Reads a page, or says which line breaks which rule.
 pub(crate) fn read(text: &str) -> Result<Vec<Family>, String> {
@@ -168,7 +170,7 @@ fn summary(text: &str) -> Result<Value, &'static str> {
     let mut quantiles: Vec<(f64, f64)> = Vec::new();
     for pair in fields.list(",quantile:").ok_or("no quantiles")?.filter(|pair| !pair.is_empty()) {
         let (share, value) = pair.split_once(':').ok_or("a quantile that is none")?;
-        if !share.contains('.') {
+        if !share.contains(['.', 'e']) {
             return Err("a share that is not spelt as a float");
         }
         let (share, value) = (number(share).ok_or("no share")?, number(value).ok_or("no quantile")?);
@@ -183,14 +185,25 @@ fn summary(text: &str) -> Result<Value, &'static str> {
 fn histogram(text: &str) -> Result<Histogram, &'static str> {
     let text = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or("no composite value")?;
     let mut fields = Fields(text);
-    let mut get = |begin| fields.number(begin).ok_or("a field is missing, or out of order");
-    let mut found = Histogram { count: whole(get("count:")?)?, ..Histogram::default() };
-    found.sum = number(get(",sum:")?).ok_or("a sum that is no number")?;
-    found.schema = whole(get(",schema:")?)?;
-    let threshold = number(get(",zero_threshold:")?).ok_or("a threshold that is no number")?;
-    found.zeros = whole(get(",zero_count:")?)?;
-    if !(-4..=8).contains(&found.schema) || threshold != 2_f64.powi(-128) || !found.sum.is_finite() {
-        return Err("a schema, a threshold or a sum that there cannot be");
+    let mut found = Histogram { count: whole(fields.number("count:").ok_or(MISSING)?)?, ..Histogram::default() };
+    found.sum = number(fields.number(",sum:").ok_or(MISSING)?).ok_or("a sum that is no number")?;
+    if !found.sum.is_finite() {
+        return Err("a sum that there cannot be");
+    }
+    found.schema = fields.number(",schema:").map(whole).transpose()?;
+    if found.schema.is_some() {
+        native(&mut fields, &mut found)?;
+    }
+    classic(&mut fields, &mut found)?;
+    if fields.0.is_empty() { Ok(found) } else { Err("a field that is unknown, or out of order") }
+}
+
+/// The native buckets, behind their schema.
+fn native(fields: &mut Fields<'_>, found: &mut Histogram) -> Result<(), &'static str> {
+    let threshold = number(fields.number(",zero_threshold:").ok_or(MISSING)?).ok_or("a threshold that is no number")?;
+    found.zeros = whole(fields.number(",zero_count:").ok_or(MISSING)?)?;
+    if found.schema.is_none_or(|schema| !(-4..=8).contains(&schema)) || threshold != 2_f64.powi(-128) {
+        return Err("a schema or a threshold that there cannot be");
     }
     if let Some(spans) = fields.list(",positive_spans:") {
         let mut counts = fields.list(",positive_buckets:").ok_or("spans without buckets")?;
@@ -218,24 +231,27 @@ fn histogram(text: &str) -> Result<Histogram, &'static str> {
     if found.native.values().sum::<u64>() + found.zeros != found.count {
         return Err("the native buckets are not the count");
     }
-    if let Some(buckets) = fields.list(",bucket:") {
-        let mut infinite = false;
-        for bucket in buckets {
-            let (le, count) = bucket.split_once(':').ok_or("a bucket that is none")?;
-            let (bound, count) = (number(le).ok_or("a bound that is no number")?, whole(count)?);
-            let follows = found.classic.last().is_none_or(|last| last.0 < bound && last.1 <= count);
-            if infinite || !follows || bound.is_finite() && !le.contains(['.', 'e']) {
-                return Err("buckets in disorder, or a bound that is not spelt as a float");
-            }
-            infinite = bound.is_infinite();
-            found.classic.push((bound, count));
+    Ok(())
+}
+
+/// The classic buckets, where there are any: some where there are no native ones.
+fn classic(fields: &mut Fields<'_>, found: &mut Histogram) -> Result<(), &'static str> {
+    let Some(buckets) = fields.list(",bucket:") else {
+        return if found.schema.is_some() { Ok(()) } else { Err("no buckets") };
+    };
+    let mut infinite = false;
+    for bucket in buckets {
+        let (le, count) = bucket.split_once(':').ok_or("a bucket that is none")?;
+        let (bound, count) = (number(le).ok_or("a bound that is no number")?, whole(count)?);
+        let follows = found.classic.last().is_none_or(|last| last.0 < bound && last.1 <= count);
+        if infinite || !follows || bound.is_finite() && !le.contains(['.', 'e']) {
+            return Err("buckets in disorder, or a bound that is not spelt as a float");
         }
-        if !infinite || found.classic.pop().is_none_or(|(_, count)| count != found.count) {
-            return Err("the last bucket is not the count");
-        }
-        if found.classic.is_empty() {
-            return Err("a bucket for nothing");
-        }
+        infinite = bound.is_infinite();
+        found.classic.push((bound, count));
     }
-    if fields.0.is_empty() { Ok(found) } else { Err("a field that is unknown, or out of order") }
+    if !infinite || found.classic.pop().is_none_or(|(_, count)| count != found.count) {
+        return Err("the last bucket is not the count");
+    }
+    if found.classic.is_empty() && found.schema.is_some() { Err("a bucket for nothing") } else { Ok(()) }
 }

@@ -291,7 +291,7 @@ fn check_summaries(samples: &[Sample]) -> Result<(), &'static str> {
     for sample in samples.iter().filter(|sample| !sample.name.ends_with("_created")) {
         let mut labels = sample.labels.clone();
         match labels.remove("quantile") {
-            Some(share) if share.contains('.') && sum_of.is_none() => {
+            Some(share) if share.contains(['.', 'e']) && sum_of.is_none() => {
                 let share = number(&share).filter(|share| (0.0..=1.0).contains(share)).ok_or("a share that is none")?;
                 let value = number(&sample.value).unwrap_or(f64::NAN);
                 // What falls is none of a series; where there are no values there are none.

@@ -181,7 +181,7 @@ fn expected(family: &Family, ticks: &[u64], found: &Histogram) -> Histogram {
     Histogram {
         count: ticks.len() as u64,
         sum: ticks.iter().sum::<u64>() as f64 / family.ticks_per_unit(),
-        schema: family.schema.map_or(i64::from(family.digits) + 2, i64::from),
+        schema: Some(family.schema.map_or(i64::from(family.digits) + 2, i64::from)),
         zeros: ticks.len() as u64 - positive,
         native: match family.schema {
             Some(schema) => family.account(schema, ticks),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tach::serve::{Identity, Objectives, Profile, Settings};
-use tach::{ErrorKind, Level, Recording};
+use tach::{ErrorKind, HistogramBuckets, Level, Recording};
 
 fn read(vars: &[(&str, &str)]) -> Settings {
     Settings::from_vars(vars.iter().copied()).unwrap()
@@ -49,6 +49,7 @@ fn examples() -> Vec<(&'static str, &'static str, Set)> {
         ("TACH_METRICS_HOST", "::1", |s| s.host = "::1".parse().unwrap()),
         ("TACH_WEB_CONFIG", "/etc/web=1.yml", |s| s.web_config = Some("/etc/web=1.yml".into())),
         ("TACH_OPENMETRICS_2", "On", |s| s.openmetrics_2 = true),
+        ("TACH_HISTOGRAM_BUCKETS", "Native", |s| s.histogram_buckets = HistogramBuckets::NativeOnly),
         ("TACH_TARGET_INFO", "1", |s| s.target_info = true),
         ("TACH_DISABLE_TELEMETRY", "Yes", |s| s.disabled = true),
         ("TACH_OTLP_ENDPOINT", "https://collector:4318/v1/metrics", |s| {
@@ -68,6 +69,7 @@ fn examples() -> Vec<(&'static str, &'static str, Set)> {
             s.objectives.e2e = Some(Duration::from_secs(90));
         }),
         ("TACH_WINDOWS", "10s,1m, 1m 30s", |s| s.windows = [10, 60, 90].map(Duration::from_secs).into()),
+        ("TACH_WINDOW_SUMMARIES", "y", |s| s.window_summaries = true),
         ("TACH_MEMORY_BUDGET", "1048576", |s| s.memory_budget = Some(1 << 20)),
     ]
 }
@@ -126,6 +128,14 @@ fn every_word_that_is_allowed_is_read() {
     for (word, level) in [("NONE", Level::None), ("BASIC", Level::Basic), ("DETAILED", Level::Detailed)] {
         assert_eq!(read(&[("TACH_LEVEL", word)]).level, level);
     }
+    for (word, buckets) in [
+        ("both", HistogramBuckets::Both),
+        ("native", HistogramBuckets::NativeOnly),
+        ("classic", HistogramBuckets::ClassicOnly),
+    ] {
+        assert_eq!(read(&[("TACH_HISTOGRAM_BUCKETS", word)]).histogram_buckets, buckets);
+        assert_eq!(read(&[("TACH_HISTOGRAM_BUCKETS", &word.to_uppercase())]).histogram_buckets, buckets);
+    }
     for (words, disabled) in [("1 true t yes y on TRUE On", true), ("0 false f no n off FALSE Off", false)] {
         for word in words.split(' ') {
             assert_eq!(read(&[("TACH_DISABLE_TELEMETRY", word)]).disabled, disabled, "{word}");
@@ -147,6 +157,8 @@ fn what_cannot_be_read_is_refused_with_name_value_and_remedy() {
         ("TACH_METRICS_HOST", "metrics.example", "which is no IP address"),
         ("TACH_METRICS_HOST", "127.0.0.1:80", "which is no IP address"),
         ("TACH_DISABLE_TELEMETRY", "2", "which is neither yes nor no"),
+        ("TACH_HISTOGRAM_BUCKETS", "exponential", "which is no sort of buckets"),
+        ("TACH_WINDOW_SUMMARIES", "summary", "which is neither yes nor no"),
         ("TACH_OTLP_ENDPOINT", "http://a b", "which is no URL ("),
         ("TACH_OTLP_ENDPOINT", "http://", "which is no URL ("),
         (

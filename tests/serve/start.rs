@@ -5,7 +5,7 @@ use crate::{settings, start, turn};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 use tach::serve::{Clock, METRICS, Objectives, Profile, Profiles, Serving, Settings};
-use tach::{ErrorKind, Level, Recording, Registry};
+use tach::{ErrorKind, HistogramBuckets, Level, Recording, Registry};
 
 fn refuse(settings: &Settings) -> tach::Error {
     let error = tach::serve::start(settings).unwrap_err();
@@ -102,6 +102,26 @@ fn target_info_is_served_where_the_settings_say_so() {
         assert_eq!(response.text().matches("\ntarget_info{service_name=\"").count(), usize::from(told));
         let name = serving.registry().gauge("target").build();
         assert_eq!(name.is_err(), told, "the name is the page's");
+    }
+}
+
+#[test]
+fn histograms_have_the_buckets_that_the_settings_choose() {
+    let _turn = turn();
+    for (buckets, native, classic) in [
+        (HistogramBuckets::Both, true, true),
+        (HistogramBuckets::NativeOnly, true, false),
+        (HistogramBuckets::ClassicOnly, false, true),
+    ] {
+        let mut settings = settings();
+        (settings.openmetrics_2, settings.histogram_buckets) = (true, buckets);
+        let serving = tach::serve::start(&settings).unwrap();
+        METRICS.itl(Duration::from_millis(20));
+        let mut client = crate::client::Client::connect_to(serving.local_addr().unwrap());
+        let response = client.request("GET", "/metrics", "Accept: application/openmetrics-text;version=2.0.0\r\n");
+        let text = response.text();
+        let line = text.lines().find(|line| line.starts_with("maxserve_itl_milliseconds {")).unwrap();
+        assert_eq!((line.contains(",schema:"), line.contains(",bucket:[")), (native, classic), "{line}");
     }
 }
 

@@ -48,6 +48,38 @@ fn windows_are_exposed_under_the_names_of_the_profiles() {
 }
 
 #[test]
+fn they_are_summaries_where_the_settings_say_so() {
+    let _turn = turn();
+    let mut settings = settings();
+    settings.windows = vec![Duration::from_secs(10)];
+    settings.window_summaries = true;
+    settings.profiles = vec![Profile::MaxServe, Profile::Vllm];
+    settings.identity.model = "m".to_owned();
+    let serving = tach::serve::start(&settings).unwrap();
+    for _ in 0..20 {
+        METRICS.itl(Duration::from_millis(20));
+    }
+    let page = scrape(&serving);
+    for (name, labels, factor) in [
+        ("maxserve_itl_window_milliseconds", "", 1.0),
+        ("vllm:inter_token_latency_window_seconds", "model_name=\"m\",engine=\"0\",", 1e3),
+    ] {
+        let value = |suffix: &str, last: &str| {
+            page.value(&format!("{name}{suffix}{{{labels}window=\"10s\"{last}}}")).unwrap() * factor
+        };
+        assert!(page.0.contains(&format!("# TYPE {name} summary\n")));
+        assert!((20.0..=20.2).contains(&value("", ",quantile=\"0.99\"")));
+        assert_eq!((value("_count", ""), value("_sum", "").round()), (20.0 * factor, 400.0));
+        let error = serving.registry().counter(format!("{name}_count")).build().unwrap_err().to_string();
+        assert!(error.contains("the windows of"), "{error}");
+    }
+    assert!(!page.0.contains(",q=\"") && !page.0.contains("{q=\""));
+    let shown = serving.snapshot();
+    let summary = shown.summary("maxserve.itl_window", &[("window", "10s")]).unwrap();
+    assert_eq!(summary.count(), 20);
+}
+
+#[test]
 fn without_the_setting_there_are_none() {
     let _turn = turn();
     let serving = start();

@@ -1,13 +1,15 @@
 //! An arbitrary registry for the formats: any names, labels and values, and whatever a histogram may be declared with.
 //! Whether a description is taken is no question here; see [`crate::model`].
 
+use super::asked::{self, Asked};
 use super::names::name;
+use super::shown::Page;
 use crate::scenario::{float, label_value, list, text};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use std::collections::BTreeSet;
 use tach::{
-    Counter, FloatCounter, Gauge, Histogram, Metric, MetricBuilder, Recording, Registry, Snapshot, SpanContext, Unit,
-    UpDownCounter,
+    Counter, FloatCounter, Gauge, Histogram, HistogramBuckets, Metric, MetricBuilder, Recording, Registry, Snapshot,
+    SpanContext, Unit, UpDownCounter,
 };
 
 const METRICS_MAX: usize = 6;
@@ -21,8 +23,22 @@ pub(crate) struct Filled {
     pub(crate) namespace: Option<String>,
     /// The own names of metrics that a callback gives.
     pub(crate) observed: BTreeSet<String>,
-    /// After some recordings, and after some more.
-    pub(crate) snapshots: [Snapshot; 2],
+    /// After some recordings, and after some more; the last two with windows, where there are some.
+    pub(crate) snapshots: [Snapshot; 4],
+    /// The own names of metrics of which a series was removed between the last two.
+    pub(crate) removed: BTreeSet<String>,
+    /// What the last page is asked for.
+    asked: Asked,
+}
+
+impl Filled {
+    /// A page of the second snapshot, and one out of the last with all that may be asked for.
+    pub(crate) fn pages(&self) -> [Page<'_>; 2] {
+        let Self { observed, asked, .. } = self;
+        let plain = Page { snapshot: &self.snapshots[1], observed, target: None, buckets: HistogramBuckets::Both };
+        let target = asked.target.as_ref();
+        [plain, Page { snapshot: &asked.snapshot, observed, target, buckets: asked.buckets }]
+    }
 }
 
 /// An input that goes on for a while with bytes that follow from it: where it has run out there would be zeros, which are
@@ -40,8 +56,22 @@ pub(crate) fn lengthened(data: &[u8]) -> Vec<u8> {
     data.iter().copied().chain(more.take(WORDS).flatten()).collect()
 }
 
-/// Records something to a metric.
-type Record = Box<dyn Fn(&mut Unstructured) -> Result<()>>;
+/// Records something to a metric, or removes a series of it, and says whether it did.
+type Record = Box<dyn Fn(&mut Unstructured) -> Result<bool>>;
+
+/// Records to some of the metrics. The own names of those of which a series was removed.
+fn record(metrics: &[(String, Record)], u: &mut Unstructured) -> Result<BTreeSet<String>> {
+    let mut removed = BTreeSet::new();
+    if let Some(last) = metrics.len().checked_sub(1) {
+        for _ in 0..u.int_in_range(0..=STEPS_MAX)? {
+            let (name, record) = &metrics[u.int_in_range(0..=last)?];
+            if record(u)? {
+                removed.insert(name.clone());
+            }
+        }
+    }
+    Ok(removed)
+}
 
 impl<'a> Arbitrary<'a> for Filled {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
@@ -62,27 +92,30 @@ impl<'a> Arbitrary<'a> for Filled {
         for _ in 0..u.int_in_range(1..=METRICS_MAX)? {
             metric(&registry, &mut metrics, &mut observed, u)?;
         }
-        let mut snapshot = || -> Result<Snapshot> {
-            if let Some(last) = metrics.len().checked_sub(1) {
-                for _ in 0..u.int_in_range(0..=STEPS_MAX)? {
-                    metrics[u.int_in_range(0..=last)?](u)?;
-                }
-            }
-            Ok(registry.snapshot())
-        };
-        let snapshots = [snapshot()?, snapshot()?];
-        Ok(Self { namespace, observed, snapshots })
+        record(&metrics, u)?;
+        let first = registry.snapshot();
+        record(&metrics, u)?;
+        let second = registry.snapshot();
+        let windows = asked::windows(&registry, u)?;
+        let snapshot = || windows.as_ref().map_or_else(|| registry.snapshot(), |w| w.show(&registry.snapshot()));
+        record(&metrics, u)?;
+        let third = snapshot();
+        let removed = record(&metrics, u)?;
+        let snapshots = [first, second, third, snapshot()];
+        let asked = Asked::of(&snapshots, u)?;
+        Ok(Self { namespace, observed, snapshots, removed, asked })
     }
 }
 
 /// Builds a metric, if it is taken.
 fn metric(
     registry: &Registry,
-    metrics: &mut Vec<Record>,
+    metrics: &mut Vec<(String, Record)>,
     observed: &mut BTreeSet<String>,
     u: &mut Unstructured,
 ) -> Result<()> {
     let name = name(u)?;
+    let own = name.clone();
     let built = match u.int_in_range(0..=9)? {
         0 => finish(exemplars(registry.counter(name).unit(unit(u)?), MetricBuilder::<Counter>::exemplars, u)?, u)?,
         1 => finish(
@@ -105,7 +138,7 @@ fn metric(
         }
         _ => finish(histogram(registry.histogram(name), u)?, u)?,
     };
-    metrics.extend(built);
+    metrics.extend(built.map(|record| (own, record)));
     Ok(())
 }
 
@@ -149,23 +182,19 @@ fn finish<M: Recorded>(builder: MetricBuilder<M>, u: &mut Unstructured) -> Resul
     let builder = builder.help(text(u)?);
     let labels = list(u, 2, name)?;
     Ok(match &*labels {
-        [] => builder.build().ok().map(|metric| -> Record { Box::new(move |u| metric.put(u)) }),
+        [] => builder.build().ok().map(|metric| -> Record { Box::new(move |u| metric.put(u).map(|()| false)) }),
         [label] => builder.labels([label]).limit(3).build().ok().map(|family| -> Record {
             Box::new(move |u| {
                 let value = label_value(u)?;
                 if u.ratio(1, 8)? {
-                    family.remove([&value]);
-                    return Ok(());
+                    return Ok(family.remove([&value]));
                 }
-                family.with([&value]).put(u)
+                family.with([&value]).put(u).map(|()| false)
             })
         }),
-        [first, second, ..] => builder
-            .labels([first, second])
-            .limit(3)
-            .build()
-            .ok()
-            .map(|family| -> Record { Box::new(move |u| family.with([&label_value(u)?, &label_value(u)?]).put(u)) }),
+        [first, second, ..] => builder.labels([first, second]).limit(3).build().ok().map(|family| -> Record {
+            Box::new(move |u| family.with([&label_value(u)?, &label_value(u)?]).put(u).map(|()| false))
+        }),
     })
 }
 

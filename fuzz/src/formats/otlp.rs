@@ -1,8 +1,8 @@
-//! Target `otlp`: two requests out of any registry, one after the other, of each temporality and with each sort of
+//! Target `otlp`: requests out of any registry, one after the other, of each temporality and with each sort of
 //! histogram, read back as the snapshots.
 
 use super::filled::{Filled, lengthened};
-use super::shown::{Family, check_all, check_native, families, is_it, nanos, same};
+use super::shown::{Family, check_all, check_native, check_summary, families, is_it, nanos, same};
 use crate::otlp_reader::{self, Metric, Point};
 use arbitrary::{Arbitrary, Unstructured};
 use tach::otlp::{Encoder, Histograms, Resource, Temporality};
@@ -22,13 +22,14 @@ pub fn run(data: &[u8]) {
     let temporality = TEMPORALITIES[index % TEMPORALITIES.len()];
     let histograms = if explicit { Histograms::Explicit } else { Histograms::Exponential };
     let mut encoder = Encoder::new(Resource::new()).temporality(temporality).histograms(histograms);
-    let [first, second] = &filled.snapshots;
-    check(&filled, &encoder.encode(first), first, first, temporality);
-    if taken {
-        encoder.accepted();
-        check(&filled, &encoder.encode(second), second, &second.since(first), temporality);
-    } else {
-        check(&filled, &encoder.encode(second), second, second, temporality);
+    let mut last: Option<&Snapshot> = None;
+    for snapshot in &filled.snapshots {
+        let since = last.map_or_else(|| snapshot.clone(), |last| snapshot.since(last));
+        check(&filled, &encoder.encode(snapshot), snapshot, &since, temporality);
+        if taken {
+            encoder.accepted();
+            last = Some(snapshot);
+        }
     }
 }
 
@@ -39,7 +40,7 @@ fn check(filled: &Filled, request: &[u8], snapshot: &Snapshot, since: &Snapshot,
     let mut found = request.metrics.iter();
     for family in whole {
         let is_delta = match temporality {
-            _ if family.kind == "gauge" => false,
+            _ if ["gauge", "summary"].contains(&family.kind) => false,
             Temporality::Cumulative => false,
             Temporality::Delta => true,
             Temporality::LowMemory => !filled.observed.contains(family.name),
@@ -73,7 +74,8 @@ fn check_metric(filled: &Filled, found: &Metric, family: &Family<'_>, is_delta: 
     for (point, series) in data.points.iter().zip(&family.series) {
         assert_eq!(point.attributes, series.labels(Escaping::AllowUtf8));
         assert_eq!(point.time, nanos(snapshot.time()));
-        let expected = if data.kind == "gauge" { 0 } else { if is_delta { 1 } else { 2 } };
+        // A summary's totals are cumulative, and there is nothing to say so.
+        let expected = if ["gauge", "summary"].contains(&data.kind) { 0 } else { if is_delta { 1 } else { 2 } };
         assert_eq!(data.temporality, expected);
         let earliest = if data.kind == "gauge" { 0..=0 } else { nanos(snapshot.began())..=point.time };
         assert!(earliest.contains(&point.start), "{point:?}");
@@ -95,6 +97,10 @@ fn check_value(point: &Point, kind: &str, value: Value<'_>) {
         Value::UpDownCounter(value) => (Some(value), None),
         Value::FloatCounter(value) | Value::Gauge(value) => (None, Some(value)),
         Value::Histogram(histogram) => return check_histogram(point, kind, histogram),
+        Value::Summary(summary) => {
+            assert_eq!(kind, "summary");
+            return check_summary(summary, point.count, point.sum.expect("a sum"), &point.quantiles);
+        }
         value => panic!("{value:?}"),
     };
     assert_eq!(kind, if matches!(value, Value::Gauge(_)) { "gauge" } else { "sum" });

@@ -3,13 +3,55 @@
 use crate::exposition::Labels;
 use crate::names::escape;
 use crate::pb_reader;
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tach::{Escaping, Exemplar, HistogramSnapshot, Snapshot, Value};
+use tach::http::{Offer, negotiate};
+use tach::{Escaping, Exemplar, HistogramBuckets, HistogramSnapshot, Snapshot, SummarySnapshot, Value};
 
 /// What the least value is above that is not counted as zero.
 const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39;
 /// How far the logarithms here may be off.
 const NEARLY: f64 = 1e-9;
+
+/// What a page is made of.
+pub(crate) struct Page<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    /// The own names of metrics that a callback gives.
+    pub(crate) observed: &'a BTreeSet<String>,
+    /// The labels of `target_info`, where the snapshot shows it.
+    pub(crate) target: Option<&'a Labels>,
+    /// Which buckets there are, where a format has both sorts.
+    pub(crate) buckets: HistogramBuckets,
+}
+
+impl Page<'_> {
+    /// The families in their order.
+    pub(crate) fn families(&self) -> Vec<Family<'_>> {
+        let mut families = families(self.snapshot);
+        if let Some(labels) = self.target {
+            families.retain(|family| !family.is_named_target());
+            let series = Series { labels: labels.clone(), value: Value::Gauge(1.0), exemplar: None };
+            let (name, exposed, help) = ("target", "target_info".to_owned(), "What the metrics here are of.");
+            families.insert(0, Family { name, exposed, kind: "info", help, unit: "", series: vec![series] });
+        }
+        families
+    }
+
+    /// Whether histograms have native buckets.
+    pub(crate) fn has_native(&self) -> bool {
+        self.buckets != HistogramBuckets::ClassicOnly
+    }
+
+    /// The classic buckets of a histogram but for the one of all values; `None` where it has not even that.
+    pub(crate) fn classic(&self, histogram: &HistogramSnapshot) -> Option<Vec<(f64, u64)>> {
+        let declared: Vec<(f64, u64)> = histogram.buckets().collect();
+        match self.buckets {
+            HistogramBuckets::Both => Some(declared).filter(|declared| !declared.is_empty()),
+            HistogramBuckets::NativeOnly => None,
+            HistogramBuckets::ClassicOnly => Some(declared),
+        }
+    }
+}
 
 /// A family that has something to show.
 pub(crate) struct Family<'a> {
@@ -25,7 +67,7 @@ pub(crate) struct Family<'a> {
 
 pub(crate) struct Series<'a> {
     /// By names that are not escaped.
-    labels: Labels,
+    pub(crate) labels: Labels,
     pub(crate) value: Value<'a>,
     /// Of a counter.
     pub(crate) exemplar: Option<Exemplar>,
@@ -48,6 +90,7 @@ pub(crate) fn families(snapshot: &Snapshot) -> Vec<Family<'_>> {
             let kind = match value {
                 Value::Counter(_) | Value::FloatCounter(_) => "counter",
                 Value::Histogram(_) => "histogram",
+                Value::Summary(_) => "summary",
                 _ => "gauge",
             };
             let (name, help, unit) = (series.name(), series.help(), series.unit().suffix());
@@ -70,9 +113,16 @@ impl Family<'_> {
     }
 
     /// Whether its series say when they began, where a format has that; `None` of the engine's own, some of which do.
-    pub(crate) fn has_start(&self, observed: &std::collections::BTreeSet<String>) -> Option<bool> {
+    pub(crate) fn has_start(&self, observed: &BTreeSet<String>) -> Option<bool> {
         let is_own = self.exposed.starts_with("tach_");
-        (!is_own).then(|| self.kind != "gauge" && !observed.contains(self.name))
+        (!is_own).then(|| !["gauge", "info"].contains(&self.kind) && !observed.contains(self.name))
+    }
+
+    /// Whether it gives way to what tells whose all others are.
+    fn is_named_target(&self) -> bool {
+        let base = if self.kind == "counter" { self.exposed.strip_suffix("_total") } else { None };
+        let base = escape(base.unwrap_or(&self.exposed), Escaping::Underscores, ":");
+        base == "target" || base == "target_info"
     }
 }
 
@@ -99,6 +149,32 @@ pub(crate) fn is_it(found: &pb_reader::Exemplar, exemplar: &Exemplar) -> bool {
     // Or be infinite, where a tick is that large.
     let is_near = found.value == exemplar.value || (found.value - exemplar.value).abs() <= exemplar.value * 4e-16;
     found.labels == labels && found.time == nanos(exemplar.timestamp) && is_near
+}
+
+/// Holds a summary that was read against this one.
+///
+/// # Panics
+///
+/// They differ.
+pub(crate) fn check_summary(summary: &SummarySnapshot, count: u64, sum: f64, quantiles: &[(f64, f64)]) {
+    assert_eq!((count, sum), (summary.count(), summary.sum()));
+    assert_eq!(quantiles.len(), summary.quantiles().len());
+    let is_same = |((share, value), found): ((f64, f64), &(f64, f64))| share == found.0 && same(value, found.1);
+    assert!(summary.quantiles().zip(quantiles).all(is_same), "{quantiles:?} is {summary:?}");
+}
+
+/// What an exporter that was told of these buckets answers to `accept`, which names a format, in an escaping.
+pub(crate) fn answer(page: &Page<'_>, accept: &str, escaping: Escaping) -> Vec<u8> {
+    let escaping = match escaping {
+        Escaping::Underscores => "underscores",
+        Escaping::Dots => "dots",
+        Escaping::Values => "values",
+        Escaping::AllowUtf8 => "allow-utf-8",
+    };
+    let accept = format!("{accept};escaping={escaping}");
+    let format = negotiate(&accept, Offer::new().openmetrics_2(true).histogram_buckets(page.buckets));
+    assert!(format.content_type().ends_with(&format!("escaping={escaping}")), "{accept}");
+    format.render(page.snapshot)
 }
 
 /// Holds the exemplars behind buckets, each with its bound, against those of the histogram: each is one of them and in

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
+use tach::HistogramBuckets;
 
 /// What to do.
 #[derive(Debug)]
@@ -47,10 +48,12 @@ pub(crate) struct Collect {
     pub(crate) allow: Vec<String>,
     pub(crate) created: bool,
     pub(crate) openmetrics_2: bool,
+    pub(crate) histogram_buckets: HistogramBuckets,
     /// The lengths of rolling windows; none where there are none.
     pub(crate) windows: Vec<Duration>,
     /// The histograms that have them: all, where there are none.
     pub(crate) windows_of: Vec<String>,
+    pub(crate) window_summaries: bool,
     pub(crate) target_info: bool,
     #[cfg(feature = "tls")]
     pub(crate) web_config: Option<PathBuf>,
@@ -142,6 +145,12 @@ fn collect_command() -> clap::Command {
             .help("Lets in only this network, as 10.0.0.0/8; may be given several times"),
         flag("created", "Tells who asks for OpenMetrics when series began, by `_created`"),
         flag("openmetrics-2", "Gives OpenMetrics 2.0.0, a release candidate, to who asks for it"),
+        Arg::new("histogram-buckets")
+            .long("histogram-buckets")
+            .value_name("SORT")
+            .value_parser(PossibleValuesParser::new(["both", "native", "classic"]))
+            .default_value("both")
+            .help("Which buckets histograms have in protobuf and OpenMetrics 2.0"),
         duration(
             "windows",
             "Shows histograms as they were lately too: quantiles, numbers and rates of the last 10s,1m",
@@ -154,6 +163,7 @@ fn collect_command() -> clap::Command {
             .value_delimiter(',')
             .requires("windows")
             .help("Only these histograms have windows, by their own names"),
+        flag("window-summaries", "Shows the quantiles of windows as summaries, and not as gauges").requires("windows"),
         flag("target-info", "Begins with target_info: what OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say"),
     ]);
     #[cfg(feature = "tls")]
@@ -218,6 +228,11 @@ fn dump(matches: &ArgMatches) -> Dump {
 }
 
 fn collect(matches: &ArgMatches) -> Collect {
+    let histogram_buckets = match matches.get_one::<String>("histogram-buckets").map(String::as_str) {
+        Some("native") => HistogramBuckets::NativeOnly,
+        Some("classic") => HistogramBuckets::ClassicOnly,
+        _ => HistogramBuckets::Both,
+    };
     Collect {
         dir: given(matches, "dir"),
         listen: given(matches, "listen"),
@@ -227,8 +242,10 @@ fn collect(matches: &ArgMatches) -> Collect {
         allow: matches.get_many("allow").into_iter().flatten().cloned().collect(),
         created: matches.get_flag("created"),
         openmetrics_2: matches.get_flag("openmetrics-2"),
+        histogram_buckets,
         windows: matches.get_many("windows").into_iter().flatten().copied().collect(),
         windows_of: matches.get_many("windows-of").into_iter().flatten().cloned().collect(),
+        window_summaries: matches.get_flag("window-summaries"),
         target_info: matches.get_flag("target-info"),
         #[cfg(feature = "tls")]
         web_config: matches.get_one("web-config").cloned(),

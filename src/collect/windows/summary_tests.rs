@@ -1,7 +1,7 @@
 //! Summaries of windows at hand-made times.
 
 use super::tests::Hand;
-use crate::{Registry, Unit, Value};
+use crate::{Registry, SummarySnapshot, Unit, Value};
 
 #[test]
 fn the_totals_of_a_summary_stay_when_its_window_is_empty() {
@@ -24,6 +24,7 @@ fn the_totals_of_a_summary_stay_when_its_window_is_empty() {
             assert_eq!((summary.count(), summary.sum()), last);
             let (_, window) = series.labels().next().unwrap();
             windows.push(window);
+            assert_eq!(shown.summary("itl_window", &[("window", window)]).map(SummarySnapshot::count), Some(last.0));
             let count = shown.gauge("itl_window_values", &[("window", window)]).unwrap();
             match window {
                 "10s" => assert_eq!(count, f64::from(in_ten)),
@@ -35,5 +36,10 @@ fn the_totals_of_a_summary_stay_when_its_window_is_empty() {
             assert!(summary.quantiles().len() == 3 && summary.quantiles().all(same), "{window}: {summary:?}");
         }
         assert_eq!(windows, ["10s", "1m", "5m"]);
+        let absent = [("itl_window", "2m"), ("itl", "10s"), ("itl_window_values", "10s"), ("nothing", "10s")];
+        assert!(absent.iter().all(|(name, window)| shown.summary(name, &[("window", window)]).is_none()));
+        assert!(
+            shown.summary("itl_window", &[]).is_none() && shown.gauge("itl_window", &[("window", "10s")]).is_none()
+        );
     }
 }

@@ -9,6 +9,7 @@
 //! where that is missing or unknown.
 
 use super::encoding::weight;
+use crate::collect::Snapshot;
 use crate::describe::{Escaping, HistogramBuckets};
 use crate::expose::families::Families;
 use crate::expose::openmetrics::{self, Options};
@@ -100,6 +101,12 @@ impl Format {
     pub fn content_type(&self) -> String {
         let escaping = self.escaping.map(|escaping| format!("; escaping={}", name(escaping)));
         format!("{}{}", self.media_type, escaping.unwrap_or_default())
+    }
+
+    /// The answer's body where nothing was asked for by name, for fuzzing.
+    #[must_use]
+    pub fn render(&self, snapshot: &Snapshot) -> Vec<u8> {
+        self.body.render(&Families::of(snapshot), Vec::new())
     }
 }
 

@@ -9,7 +9,7 @@ use super::catalogue::catalogue;
 use super::info;
 use super::profile::{Identity, Profile};
 use super::timer::Objectives;
-use crate::{Error, ErrorKind, Level, Recording};
+use crate::{Error, ErrorKind, HistogramBuckets, Level, Recording};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
@@ -49,6 +49,10 @@ pub struct Settings {
     /// Whether who asks for OpenMetrics 2.0.0 gets it, as for
     /// [`ExporterBuilder::openmetrics_2`](crate::ExporterBuilder::openmetrics_2). False unless told.
     pub openmetrics_2: bool,
+    /// Which buckets histograms have in protobuf and OpenMetrics 2.0, as for
+    /// [`ExporterBuilder::histogram_buckets`](crate::ExporterBuilder::histogram_buckets).
+    /// [`HistogramBuckets::Both`] unless told.
+    pub histogram_buckets: HistogramBuckets,
     /// Whether scrapes begin with `target_info`, as for
     /// [`ExporterBuilder::target_info`](crate::ExporterBuilder::target_info): what
     /// [`Resource::from_env`](crate::Resource::from_env) reads when [`start`](super::start) is called. What is pushed by
@@ -73,6 +77,9 @@ pub struct Settings {
     /// [`Serving::windows`](super::Serving::windows) has then; and gauges of them are exposed, as for
     /// [`Windows::show`](crate::Windows::show). None unless told.
     pub windows: Vec<Duration>,
+    /// Whether the quantiles of these windows are exposed as summaries and not as gauges, as for
+    /// [`Windows::summaries`](crate::Windows::summaries). False unless told.
+    pub window_summaries: bool,
     /// How many bytes the cells may come to occupy, as for
     /// [`RegistryBuilder::memory_budget`](crate::RegistryBuilder::memory_budget), and its default unless told.
     pub memory_budget: Option<u64>,
@@ -87,6 +94,7 @@ impl Default for Settings {
             port: 8001,
             web_config: None,
             openmetrics_2: false,
+            histogram_buckets: HistogramBuckets::Both,
             target_info: false,
             disabled: false,
             otlp_endpoint: None,
@@ -95,6 +103,7 @@ impl Default for Settings {
             identity: Identity::default(),
             objectives: Objectives::default(),
             windows: Vec::new(),
+            window_summaries: false,
             memory_budget: None,
         }
     }

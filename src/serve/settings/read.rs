@@ -3,7 +3,7 @@
 use super::Settings;
 use crate::describe::check_label;
 use crate::serve::profile::Profile;
-use crate::{Level, Recording};
+use crate::{HistogramBuckets, Level, Recording};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -51,6 +51,16 @@ pub(super) fn disabled(settings: &mut Settings, text: &str) -> Read {
 
 pub(super) fn openmetrics_2(settings: &mut Settings, text: &str) -> Read {
     settings.openmetrics_2 = yes_or_no(text)?;
+    Ok(())
+}
+
+pub(super) fn histogram_buckets(settings: &mut Settings, text: &str) -> Read {
+    settings.histogram_buckets = match text.to_ascii_lowercase().as_str() {
+        "both" => HistogramBuckets::Both,
+        "native" => HistogramBuckets::NativeOnly,
+        "classic" => HistogramBuckets::ClassicOnly,
+        _ => return Err("which is no sort of buckets".to_owned()),
+    };
     Ok(())
 }
 
@@ -173,6 +183,11 @@ pub(super) fn windows(settings: &mut Settings, text: &str) -> Read {
         windows.push(time);
     }
     settings.windows = windows;
+    Ok(())
+}
+
+pub(super) fn window_summaries(settings: &mut Settings, text: &str) -> Read {
+    settings.window_summaries = yes_or_no(text)?;
     Ok(())
 }
 

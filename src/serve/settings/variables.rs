@@ -97,6 +97,16 @@ pub(super) static VARIABLES: &[Variable] = &[
         read: read::openmetrics_2,
     },
     Variable {
+        name: "TACH_HISTOGRAM_BUCKETS",
+        other: None,
+        default: "both",
+        allowed: "both, native or classic",
+        meaning: "Which buckets histograms have in protobuf and OpenMetrics 2.0: those of native histograms, the classic \
+                  ones, or both together, of which a scraper chooses. Text and OpenMetrics 1.0.0 have the classic ones \
+                  whatever is told.",
+        read: read::histogram_buckets,
+    },
+    Variable {
         name: "TACH_TARGET_INFO",
         other: None,
         default: "false",
@@ -175,6 +185,15 @@ pub(super) static VARIABLES: &[Variable] = &[
         meaning: "The lengths of rolling windows of the main latencies, whose quantiles, numbers and rates are exposed as \
                   gauges with the label window.",
         read: read::windows,
+    },
+    Variable {
+        name: "TACH_WINDOW_SUMMARIES",
+        other: None,
+        default: "false",
+        allowed: "1, true, t, yes, y, on, or 0, false, f, no, n, off",
+        meaning: "Whether the quantiles of these windows are exposed as summaries, with the label quantile and the \
+                  histogram's totals, and not as gauges. Nothing without TACH_WINDOWS.",
+        read: read::window_summaries,
     },
     Variable {
         name: "TACH_MEMORY_BUDGET",

@@ -56,6 +56,7 @@ fn address(exporter: &Exporter) -> String {
 fn exporter(options: &Collect) -> Result<ExporterBuilder, Stop> {
     let builder = Exporter::builder().listen(options.listen.as_str());
     let builder = builder.created(options.created).openmetrics_2(options.openmetrics_2);
+    let builder = builder.histogram_buckets(options.histogram_buckets);
     let builder = if options.target_info { builder.target_info(Resource::from_env()?) } else { builder };
     let builder = options.allow.iter().fold(builder, |builder, network| builder.allow(network));
     #[cfg(feature = "tls")]

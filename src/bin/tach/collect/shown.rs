@@ -16,6 +16,7 @@ pub(super) fn view(builder: ExporterBuilder, registry: &Registry, options: &Coll
     }
     let of: Vec<&str> = options.windows_of.iter().map(String::as_str).collect();
     let windows = Windows::start(registry, &of, &options.windows)?;
+    let windows = if options.window_summaries { windows.summaries()? } else { windows };
     // One more for the differences, as a view keeps what it worked out for the last snapshot.
     let (Some(names), Some(names_of_last)) = (names, self::names(options)?) else {
         return Ok(builder.view(move |now| windows.show(now)));
