@@ -24,6 +24,8 @@ mod summary;
 #[cfg_attr(not(any(test, feature = "serve")), allow(dead_code, reason = "for name profiles"))]
 pub(crate) mod view;
 #[cfg(all(test, not(tach_loom)))]
+mod view_order_tests;
+#[cfg(all(test, not(tach_loom)))]
 mod view_props;
 #[cfg(all(test, not(tach_loom)))]
 mod view_tests;
