@@ -277,10 +277,11 @@ impl Snapshot {
     /// summaries; gauges and quantiles are as they are here.
     ///
     /// For rates divide by [`Snapshot::elapsed`]; quantiles of the result are those of the interval. A series that
-    /// `earlier` does not have, or that has started anew since, is as it is here.
+    /// `earlier` does not have, or that has started anew since, is as it is here. One of several processes whose total has
+    /// fallen, as one of them removed its part, has a difference of 0.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let from = exemplar::since(earlier.data.time);
+        let from = earlier.data.time;
         let families = self.data.families.iter().map(|family| {
             earlier.family(&family.desc.base).map_or_else(|| family.clone(), |before| family.since(before, from))
         });
@@ -351,33 +352,48 @@ impl FamilySnapshot {
         })
     }
 
-    /// `from`: as of [`exemplar::since`].
-    fn since(&self, before: &Self, from: u64) -> Self {
+    /// `from` is when `before` was collected.
+    fn since(&self, before: &Self, from: SystemTime) -> Self {
         let old = |index: usize| self.earlier(index, before);
+        let noted_from = exemplar::since(from);
+        // Of a series without an identity of its own, as one that is added up over processes, which was there and has less
+        // than it had: what is left was there too.
+        let is_rest = |index: usize| self.desc.limit == usize::MAX && self.labels.began[index] <= from;
         let values = match (&self.values, &before.values) {
             (Values::Counter(now), Values::Counter(then)) => Values::Counter(each(now, |index, value| {
-                value.checked_sub(old(index).map_or(0, |old| then[old])).unwrap_or(*value)
+                let anew = if is_rest(index) { 0 } else { *value };
+                value.checked_sub(old(index).map_or(0, |old| then[old])).unwrap_or(anew)
             })),
             (Values::FloatCounter(now), Values::FloatCounter(then)) => {
                 Values::FloatCounter(each(now, |index, &value| {
                     let then = old(index).map_or(0.0, |old| then[old]);
                     // What a callback gives may be no total, and then has no difference that is one.
                     match value - then {
-                        _ if value < 0.0 || then < 0.0 => f64::NAN,
-                        difference if difference < 0.0 => value,
+                        _ if value < 0.0 || then < 0.0 || then.is_infinite() => f64::NAN,
+                        difference if difference < 0.0 => {
+                            if is_rest(index) {
+                                0.0
+                            } else {
+                                value
+                            }
+                        }
                         difference => difference,
                     }
                 }))
             }
-            (Values::Histogram(now), Values::Histogram(then)) => Values::Histogram(each(now, |index, value| {
-                old(index).map_or_else(|| value.clone(), |old| value.since(&then[old], from))
-            })),
+            (Values::Histogram(now), Values::Histogram(then)) => {
+                Values::Histogram(each(now, |index, value| match old(index).map(|old| &then[old]) {
+                    None => value.clone(),
+                    Some(then) if then.count() > value.count() && is_rest(index) => value.since(value, noted_from),
+                    Some(then) => value.since(then, noted_from),
+                }))
+            }
             (Values::Summary(now), Values::Summary(then)) => Values::Summary(each(now, |index, value| {
                 old(index).map_or_else(|| value.clone(), |old| value.since(&then[old]))
             })),
             (now, _) => now.clone(),
         };
-        let noted = self.noted_since(before, old, from);
+        let noted = self.noted_since(before, old, noted_from);
         Self { desc: Arc::clone(&self.desc), labels: Arc::clone(&self.labels), values, noted }
     }
 }
