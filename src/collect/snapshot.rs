@@ -295,6 +295,19 @@ impl Snapshot {
         families.binary_search_by(|family| (*family.desc.base).cmp(base)).ok().map(|at| &families[at])
     }
 
+    /// The same with what `of` gives in place of each value of a float counter.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for OTLP"))]
+    pub(crate) fn with_floats(&self, mut of: impl FnMut(&FamilySnapshot, usize, f64) -> f64) -> Self {
+        let family = |family: &FamilySnapshot| {
+            let mut with = family.clone();
+            if let Values::FloatCounter(values) = &mut with.values {
+                values.iter_mut().enumerate().for_each(|(index, value)| *value = of(family, index, *value));
+            }
+            with
+        };
+        self.having(Data { families: self.families().iter().map(family).collect(), ..self.data.moment() })
+    }
+
     /// This, and the families of `earlier` that are not in it: what was switched off keeps its totals, and is to be
     /// found when it comes back.
     pub(crate) fn with_absent(&self, earlier: &Self) -> Self {
