@@ -1,6 +1,8 @@
 //! Reading: shards are merged into a [`Snapshot`], on demand or by a background thread. Never writes a cell.
 
 #[cfg(not(tach_loom))]
+mod absent;
+#[cfg(not(tach_loom))]
 mod collector;
 pub(crate) mod exchange;
 #[cfg(not(tach_loom))]

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// single instant: values recorded while it was taken may be in one series and not in another.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    data: Arc<Data>,
+    pub(super) data: Arc<Data>,
     /// Whose metrics these are, where that is to be shown.
     target: Option<Arc<FamilySnapshot>>,
 }
@@ -68,7 +68,7 @@ impl Values {
 
 impl Data {
     /// The moment alone.
-    fn moment(&self) -> Self {
+    pub(super) fn moment(&self) -> Self {
         let Self { taken, time, began, elapsed, .. } = *self;
         Self { taken, time, began, elapsed, families: Vec::new() }
     }
@@ -80,7 +80,7 @@ impl Snapshot {
     }
 
     /// Other data of the same target.
-    fn having(&self, data: Data) -> Self {
+    pub(super) fn having(&self, data: Data) -> Self {
         Self { data: Arc::new(data), target: self.target.clone() }
     }
 
@@ -306,19 +306,6 @@ impl Snapshot {
             with
         };
         self.having(Data { families: self.families().iter().map(family).collect(), ..self.data.moment() })
-    }
-
-    /// This, and the families of `earlier` that are not in it: what was switched off keeps its totals, and is to be
-    /// found when it comes back.
-    pub(crate) fn with_absent(&self, earlier: &Self) -> Self {
-        let is_absent = |family: &&FamilySnapshot| self.family(&family.desc.base).is_none();
-        let absent: Vec<FamilySnapshot> = earlier.families().iter().filter(is_absent).cloned().collect();
-        if absent.is_empty() {
-            return self.clone();
-        }
-        let mut families = [self.families(), &absent].concat();
-        families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
-        self.having(Data { families, ..self.data.moment() })
     }
 }
 

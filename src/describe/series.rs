@@ -17,6 +17,8 @@ pub(crate) struct LabelSets {
     pub(crate) began: Box<[SystemTime]>,
     /// When this list was made: of two of one metric the later one has the later series.
     pub(crate) listed: Instant,
+    /// Series of a view that are not among these, as what they are made of is switched off.
+    pub(crate) off: Box<[LabelValues]>,
     /// For the text formats.
     pub(crate) lines: Prepared<Form, Pieces>,
     /// For protobuf: the labels of each.
@@ -30,7 +32,7 @@ impl LabelSets {
         let (sets, began): (Vec<_>, Vec<_>) = series.into_iter().unzip();
         let (lines, encoded, starts) = Default::default();
         let listed = Instant::now();
-        Self { sets: sets.into(), began: began.into(), listed, lines, encoded, starts }
+        Self { sets: sets.into(), began: began.into(), listed, off: Box::default(), lines, encoded, starts }
     }
 
     /// Series that were all made at one time.

@@ -97,6 +97,16 @@ impl Lives {
         (Arc::clone(&life.set), began)
     }
 
+    /// The series that are none of `sets` as a source is switched off.
+    pub(super) fn off(&self, sets: &[LabelValues], sources: &[Option<Taken>]) -> Box<[LabelValues]> {
+        if sources.iter().all(Option::is_some) {
+            return Box::default();
+        }
+        let absent = self.series.iter().filter(|(set, _)| sets.binary_search(set).is_err());
+        let lives = absent.flat_map(|(_, lives)| lives).filter(|life| life.is_off(sources));
+        lives.map(|life| Arc::clone(&life.set)).collect()
+    }
+
     /// Whether no source was met as it is later; and remembers it.
     fn is_newest(&mut self, sources: &[Option<Taken>]) -> bool {
         self.newest.resize(sources.len(), None);
@@ -112,8 +122,7 @@ impl Lives {
     /// Forgets series that are gone, and that no snapshot has. What is switched off is not gone.
     fn forget(&mut self, sets: &[LabelValues], sources: &[Option<Taken>]) {
         self.series.retain(|set, lives| {
-            let is_off = |life: &Life| life.members.keys().any(|(place, _)| sources[*place].is_none());
-            sets.binary_search(set).is_ok() || lives.iter().any(|life| life.is_held(set) || is_off(life))
+            sets.binary_search(set).is_ok() || lives.iter().any(|life| life.is_held(set) || life.is_off(sources))
         });
     }
 }
@@ -138,6 +147,11 @@ impl Life {
         let source = sources[place].as_ref()?;
         let key = (place, Arc::clone(&source.labels.sets[index]));
         self.members.get_key_value(&key).map(|((_, met), _)| source.is_same(index, met))
+    }
+
+    /// Whether what it is made of is switched off.
+    fn is_off(&self, sources: &[Option<Taken>]) -> bool {
+        self.members.keys().any(|(place, _)| sources[*place].is_none())
     }
 
     /// Whether somebody has a snapshot with it. `key` is what it is kept by.

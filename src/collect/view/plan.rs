@@ -81,8 +81,9 @@ impl Plan {
         let cells = found.map(|(grid, declared)| (Arc::clone(grid), Arc::new(family.ladder(grid, declared))));
         let descs: Vec<_> = sources.iter().flatten().map(|source| &source.desc).collect();
         let desc = Arc::new(family.describe(kind(family, &descs), &descs));
-        let labels = Arc::new(LabelSets::new(lives.find(sets, &sources, base.time())));
-        Self { desc, labels, sources, cells }
+        let off = lives.off(&sets, &sources);
+        let labels = LabelSets { off, ..LabelSets::new(lives.find(sets, &sources, base.time())) };
+        Self { desc, labels: Arc::new(labels), sources, cells }
     }
 
     /// Whether this is the plan for `base` too; finds the sources in it.

@@ -6,6 +6,7 @@ use crate::collect::{FamilySnapshot, Snapshot, Values};
 use crate::describe::{Kind, Resource};
 use crate::expose::number::is_total;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Since when totals count.
@@ -230,12 +231,20 @@ fn keep(snapshot: &Snapshot, mut times: Times, starts: &Times, earlier: Earlier<
         times.entry(base.clone()).and_modify(|times| times[index] = time);
         total
     });
-    if let Some((snapshot, before)) = earlier {
-        kept = kept.with_absent(snapshot);
-        let absent = before.iter().filter(|(base, _)| kept.family(base).is_some());
-        absent.for_each(|(base, before)| {
-            times.entry(base.clone()).or_insert_with(|| before.clone());
-        });
+    let Some((before, _)) = earlier else { return (kept, times) };
+    kept = kept.with_absent(before);
+    for family in kept.families() {
+        let base = &family.desc.base;
+        let now = snapshot.family(base);
+        if now.is_some_and(|now| Arc::ptr_eq(&now.labels, &family.labels)) {
+            continue;
+        }
+        let time = |index: usize| match now.and_then(|now| Some(times.get(base)?[family.earlier(index, now)?])) {
+            Some(time) => time,
+            None => known(family, index, earlier).map_or(0, |(.., time)| time),
+        };
+        let all = (0..family.labels.sets.len()).map(time).collect();
+        times.insert(base.clone(), all);
     }
     (kept, times)
 }
