@@ -3,6 +3,8 @@
 use super::view::{Rule, Source, View, ViewFamily, ViewKind};
 use crate::describe::LabelValues;
 use crate::{Level, Registry, Snapshot, Unit};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -154,4 +156,45 @@ fn what_is_gone_and_seen_by_nobody_is_forgotten() {
     let last = seen(&view, &registry.snapshot());
     assert!(is_same(&held.1[0], &last.1[0]));
     assert!(view.kept_series() <= 3, "{}", view.kept_series());
+}
+
+proptest! {
+    #[test]
+    fn a_series_is_another_one_just_where_a_member_was_removed(
+        steps in vec((0..2_usize, 0..3_usize), 1..24),
+        again in vec(any::<prop::sample::Index>(), 0..48),
+    ) {
+        const PHASES: [&str; 2] = ["decode", "prefill"];
+        let registry = Registry::new();
+        let family = registry.counter("steps").labels(["phase", "rank"]).build().unwrap();
+        let view = view(&[("steps", Rule::Same("phase"))]);
+        let (mut there, mut removals) = ([[false; 3]; 2], [0; 2]);
+        let mut taken = Vec::new();
+        for (phase, rank) in steps {
+            let labels = [PHASES[phase], ["0", "1", "2"][rank]];
+            if there[phase][rank] {
+                prop_assert!(family.remove(labels));
+                removals[phase] += 1;
+            } else {
+                family.with(labels).inc();
+            }
+            there[phase][rank] ^= true;
+            let base = registry.snapshot();
+            let seen = seen(&view, &base).1;
+            taken.push((base, seen, removals));
+        }
+        for at in again {
+            let (base, first, removals) = &taken[at.index(taken.len())];
+            let again = seen(&view, base).1;
+            prop_assert!(again.len() == first.len() && again.iter().zip(first).all(|(a, b)| is_same(a, b)));
+            for (_, others, others_removals) in &taken {
+                for ((set, _), (other, _)) in again.iter().flat_map(|a| others.iter().map(move |b| (a, b))) {
+                    let Some(phase) = PHASES.iter().position(|phase| *set[0] == **phase && set == other) else {
+                        continue;
+                    };
+                    prop_assert_eq!(Arc::ptr_eq(set, other), removals[phase] == others_removals[phase]);
+                }
+            }
+        }
+    }
 }
