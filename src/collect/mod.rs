@@ -1,6 +1,8 @@
 //! Reading: shards are merged into a [`Snapshot`], on demand or by a background thread. Never writes a cell.
 
 #[cfg(not(tach_loom))]
+mod absent;
+#[cfg(not(tach_loom))]
 mod collector;
 pub(crate) mod exchange;
 #[cfg(not(tach_loom))]
@@ -23,6 +25,8 @@ mod summary;
 #[cfg(not(tach_loom))]
 #[cfg_attr(not(any(test, feature = "serve")), allow(dead_code, reason = "for name profiles"))]
 pub(crate) mod view;
+#[cfg(all(test, not(tach_loom)))]
+mod view_order_tests;
 #[cfg(all(test, not(tach_loom)))]
 mod view_props;
 #[cfg(all(test, not(tach_loom)))]

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// single instant: values recorded while it was taken may be in one series and not in another.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    data: Arc<Data>,
+    pub(super) data: Arc<Data>,
     /// Whose metrics these are, where that is to be shown.
     target: Option<Arc<FamilySnapshot>>,
 }
@@ -68,7 +68,7 @@ impl Values {
 
 impl Data {
     /// The moment alone.
-    fn moment(&self) -> Self {
+    pub(super) fn moment(&self) -> Self {
         let Self { taken, time, began, elapsed, .. } = *self;
         Self { taken, time, began, elapsed, families: Vec::new() }
     }
@@ -80,7 +80,7 @@ impl Snapshot {
     }
 
     /// Other data of the same target.
-    fn having(&self, data: Data) -> Self {
+    pub(super) fn having(&self, data: Data) -> Self {
         Self { data: Arc::new(data), target: self.target.clone() }
     }
 
@@ -287,10 +287,11 @@ impl Snapshot {
     /// summaries; gauges and quantiles are as they are here.
     ///
     /// For rates divide by [`Snapshot::elapsed`]; quantiles of the result are those of the interval. A series that
-    /// `earlier` does not have, or that has started anew since, is as it is here.
+    /// `earlier` does not have, or that has started anew since, is as it is here. One of several processes whose total has
+    /// fallen, as one of them removed its part, has a difference of 0.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let from = exemplar::since(earlier.data.time);
+        let from = earlier.data.time;
         let families = self.data.families.iter().map(|family| {
             earlier.family(&family.desc.base).map_or_else(|| family.clone(), |before| family.since(before, from))
         });
@@ -304,17 +305,17 @@ impl Snapshot {
         families.binary_search_by(|family| (*family.desc.base).cmp(base)).ok().map(|at| &families[at])
     }
 
-    /// This, and the families of `earlier` that are not in it: what was switched off keeps its totals, and is to be
-    /// found when it comes back.
-    pub(crate) fn with_absent(&self, earlier: &Self) -> Self {
-        let is_absent = |family: &&FamilySnapshot| self.family(&family.desc.base).is_none();
-        let absent: Vec<FamilySnapshot> = earlier.families().iter().filter(is_absent).cloned().collect();
-        if absent.is_empty() {
-            return self.clone();
-        }
-        let mut families = [self.families(), &absent].concat();
-        families.sort_by(|a, b| a.desc.base.cmp(&b.desc.base));
-        self.having(Data { families, ..self.data.moment() })
+    /// The same with what `of` gives in place of each value of a float counter.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "for OTLP"))]
+    pub(crate) fn with_floats(&self, mut of: impl FnMut(&FamilySnapshot, usize, f64) -> f64) -> Self {
+        let family = |family: &FamilySnapshot| {
+            let mut with = family.clone();
+            if let Values::FloatCounter(values) = &mut with.values {
+                values.iter_mut().enumerate().for_each(|(index, value)| *value = of(family, index, *value));
+            }
+            with
+        };
+        self.having(Data { families: self.families().iter().map(family).collect(), ..self.data.moment() })
     }
 }
 
@@ -361,33 +362,48 @@ impl FamilySnapshot {
         })
     }
 
-    /// `from`: as of [`exemplar::since`].
-    fn since(&self, before: &Self, from: u64) -> Self {
+    /// `from` is when `before` was collected.
+    fn since(&self, before: &Self, from: SystemTime) -> Self {
         let old = |index: usize| self.earlier(index, before);
+        let noted_from = exemplar::since(from);
+        // Of a series without an identity of its own, as one that is added up over processes, which was there and has less
+        // than it had: what is left was there too.
+        let is_rest = |index: usize| self.desc.limit == usize::MAX && self.labels.began[index] <= from;
         let values = match (&self.values, &before.values) {
             (Values::Counter(now), Values::Counter(then)) => Values::Counter(each(now, |index, value| {
-                value.checked_sub(old(index).map_or(0, |old| then[old])).unwrap_or(*value)
+                let anew = if is_rest(index) { 0 } else { *value };
+                value.checked_sub(old(index).map_or(0, |old| then[old])).unwrap_or(anew)
             })),
             (Values::FloatCounter(now), Values::FloatCounter(then)) => {
                 Values::FloatCounter(each(now, |index, &value| {
                     let then = old(index).map_or(0.0, |old| then[old]);
                     // What a callback gives may be no total, and then has no difference that is one.
                     match value - then {
-                        _ if value < 0.0 || then < 0.0 => f64::NAN,
-                        difference if difference < 0.0 => value,
+                        _ if value < 0.0 || then < 0.0 || then.is_infinite() => f64::NAN,
+                        difference if difference < 0.0 => {
+                            if is_rest(index) {
+                                0.0
+                            } else {
+                                value
+                            }
+                        }
                         difference => difference,
                     }
                 }))
             }
-            (Values::Histogram(now), Values::Histogram(then)) => Values::Histogram(each(now, |index, value| {
-                old(index).map_or_else(|| value.clone(), |old| value.since(&then[old], from))
-            })),
+            (Values::Histogram(now), Values::Histogram(then)) => {
+                Values::Histogram(each(now, |index, value| match old(index).map(|old| &then[old]) {
+                    None => value.clone(),
+                    Some(then) if then.count() > value.count() && is_rest(index) => value.since(value, noted_from),
+                    Some(then) => value.since(then, noted_from),
+                }))
+            }
             (Values::Summary(now), Values::Summary(then)) => Values::Summary(each(now, |index, value| {
                 old(index).map_or_else(|| value.clone(), |old| value.since(&then[old]))
             })),
             (now, _) => now.clone(),
         };
-        let noted = self.noted_since(before, old, from);
+        let noted = self.noted_since(before, old, noted_from);
         Self { desc: Arc::clone(&self.desc), labels: Arc::clone(&self.labels), values, noted }
     }
 }

@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod faults;
+mod lives;
 mod plan;
 mod table;
 
@@ -14,6 +15,7 @@ use super::snapshot::{FamilySnapshot, Snapshot};
 use crate::describe::{Descriptor, Kind};
 use crate::error::Error;
 use crate::sync::Mutex;
+use lives::Lives;
 use plan::Plan;
 #[cfg_attr(not(any(test, feature = "serve")), allow(unused_imports, reason = "for name profiles"))]
 pub(crate) use table::{Rule, Source, ViewFamily, ViewKind};
@@ -22,8 +24,16 @@ pub(crate) use table::{Rule, Source, ViewFamily, ViewKind};
 #[derive(Debug)]
 pub(crate) struct View {
     families: Vec<ViewFamily>,
-    /// By family, what was worked out for the last snapshot.
-    plans: Mutex<Vec<Option<Plan>>>,
+    /// By family.
+    kept: Mutex<Vec<Kept>>,
+}
+
+/// What is kept of a family from one snapshot to another.
+#[derive(Debug, Default)]
+struct Kept {
+    /// What was worked out for the last snapshot.
+    plan: Option<Plan>,
+    lives: Lives,
 }
 
 impl View {
@@ -35,8 +45,8 @@ impl View {
     /// label, a ladder that is not ascending, a power of ten beyond 18.
     pub(crate) fn new(families: Vec<ViewFamily>) -> Result<Self, Error> {
         table::check(&families)?;
-        let plans = Mutex::new(families.iter().map(|_| None).collect());
-        Ok(Self { families, plans })
+        let kept = Mutex::new(families.iter().map(|_| Kept::default()).collect());
+        Ok(Self { families, kept })
     }
 
     /// The families, in the order of the table. Left out is one whose sources are not there, switched off or without
@@ -44,27 +54,21 @@ impl View {
     /// adds nothing.
     ///
     /// A series that several make starts anew, for [`Snapshot::since`] and for whoever reads its rate, when one of them
-    /// is removed.
+    /// is removed, and where the source of one is switched off or on. Snapshots may come in any order: in each a series
+    /// is the one that it is in all others.
     ///
     /// Costs a search for each source among the families that moved, and copying the values; where histograms are
     /// merged, adding up their cells.
     pub(crate) fn apply(&self, base: &Snapshot) -> Vec<FamilySnapshot> {
-        let mut plans = self.plans.lock();
+        let mut kept = self.kept.lock();
         let mut sums = Sums::default();
-        let apply = |(family, slot): (&ViewFamily, &mut Option<Plan>)| {
-            let mut plan = slot.take();
+        let apply = |(family, Kept { plan, lives }): (&ViewFamily, &mut Kept)| {
             if !plan.as_mut().is_some_and(|plan| plan.holds(family, base)) {
-                let new = Plan::new(family, base, plan.as_ref());
-                if !new.has_source() {
-                    // What is switched off keeps its totals, and so is to be the same series when it comes back.
-                    *slot = plan;
-                    return None;
-                }
-                plan = Some(new);
+                *plan = Some(Plan::new(family, base, lives));
             }
-            slot.insert(plan?).family(family, base, &mut sums)
+            plan.as_ref()?.family(family, base, &mut sums)
         };
-        self.families.iter().zip(plans.iter_mut()).filter_map(apply).collect()
+        self.families.iter().zip(kept.iter_mut()).filter_map(apply).collect()
     }
 
     /// The descriptions, without what their sources tell, of the histograms that are made of any of `sources`.
@@ -73,5 +77,11 @@ impl View {
         let is_of = |family: &&ViewFamily| family.sources.iter().any(|source| sources.contains(&source.metric));
         let histograms = self.families.iter().filter(|family| family.kind == ViewKind::Histogram).filter(is_of);
         histograms.map(|family| family.describe(Kind::Histogram, &[])).collect()
+    }
+
+    /// How many series are known, with those that are gone.
+    #[cfg(test)]
+    pub(crate) fn kept_series(&self) -> usize {
+        self.kept.lock().iter().map(|kept| kept.lives.len()).sum()
     }
 }

@@ -3,7 +3,7 @@
 use super::{Escaping, HistogramBuckets};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 /// The label values of one series, in the order of the label names.
 pub(crate) type LabelValues = Arc<[Box<str>]>;
@@ -15,6 +15,10 @@ pub(crate) struct LabelSets {
     pub(crate) sets: Box<[LabelValues]>,
     /// When each series was made.
     pub(crate) began: Box<[SystemTime]>,
+    /// When this list was made: of two of one metric the later one has the later series.
+    pub(crate) listed: Instant,
+    /// Series of a view that are not among these, as what they are made of is switched off.
+    pub(crate) off: Box<[LabelValues]>,
     /// For the text formats.
     pub(crate) lines: Prepared<Form, Pieces>,
     /// For protobuf: the labels of each.
@@ -27,7 +31,8 @@ impl LabelSets {
     pub(crate) fn new(series: impl IntoIterator<Item = (LabelValues, SystemTime)>) -> Self {
         let (sets, began): (Vec<_>, Vec<_>) = series.into_iter().unzip();
         let (lines, encoded, starts) = Default::default();
-        Self { sets: sets.into(), began: began.into(), lines, encoded, starts }
+        let listed = Instant::now();
+        Self { sets: sets.into(), began: began.into(), listed, off: Box::default(), lines, encoded, starts }
     }
 
     /// Series that were all made at one time.

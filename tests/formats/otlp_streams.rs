@@ -79,14 +79,14 @@ fn what_is_switched_off_for_a_while_goes_on_where_it_was() {
             encoder.accepted();
             (request, nanos(snapshot.time()), nanos(snapshot.began()))
         };
-        push();
+        let (_, first, began) = push();
         registry.set_level(Level::Basic);
-        let (request, off, began) = push();
+        let (request, ..) = push();
         assert!(request.metrics.iter().all(|metric| metric.name != "detail"));
         registry.set_level(Level::Detailed);
         detail.add(2);
         let (request, ..) = push();
-        let expected = if temporality == Temporality::Delta { (off, Some(2)) } else { (began, Some(7)) };
+        let expected = if temporality == Temporality::Delta { (first, Some(2)) } else { (began, Some(7)) };
         assert_eq!(sum(&request, "detail"), expected);
     }
 }
@@ -168,28 +168,97 @@ fn with_low_memory_what_a_callback_gives_stays_cumulative() {
     }
 }
 
+/// A float counter that a callback gives, an encoder, and requests of what it gives: start and value of the one point.
+struct Seen {
+    registry: Registry,
+    total: Arc<AtomicU64>,
+    encoder: Encoder,
+}
+
+impl Seen {
+    fn new(temporality: Temporality) -> Self {
+        let (registry, total) = (Registry::new(), Arc::new(AtomicU64::new(0)));
+        let read = Arc::clone(&total);
+        registry.float_counter("seen").observe(move || f64::from_bits(read.load(Ordering::Relaxed))).unwrap();
+        Self { registry, total, encoder: Encoder::new(Resource::new()).temporality(temporality) }
+    }
+
+    /// And when it was.
+    fn push(&mut self, total: f64, accepted: bool) -> (Option<(u64, f64)>, u64) {
+        self.total.store(total.to_bits(), Ordering::Relaxed);
+        let snapshot = self.registry.snapshot();
+        let request = encode(&mut self.encoder, &snapshot);
+        if accepted {
+            self.encoder.accepted();
+        }
+        let found = request.metrics.iter().find(|metric| metric.name == "seen");
+        (found.map(|metric| (metric.point().start, metric.point().double.unwrap())), nanos(snapshot.time()))
+    }
+}
+
 #[test]
-fn what_is_no_total_has_no_delta_that_is_one() {
+fn what_is_no_total_has_no_delta_and_takes_nothing_from_the_others() {
+    for none in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -1.0, -f64::MIN_POSITIVE] {
+        let mut seen = Seen::new(Temporality::Delta);
+        let began = nanos(seen.registry.snapshot().began());
+        // From the beginning on: what was there before the first total is part of that.
+        assert_eq!(seen.push(none, true).0, None);
+        let (delta, first) = seen.push(100.0, true);
+        assert_eq!(delta, Some((began, 100.0)), "{none}");
+        assert_eq!([(); 2].map(|()| seen.push(none, true).0), [None; 2]);
+        let (delta, second) = seen.push(120.0, true);
+        assert_eq!(delta, Some((first, 20.0)), "{none}");
+        assert_eq!(seen.push(125.0, true).0, Some((second, 5.0)));
+        // What was refused is still to come, and no total is none that was accepted.
+        assert_eq!(seen.push(130.0, false).0.map(|delta| delta.1), Some(5.0));
+        assert_eq!(seen.push(none, true).0, None);
+        assert_eq!(seen.push(131.0, true).0.map(|delta| delta.1), Some(6.0), "{none}");
+    }
+}
+
+#[test]
+fn what_is_no_total_moves_no_start() {
+    for none in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -1.0] {
+        let mut seen = Seen::new(Temporality::Cumulative);
+        let began = nanos(seen.registry.snapshot().began());
+        let pushed = [none, 100.0, none, 120.0, 125.0].map(|total| seen.push(total, true).0);
+        let expected = [None, Some(100.0), None, Some(120.0), Some(125.0)];
+        assert_eq!(pushed, expected.map(|total| total.map(|total| (began, total))), "{none}");
+        // But one that fell beyond it does.
+        let (_, last) = seen.push(125.0, true);
+        seen.push(none, true);
+        let (point, at) = seen.push(3.0, true);
+        assert!(point.is_some_and(|(start, total)| start >= last && start < at && total == 3.0), "{none}: {point:?}");
+    }
+}
+
+#[test]
+fn what_a_callback_does_not_give_is_in_the_next_delta() {
+    let registry = Registry::new();
     let total = Arc::new(AtomicU64::new(0));
     let read = Arc::clone(&total);
-    let registry = Registry::new();
-    registry.float_counter("seen").observe(move || f64::from_bits(read.load(Ordering::Relaxed))).unwrap();
+    let give = move || match read.load(Ordering::Relaxed) {
+        0 => std::panic::panic_any("it cannot be read"),
+        total => total,
+    };
+    registry.observe_counter("seen", "", give).unwrap();
     let mut encoder = Encoder::new(Resource::new()).temporality(Temporality::Delta);
-    // From one that is none to one that is, it is not known what was added.
-    for (value, delta) in [
-        (-2.0, None),
-        (-2.0, None),
-        (3.0, None),
-        (5.0, Some(2.0)),
-        (-1.0, None),
-        (f64::NAN, None),
-        (6.0, None),
-        (6.5, Some(0.5)),
-    ] {
-        total.store(f64::to_bits(value), Ordering::Relaxed);
-        let request = encode(&mut encoder, &registry.snapshot());
-        encoder.accepted();
+    let mut push = |now: u64, accepted: bool| {
+        total.store(now, Ordering::Relaxed);
+        let snapshot = registry.snapshot();
+        let request = encode(&mut encoder, &snapshot);
+        if accepted {
+            encoder.accepted();
+        }
         let found = request.metrics.iter().find(|metric| metric.name == "seen");
-        assert_eq!(found.and_then(|metric| metric.point().double), delta, "{value}");
-    }
+        (found.map(|metric| (metric.point().start, metric.point().int.unwrap())), nanos(snapshot.time()))
+    };
+    let (_, first) = push(100, true);
+    assert_eq!(push(0, true).0, None);
+    let (delta, second) = push(130, true);
+    assert_eq!(delta, Some((first, 30)));
+    // And what nobody has taken by then too.
+    assert_eq!(push(140, false).0, Some((second, 10)));
+    assert_eq!(push(0, true).0, None);
+    assert_eq!(push(145, true).0, Some((second, 15)));
 }

@@ -10,6 +10,7 @@ mod fleet;
 mod fork;
 mod keeper;
 mod life;
+mod merged;
 mod parse;
 mod room;
 mod values;

@@ -3,6 +3,8 @@
 #[path = "../exporter/client.rs"]
 #[allow(dead_code, reason = "it is that of the exporter's tests")]
 mod client;
+#[cfg(feature = "otlp")]
+mod consumers;
 mod e2e;
 mod late;
 mod page;

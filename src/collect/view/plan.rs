@@ -3,6 +3,7 @@
 use super::super::exemplar;
 use super::super::histogram::{HistogramSnapshot, Sums};
 use super::super::snapshot::{Column, FamilySnapshot, Snapshot, Values};
+use super::lives::Lives;
 use super::table::{Rule, Source, ViewFamily, ViewKind, cells, places, process};
 use crate::bucket::{Grid, Ladder};
 use crate::describe::{Descriptor, Kind, LabelSets, LabelValues};
@@ -24,18 +25,30 @@ pub(super) struct Plan {
 
 /// One source as it was in the snapshot for which the plan was made.
 #[derive(Debug)]
-struct Taken {
+pub(super) struct Taken {
     /// Its place among the families, where it is found again without a search.
     at: usize,
     desc: Arc<Descriptor>,
-    labels: Arc<LabelSets>,
+    pub(super) labels: Arc<LabelSets>,
     /// Of each of its series, the place among the view's. None at all where it does not fit.
-    targets: Vec<Option<usize>>,
+    pub(super) targets: Vec<Option<usize>>,
+}
+
+impl Taken {
+    /// The series with these label values that is the same one.
+    pub(super) fn index(&self, set: &LabelValues) -> Option<usize> {
+        self.labels.sets.binary_search(set).ok().filter(|index| self.is_same(*index, set))
+    }
+
+    /// Whether a series is the one that has this label set; without a limit it is by its values.
+    pub(super) fn is_same(&self, index: usize, set: &LabelValues) -> bool {
+        self.desc.limit == usize::MAX || Arc::ptr_eq(&self.labels.sets[index], set)
+    }
 }
 
 impl Plan {
-    /// The plan for `base`. As many of the label sets as can be are the ones of `old`.
-    pub(super) fn new(family: &ViewFamily, base: &Snapshot, old: Option<&Self>) -> Self {
+    /// The plan for `base`. Series that there were in other snapshots have the label sets that they had there.
+    pub(super) fn new(family: &ViewFamily, base: &Snapshot, lives: &mut Lives) -> Self {
         let mut mapped: Vec<Option<Vec<Option<LabelValues>>>> = Vec::new();
         let mut sources: Vec<Option<Taken>> = Vec::new();
         let mut found: Option<(&Arc<Grid>, &Ladder)> = None;
@@ -58,33 +71,19 @@ impl Plan {
             }));
         }
         let sets: BTreeSet<LabelValues> = mapped.iter().flatten().flatten().flatten().cloned().collect();
-        let lasting = old.map_or_else(BTreeSet::new, |old| old.lasting(&sources));
-        let sets: Vec<_> = sets.into_iter().map(|set| lasting.get(&set).cloned().unwrap_or(set)).collect();
-        // With the first of its members, but where it starts anew.
-        let anew = |set: &LabelValues| {
-            old.is_some_and(|old| old.labels.sets.binary_search(set).is_ok()) && !lasting.contains(set)
-        };
-        let mut began: Vec<_> = sets.iter().map(|_| base.time()).collect();
+        let sets: Vec<_> = sets.into_iter().collect();
         for (source, mapped) in sources.iter_mut().zip(mapped) {
             if let (Some(source), Some(mapped)) = (source, mapped) {
                 let target = |set: Option<LabelValues>| sets.binary_search(&set?).ok();
                 source.targets = mapped.into_iter().map(target).collect();
-                for (target, member) in source.targets.iter().zip(&source.labels.began) {
-                    if let Some(target) = target.filter(|&target| !anew(&sets[target])) {
-                        began[target] = began[target].min(*member);
-                    }
-                }
             }
         }
         let cells = found.map(|(grid, declared)| (Arc::clone(grid), Arc::new(family.ladder(grid, declared))));
         let descs: Vec<_> = sources.iter().flatten().map(|source| &source.desc).collect();
         let desc = Arc::new(family.describe(kind(family, &descs), &descs));
-        Self { desc, labels: Arc::new(LabelSets::new(sets.into_iter().zip(began))), sources, cells }
-    }
-
-    /// Whether any of its sources is there.
-    pub(super) fn has_source(&self) -> bool {
-        self.sources.iter().any(Option::is_some)
+        let off = lives.off(&sets, &sources);
+        let labels = LabelSets { off, ..LabelSets::new(lives.find(sets, &sources, base.time())) };
+        Self { desc, labels: Arc::new(labels), sources, cells }
     }
 
     /// Whether this is the plan for `base` too; finds the sources in it.
@@ -96,29 +95,6 @@ impl Plan {
             let source = &base.families()[at];
             Arc::ptr_eq(&source.labels, &taken.labels) && Arc::ptr_eq(&source.desc, &taken.desc)
         })
-    }
-
-    /// The label sets that stand for the same series as before, and perhaps for new ones besides, where `sources` are
-    /// the ones now.
-    fn lasting(&self, sources: &[Option<Taken>]) -> BTreeSet<LabelValues> {
-        let mut lasts = vec![true; self.labels.sets.len()];
-        for (before, now) in self.sources.iter().zip(sources) {
-            let (before, now) = match (before, now) {
-                (Some(before), Some(now)) => (before, now),
-                (None, None) => continue,
-                // A metric that is switched on or off takes its totals along.
-                _ => return BTreeSet::new(),
-            };
-            for (set, target) in before.labels.sets.iter().zip(&before.targets) {
-                let is_there =
-                    || now.labels.sets.binary_search(set).is_ok_and(|at| Arc::ptr_eq(&now.labels.sets[at], set));
-                if let Some(target) = target.filter(|_| !is_there()) {
-                    lasts[target] = false;
-                }
-            }
-        }
-        let lasting = self.labels.sets.iter().zip(lasts).filter(|(_, lasts)| *lasts);
-        lasting.map(|(set, _)| Arc::clone(set)).collect()
     }
 
     /// The family out of `base`, for which this is the plan.

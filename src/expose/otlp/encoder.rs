@@ -4,7 +4,9 @@ use super::super::wire::{push_message, push_text};
 use super::points::{Span, push_attribute, push_metric};
 use crate::collect::{FamilySnapshot, Snapshot, Values};
 use crate::describe::{Kind, Resource};
+use crate::expose::number::is_total;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Since when totals count.
@@ -63,19 +65,34 @@ pub struct Encoder {
     temporality: Temporality,
     histograms: Histograms,
     last: Option<Encoded>,
-    /// The last that was accepted, and its time as it was encoded: later than its own where the clock was set back.
-    base: Option<(Snapshot, u64)>,
+    /// Where deltas begin.
+    base: Option<Base>,
 }
 
 /// What was encoded last.
 #[derive(Debug)]
 struct Encoded {
-    /// With what was switched off since.
+    /// With what was not there since, and the totals before where there were none.
     snapshot: Snapshot,
     time: u64,
     /// By base name, when each series of the snapshot began.
-    starts: HashMap<String, Vec<u64>>,
+    starts: Times,
+    /// Where deltas begin when this is accepted, if there are any.
+    base: Option<Base>,
 }
+
+/// The last request that was accepted.
+#[derive(Clone, Debug)]
+struct Base {
+    /// As [`Encoded::snapshot`], but of those that were accepted.
+    snapshot: Snapshot,
+    /// Its time as it was encoded: later than its own where the clock was set back.
+    time: u64,
+    /// By base name, the request that had each series last.
+    times: Times,
+}
+
+type Times = HashMap<String, Vec<u64>>;
 
 impl Encoder {
     /// One for cumulative totals and exponential histograms.
@@ -127,7 +144,7 @@ impl Encoder {
     /// Where a request with deltas may have been taken, but its answer was lost, send that one again as it was, and encode
     /// the next when it is answered: what both had would count twice.
     pub fn accepted(&mut self) {
-        self.base = self.last.as_ref().map(|last| (last.snapshot.clone(), last.time));
+        self.base = self.last.as_ref().and_then(|last| last.base.clone());
     }
 
     fn push_metrics(&mut self, out: &mut Vec<u8>, snapshot: &Snapshot) {
@@ -135,36 +152,33 @@ impl Encoder {
         // The system's clock may have been set back.
         let end = nanos(snapshot.time()).max(self.last.as_ref().map_or(began, |last| last.time));
         let before = self.last.take();
-        let starts: HashMap<String, Vec<u64>> = snapshot
-            .families()
-            .iter()
-            .map(|family| (family.desc.base.clone(), starts(family, before.as_ref(), began)))
-            .collect();
-        let differences = match (self.temporality, &self.base) {
-            (Temporality::Cumulative, _) => None,
-            (_, None) => Some((snapshot.clone(), began)),
-            (_, Some((base, time))) => Some((snapshot.since(base), *time)),
+        let of_all = |of: &dyn Fn(&FamilySnapshot) -> Vec<u64>| -> Times {
+            snapshot.families().iter().map(|family| (family.desc.base.clone(), of(family))).collect()
         };
+        let earlier = before.as_ref().map(|before| (&before.snapshot, &before.starts));
+        let time = before.as_ref().map_or(began, |before| before.time);
+        let totals_since = of_all(&|family| starts(family, earlier, time, true));
+        let base = self.base.as_ref().map(|base| (&base.snapshot, &base.times));
+        let time = self.base.as_ref().map_or(began, |base| base.time);
+        // Whose differences there are, and since when.
+        let deltas = self.has_deltas().then(|| {
+            let differences = base.map_or_else(|| snapshot.clone(), |(base, _)| snapshot.since(base));
+            (differences, of_all(&|family| starts(family, base, time, false)))
+        });
         for (index, family) in snapshot.families().iter().enumerate() {
-            let difference = differences.as_ref().filter(|_| self.is_delta(family.desc.kind));
-            let (family, start): (_, &dyn Fn(usize) -> u64) = match difference {
-                Some((differences, start)) => (&differences.families()[index], &|_| *start),
-                None => (family, &|series| starts[&family.desc.base][series]),
-            };
-            let span = Span { start, end };
-            push_metric(out, SCOPE_METRIC, family, &span, difference.is_some(), self.histograms);
+            let deltas = deltas.as_ref().filter(|_| self.is_delta(family.desc.kind));
+            let (shown, since) = deltas.map_or((family, &totals_since), |(all, since)| (&all.families()[index], since));
+            let since = &since[&family.desc.base];
+            let span = Span { start: &|series| since[series], end };
+            push_metric(out, SCOPE_METRIC, shown, &span, deltas.is_some(), self.histograms);
         }
-        let (snapshot, starts) = match before {
-            Some(before) => {
-                let snapshot = snapshot.with_absent(&before.snapshot);
-                let mut kept = before.starts;
-                kept.retain(|base, _| snapshot.family(base).is_some());
-                kept.extend(starts);
-                (snapshot, kept)
-            }
-            None => (snapshot.clone(), starts),
-        };
-        self.last = Some(Encoded { snapshot, time: end, starts });
+        let base = deltas.map(|(_, since)| {
+            let now = of_all(&|family| vec![end; family.labels.sets.len()]);
+            let (snapshot, times) = keep(snapshot, now, &since, base);
+            Base { snapshot, time: end, times }
+        });
+        let (snapshot, starts) = keep(snapshot, totals_since.clone(), &totals_since, earlier);
+        self.last = Some(Encoded { snapshot, time: end, starts, base });
     }
 
     fn is_delta(&self, kind: Kind) -> bool {
@@ -176,29 +190,70 @@ impl Encoder {
     }
 }
 
-/// When each series of a family began: with the registry, or, if it came later or anew, at the last request, when it
-/// was zero for certain; but a summary when its histogram did, which may have had values before it was shown by windows.
-fn starts(family: &FamilySnapshot, before: Option<&Encoded>, began: u64) -> Vec<u64> {
-    let Some(before) = before else { return vec![began; family.labels.sets.len()] };
-    let earlier = before.snapshot.family(&family.desc.base).zip(before.starts.get(&family.desc.base));
-    let start = |index: usize| -> Option<u64> {
-        let (earlier, starts) = earlier?;
-        let at = family.earlier(index, earlier)?;
-        // A callback may give less than before, and a view add up fewer series.
-        if fell(&family.values, index, &earlier.values, at) { None } else { starts.get(at).copied() }
-    };
-    let came = |index: usize| match family.desc.kind {
-        Kind::Summary => nanos(family.labels.began[index]).min(before.time),
-        _ => before.time,
-    };
-    (0..family.labels.sets.len()).map(|index| start(index).unwrap_or_else(|| came(index))).collect()
+/// An earlier snapshot, with a time for each of its series.
+type Earlier<'a> = Option<(&'a Snapshot, &'a Times)>;
+
+/// What was known before of the series `index` of `family`: where that is in the earlier one of the family, and its time.
+fn known<'a>(family: &FamilySnapshot, index: usize, earlier: Earlier<'a>) -> Option<(&'a FamilySnapshot, usize, u64)> {
+    let (snapshot, times) = earlier?;
+    let before = snapshot.family(&family.desc.base)?;
+    let at = family.earlier(index, before)?;
+    Some((before, at, *times.get(&family.desc.base)?.get(at)?))
 }
 
-/// Whether a total is less than it was.
+/// When each series of a family began: when it did in the earlier request; or, if it came later or anew, at the `time` of
+/// that, when it was zero for certain. In the first request with the registry, or before, where another process has made
+/// it; and so a summary with its histogram, which may have had values before it was shown by windows. With `resets` a
+/// total that fell began anew.
+fn starts(family: &FamilySnapshot, earlier: Earlier<'_>, time: u64, resets: bool) -> Vec<u64> {
+    let start = |index: usize| match known(family, index, earlier) {
+        // A callback may give less than before, and a process remove its part.
+        Some((before, at, _)) if resets && fell(&family.values, index, &before.values, at) => time,
+        Some((_, _, start)) => start,
+        None if earlier.is_none() || family.desc.kind == Kind::Summary => nanos(family.labels.began[index]).min(time),
+        None => time,
+    };
+    (0..family.labels.sets.len()).map(start).collect()
+}
+
+/// What is to be known of a snapshot's series later, with a time for each: of what is not there, as it is switched off or
+/// its callback panicked, and of what is no total, what was known before. One that never was a total is zero at its start.
+fn keep(snapshot: &Snapshot, mut times: Times, starts: &Times, earlier: Earlier<'_>) -> (Snapshot, Times) {
+    let mut kept = snapshot.with_floats(|family, index, value| {
+        if is_total(value) {
+            return value;
+        }
+        let base = &family.desc.base;
+        let (time, total) = match known(family, index, earlier) {
+            Some((FamilySnapshot { values: Values::FloatCounter(totals), .. }, at, time)) => (time, totals[at]),
+            _ => (starts[base][index], 0.0),
+        };
+        times.entry(base.clone()).and_modify(|times| times[index] = time);
+        total
+    });
+    let Some((before, _)) = earlier else { return (kept, times) };
+    kept = kept.with_absent(before);
+    for family in kept.families() {
+        let base = &family.desc.base;
+        let now = snapshot.family(base);
+        if now.is_some_and(|now| Arc::ptr_eq(&now.labels, &family.labels)) {
+            continue;
+        }
+        let time = |index: usize| match now.and_then(|now| Some(times.get(base)?[family.earlier(index, now)?])) {
+            Some(time) => time,
+            None => known(family, index, earlier).map_or(0, |(.., time)| time),
+        };
+        let all = (0..family.labels.sets.len()).map(time).collect();
+        times.insert(base.clone(), all);
+    }
+    (kept, times)
+}
+
+/// Whether a total is less than it was. What is none says nothing of that.
 fn fell(now: &Values, here: usize, then: &Values, there: usize) -> bool {
     match (now, then) {
         (Values::Counter(now), Values::Counter(then)) => now[here] < then[there],
-        (Values::FloatCounter(now), Values::FloatCounter(then)) => now[here] < then[there],
+        (Values::FloatCounter(now), Values::FloatCounter(then)) => is_total(now[here]) && now[here] < then[there],
         (Values::Histogram(now), Values::Histogram(then)) => now[here].count() < then[there].count(),
         (Values::Summary(now), Values::Summary(then)) => now[here].count() < then[there].count(),
         _ => false,

@@ -184,6 +184,9 @@ impl Profiles {
     /// A snapshot of the registry that the instruments are in, as the profiles show it: metrics of one's own and the
     /// engine's stay.
     ///
+    /// Snapshots may come in any order, and from several threads: what one shows of a series is of the same one in all
+    /// others, for [`Snapshot::since`] and for requests of OTLP.
+    ///
     /// Costs nothing to speak of where nothing has another name; else copying the values of what has.
     #[must_use]
     pub fn apply(&self, snapshot: &Snapshot) -> Snapshot {
