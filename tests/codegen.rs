@@ -97,13 +97,12 @@ fn main() {
 "#;
 
 /// What a fast path may call, on the way nobody takes. (The last: of a typed family.)
-const COLD: [&str; 11] = [
+const COLD: [&str; 10] = [
     "add_cold",
     "add_float_cold",
     "record_cold",
     "record_rare",
     "record_split",
-    "record_other_split",
     "set_cold",
     "8overflow",
     "advance_unusual",
@@ -230,7 +229,9 @@ fn a_server_records_as_cheaply_and_not_at_all_above_the_ceiling() {
     let probes = [
         // A load and a branch more than `probe_add`.
         ("probe_counter", 20),
-        ("probe_time", 130),
+        // Besides the conversion of a duration, three ways to a bucket, of two digits, of others and of a schema, each with
+        // its own additions: where they share them, one pays for a jump.
+        ("probe_time", 145),
         ("probe_labelled", 120),
         ("probe_step", 60),
         // Nothing but the return.

@@ -61,6 +61,13 @@ impl Splits {
         self.parts()[first..].iter().map(|part| part.cell).take_while(move |cell| cell <= cells.end())
     }
 
+    /// How many parts hold only values below `value`, of which there are at least `from`.
+    #[cold]
+    #[inline(never)]
+    fn search(&self, from: usize, value: u64) -> usize {
+        from + self.parts[from..].partition_point(|part| part.above < value)
+    }
+
     /// The index for a `value` whose cell is `cell`, which may be split.
     #[inline(always)]
     pub(crate) fn index(&self, cell: usize, value: u64) -> usize {
@@ -69,7 +76,7 @@ impl Splits {
         // The first without a branch: whether it is below is what no predictor knows.
         below += usize::from(self.parts[below].above < value);
         if self.parts[below].above < value {
-            below += self.parts[below..].partition_point(|part| part.above < value);
+            below = self.search(below, value);
         }
         // Without a branch either.
         let last = below.wrapping_sub(1);

@@ -105,9 +105,9 @@ impl Thread {
     }
 
     fn route(&self, slot: &Slot, space: &Space) -> Route {
-        let offset = slot.get();
-        match self.reach(offset) {
-            Some(base) => Route::Own(base, offset),
+        let says = slot.get();
+        match self.reach(says as u32) {
+            Some(base) => Route::Own(base, says),
             None => route_by(slot, space, || self.0.clone()),
         }
     }

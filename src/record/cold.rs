@@ -14,8 +14,8 @@ use super::space::Space;
 pub(crate) enum Route {
     /// Nothing: the metric is switched off.
     Nowhere,
-    /// Write this region, which is this thread's, at this offset.
-    Own(Base, u32),
+    /// Write this region, which is this thread's, as the slot says.
+    Own(Base, u64),
     /// Write the shared region.
     Shared,
 }
@@ -28,11 +28,12 @@ pub(crate) fn route(slot: &Slot, space: &Space) -> Route {
 
 /// As [`route`]; `hold` gives the thread's hold on its shard.
 pub(crate) fn route_by(slot: &Slot, space: &Space, hold: impl FnOnce() -> Option<Hold>) -> Route {
-    match slot.get() {
+    let says = slot.get();
+    match says as u32 {
         OFF => Route::Nowhere,
         SHARED => Route::Shared,
         offset => match hold() {
-            Some(hold) if offset < hold.limit() => Route::Own(hold.base(), offset),
+            Some(hold) if offset < hold.limit() => Route::Own(hold.base(), says),
             _ => {
                 space.count_overflow();
                 Route::Shared

@@ -15,12 +15,12 @@ pub(crate) const TOP: usize = 2;
 pub(crate) const FLOOR: usize = 3;
 /// For the writer's range check: the smallest value that it may pass, subtracted from 2^64.
 pub(super) const START: usize = 4;
-/// For the writer's range check: how many values from that one on are within what was recorded and have an index by
-/// `LogLinear::biased`. Zero before the first, and where the layout is not that of two digits.
+/// For the writer's range check: how many values from that one on are within what was recorded and have a quick way to
+/// their cell. Zero before the first, and where the layout is not that of two digits.
 pub(super) const WIDTH: usize = 5;
 /// How many values were above the maximum.
 pub(crate) const CLAMPED: usize = 6;
-/// As [`WIDTH`], in another way: zero where the layout is that of two digits.
+/// As [`WIDTH`], in another layout.
 pub(super) const SPAN: usize = 7;
 /// How many cells a header has.
 pub(crate) const HEADER: usize = 8;

@@ -33,9 +33,10 @@ pub(super) fn add_float_cold(core: &Scalar, n: f64) {
 
 /// Adds an amount, above zero, by `own` or `share`, and leaves it as an exemplar before, whatever the thread.
 #[inline(never)]
-fn add_noted(core: &Scalar, noted: &Noted, own: impl FnOnce(Base, u32), share: impl FnOnce()) {
+fn add_noted(core: &Scalar, noted: &Noted, own: impl FnOnce(Base, u64), share: impl FnOnce()) {
     let offset = core.slot().get();
-    let route = local::reach(offset).map_or_else(|| route(core.slot(), core.space()), |base| Route::Own(base, offset));
+    let route =
+        local::reach(offset as u32).map_or_else(|| route(core.slot(), core.space()), |base| Route::Own(base, offset));
     match route {
         Route::Nowhere => {}
         Route::Own(base, offset) => {
@@ -58,9 +59,9 @@ pub(super) fn is_amount(n: f64) -> bool {
 #[inline(always)]
 fn add(core: &Scalar, n: u64) {
     let offset = core.slot().get();
-    match local::reach(offset) {
+    match local::reach(offset as u32) {
         Some(base) => core.add_at(base, offset, n),
-        None if offset == OFF => {}
+        None if offset as u32 == OFF => {}
         None => add_cold(core, n),
     }
 }
@@ -69,7 +70,7 @@ fn add(core: &Scalar, n: u64) {
 #[inline(always)]
 pub(crate) fn add_by(mirror: &Mirror, n: u64) -> bool {
     let offset = mirror.get();
-    let Some(base) = local::reach(offset) else { return false };
+    let Some(base) = local::reach(offset as u32) else { return false };
     mirror.add_at(base, offset, n);
     true
 }
@@ -137,9 +138,9 @@ impl FloatCounter {
             return;
         }
         let offset = self.0.slot().get();
-        match local::reach(offset) {
+        match local::reach(offset as u32) {
             Some(base) => self.0.add_float_at(base, offset, n),
-            None if offset == OFF => {}
+            None if offset as u32 == OFF => {}
             None => add_float_cold(&self.0, n),
         }
     }

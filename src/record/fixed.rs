@@ -42,7 +42,7 @@ impl Fixed {
         let place = space.place(Self::SHAPE, optional)?;
         #[allow(unsafe_code)]
         // SAFETY: every place lies within the shared region, which lives as long as the extent does.
-        let cell = NonNull::from(unsafe { place.shared().cell(place.front) });
+        let cell = NonNull::from(unsafe { place.shared().cell(place.front as usize) });
         Ok(Self::new(cell, Kept::Placed { place: Some(place), space: Arc::clone(space) }))
     }
 
@@ -82,7 +82,7 @@ impl Fixed {
         if let Some(place) = self.place() {
             #[allow(unsafe_code)]
             // SAFETY: as in `placed`; the place has sixteen cells.
-            unsafe { place.shared().cell_at(place.front, 1) }.put(time);
+            unsafe { place.shared().cell_at(place.front as usize, 1) }.put(time);
         }
     }
 }

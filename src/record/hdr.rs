@@ -19,6 +19,7 @@ use super::copied::{CLAMPED, COUNT, Copied, FLOOR, HEADER, SPAN, SPLIT, START, S
 use super::exemplar::{self, Noted, WORDS};
 use super::region::Base;
 use super::scalar::Slot;
+use super::shard::OFFSETS;
 use super::space::{Place, Shape, Space};
 use crate::bucket::{EXACT_MAX, Grid, INDEXED_MAX, Index, Layout, LogLinear, MAX_TICKS, Resolution, out_of_line};
 use crate::sync::Arc;
@@ -27,47 +28,57 @@ use std::sync::Arc as Shared;
 /// The layout of most histograms, in which the index needs constants only.
 const TWO_DIGITS: LogLinear = LogLinear::new(2, MAX_TICKS);
 
-/// How a value's cell is found where the layout is not that of two digits.
-#[derive(Debug)]
-enum Cells {
-    /// Of a schema: by the grid's [`Index`], which the grid keeps.
-    Native {
-        shift: u32,
-        /// Where the entry of bin zero would be. There is none: those of the bins that values have begin further on.
-        zeroth: *const u64,
-    },
-    Digits(LogLinear),
+/// The bit of a slot's offset that says that a value's cell is found by the [`Index`] of a schema: a header's offset has a
+/// zero there. The slot's upper half then has in [`SHIFT_BITS`] what the index shifts by, and above them half the offset
+/// of the first bucket, which is even. Without the bit it is what to add to `TWO_DIGITS.biased()` for the offset of a
+/// bucket, modulo 2^32.
+const NATIVE: u64 = 1;
+const SHIFT_BITS: u32 = 6;
+const _: () = assert!(OFFSETS / 2 <= 1 << (u32::BITS - SHIFT_BITS), "half an offset has room");
+
+/// What a histogram's slot says.
+fn says(grid: &Grid, place: &Place) -> u64 {
+    assert!(place.front.is_multiple_of(HEADER as u32) && place.back.is_multiple_of(2), "places are given out so");
+    let (rest, native) = match grid.layout() {
+        Layout::LogLinear(_) => (place.back.wrapping_sub(TWO_DIGITS.bias()), 0),
+        Layout::Exponential(cells) => ((place.back / 2) << SHIFT_BITS | cells.cells().shift(), NATIVE),
+    };
+    u64::from(rest) << 32 | u64::from(place.front) | native
 }
 
-impl Cells {
+/// Where the entry of bin zero of a schema's [`Index`] would be. There is none: those of the bins that values have begin
+/// further on. Null where the layout is not a schema's.
+#[derive(Debug)]
+struct Entries(*const u64);
+
+impl Entries {
     fn new(layout: &Layout) -> Self {
-        match layout {
+        Self(match layout {
             Layout::Exponential(cells) => {
                 let index = cells.cells();
-                let first = Index::bin(index.shift(), 1);
-                Self::Native { shift: index.shift(), zeroth: index.entries().as_ptr().wrapping_sub(first) }
+                index.entries().as_ptr().wrapping_sub(Index::bin(index.shift(), 1))
             }
-            Layout::LogLinear(cells) => Self::Digits(*cells),
-        }
+            Layout::LogLinear(_) => std::ptr::null(),
+        })
     }
 }
 
 #[allow(unsafe_code)]
 // SAFETY: what it points to is never written, and the grid that keeps it may be sent.
-unsafe impl Send for Cells {}
+unsafe impl Send for Entries {}
 #[allow(unsafe_code)]
 // SAFETY: as for Send.
-unsafe impl Sync for Cells {}
+unsafe impl Sync for Entries {}
 
 /// One histogram. Aligned as [`super::scalar::Scalar`] is.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Hdr {
     slot: Slot,
-    /// What to add to `TWO_DIGITS.biased()` for the offset of a bucket, modulo 2^32.
-    origin: u32,
     back: u32,
-    cells: Cells,
+    entries: Entries,
+    /// Where the layout is of digits.
+    digits: LogLinear,
     grid: Shared<Grid>,
     place: Option<Place>,
     space: Arc<Space>,
@@ -84,10 +95,10 @@ impl Hdr {
     /// `sync`: record to the shared region always.
     pub(crate) fn new(grid: Shared<Grid>, place: Place, space: Arc<Space>, sync: bool, enabled: bool) -> Self {
         Self {
-            slot: Slot::new(&place, sync, enabled),
-            origin: place.back.wrapping_sub(TWO_DIGITS.bias()),
+            slot: Slot::new(says(&grid, &place), sync, enabled),
             back: place.back,
-            cells: Cells::new(grid.layout()),
+            entries: Entries::new(grid.layout()),
+            digits: if let Layout::LogLinear(digits) = grid.layout() { *digits } else { TWO_DIGITS },
             grid,
             place: Some(place),
             space,
@@ -113,7 +124,7 @@ impl Hdr {
 
     /// A cell of the header, which begins at `front`.
     #[inline(always)]
-    fn header(&self, base: Base, front: u32, cell: usize) -> &Cell {
+    fn header(&self, base: Base, front: usize, cell: usize) -> &Cell {
         #[allow(unsafe_code)]
         // SAFETY: `base` is that of a region which reaches this place's end: of one below whose limit its front lies,
         // and limits do not cut through an extent, or of one that `Regions::copies` gave. The header lies in the place.
@@ -128,111 +139,94 @@ impl Hdr {
         // SAFETY: as in `header`; an index is below `grid.len()`, for which the place has room: values are clamped to
         // the layout's maximum before they are looked up.
         unsafe {
-            base.cell_at(self.back, index)
+            base.cell_at(self.back as usize, index)
         }
     }
 
-    /// The bucket of a value that passed the range check, if its cell is not split.
+    /// The offset of the bucket of a value that passed the range check, in two digits, if its cell is not split.
     #[inline(always)]
-    fn usual_bucket(&self, base: Base, value: u64) -> &Cell {
+    fn usual(says: u64, value: u64) -> u32 {
+        // The offset of the first bucket less the bias, modulo 2^32.
+        ((says >> 32) as u32).wrapping_add(TWO_DIGITS.biased(value))
+    }
+
+    /// As [`Hdr::usual`], in a schema.
+    #[inline(always)]
+    fn native(&self, says: u64, value: u64) -> u32 {
+        let rest = (says >> 32) as u32;
+        // A processor looks only at the lowest six bits of what to shift by.
+        let entry = self.entries.0.wrapping_add(Index::bin(rest % 64, value));
         #[allow(unsafe_code)]
-        // SAFETY: as in `bucket`: the range check passes no value above the maximum, and none at all where the layout
-        // is not one of two digits, for which this is `back` plus the index.
-        unsafe {
-            base.cell(self.origin.wrapping_add(TWO_DIGITS.biased(value)))
-        }
+        // SAFETY: the layout is a schema's, where the range check passes values only from 1 up to the maximum that have
+        // an entry. `grid` keeps it.
+        let entry = unsafe { *entry };
+        ((rest >> SHIFT_BITS) * 2).wrapping_add(Index::cell(entry, value))
     }
 
-    /// The cell of a value within [`SPAN`].
+    /// As [`Hdr::usual`], in other digits.
     #[inline(always)]
-    fn other_cell(&self, value: u64) -> u32 {
-        match self.cells {
-            Cells::Native { shift, zeroth } => {
-                let entry = zeroth.wrapping_add(Index::bin(shift, value));
-                #[allow(unsafe_code)]
-                // SAFETY: where the layout is a schema's, the range check passes values only from 1 up to the maximum that
-                // have an entry. `grid` keeps it.
-                let entry = unsafe { *entry };
-                Index::cell(entry, value)
-            }
-            Cells::Digits(cells) => {
-                out_of_line();
-                cells.biased(value).wrapping_sub(cells.bias())
-            }
-        }
+    fn other(&self, value: u64) -> u32 {
+        self.back.wrapping_add(self.digits.biased(value).wrapping_sub(self.digits.bias()))
     }
 
-    /// The bucket of a value within [`SPAN`], if its cell is not split.
-    #[inline(always)]
-    fn other_bucket(&self, base: Base, value: u64) -> &Cell {
-        #[allow(unsafe_code)]
-        // SAFETY: as in `bucket`: the cell is that of a value up to the maximum.
-        unsafe {
-            base.cell(self.back.wrapping_add(self.other_cell(value)))
-        }
-    }
-
-    /// Records to this thread's cells: `base` is this thread's region, and `front` what the slot says, below this
+    /// Records to this thread's cells: `base` is this thread's region, and the offset that the slot `says` is below this
     /// thread's limit. `n` must not be zero.
     #[inline(always)]
-    pub(crate) fn record_at(&self, base: Base, front: u32, value: u64, n: u64) {
+    pub(crate) fn record_at(&self, base: Base, says: u64, value: u64, n: u64) {
+        let offset = says as u32 as usize;
         // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the
-        // maximum to track, or too large for the index to be exact. Where the layout is not that of two digits, no value
-        // passes it, and a second test takes its place.
-        let past = self.header(base, front, START).get().wrapping_add(value);
-        // Each with its own additions and its own function for split cells: brought together, one would pay for a jump.
-        // Most recordings are of two digits, and to cells that are not split.
-        if past < self.header(base, front, WIDTH).get() {
-            if !self.store(base, front, self.usual_bucket(base, value), value, n) {
-                out_of_line();
-                self.record_split(base, front, n, value);
+        // maximum to track, or has no quick way to its cell. Each way with its own, and with its own additions: brought
+        // together, one would pay for a jump.
+        if says & NATIVE == 0 {
+            let past = self.header(base, offset, START).get().wrapping_add(value);
+            if past < self.header(base, offset, WIDTH).get() {
+                return self.store(base, offset, Self::usual(says, value), value, n);
             }
-        } else if past < self.header(base, front, SPAN).get() {
-            if !self.store(base, front, self.other_bucket(base, value), value, n) {
-                out_of_line();
-                self.record_other_split(base, front, n, value);
+            out_of_line();
+            if past < self.header(base, offset, SPAN).get() {
+                return self.store(base, offset, self.other(value), value, n);
             }
         } else {
-            out_of_line();
-            self.record_rare(base, front, n, value);
+            let front = offset - NATIVE as usize;
+            let past = self.header(base, front, START).get().wrapping_add(value);
+            if past < self.header(base, front, SPAN).get() {
+                return self.store(base, front, self.native(says, value), value, n);
+            }
         }
+        out_of_line();
+        self.record_rare(base, offset & !(NATIVE as usize), n, value);
     }
 
-    /// The three additions of a recording. False, and nothing done, where the bucket's cell is split.
+    /// The three additions of a recording of a value that passed the range check. `offset`: of its bucket, if its cell is
+    /// not split.
     #[inline(always)]
-    fn store(&self, base: Base, front: u32, bucket: &Cell, value: u64, n: u64) -> bool {
-        let (sum, count) = (self.header(base, front, SUM), self.header(base, front, COUNT));
-        // Loaded before the bucket is stored: their addresses are known first, and the loads need not wait for its.
-        let (sum_now, count_now) = (sum.get(), count.get());
+    fn store(&self, base: Base, front: usize, offset: u32, value: u64, n: u64) {
+        #[allow(unsafe_code)]
+        // SAFETY: as in `bucket`: the range check passes no value above the maximum.
+        let bucket = unsafe { base.cell(offset as usize) };
         let held = bucket.get().wrapping_add(n);
         // Costs next to nothing: the mark is the sign of an addition that is made anyway.
         if held & SPLIT != 0 {
-            return false;
+            out_of_line();
+            self.record_split(base, front, offset, n, value);
+            return;
         }
         bucket.put(held);
-        sum.put_sum(sum_now.wrapping_add(value.wrapping_mul(n)));
-        count.put_count(count_now.wrapping_add(n));
-        true
+        let (sum, count) = (self.header(base, front, SUM), self.header(base, front, COUNT));
+        sum.put_sum(sum.get().wrapping_add(value.wrapping_mul(n)));
+        count.put_count(count.get().wrapping_add(n));
     }
 
-    /// Records a value within [`WIDTH`] whose cell is split. The cold functions take the value last: so the register in
-    /// which a shift is counted is free on the way that needs it.
+    /// Records a value that passed the range check and whose cell, at `offset`, is split. The cold functions take the
+    /// value last: so the register in which a shift is counted is free on the way that needs it.
     #[inline(never)]
-    fn record_split(&self, base: Base, front: u32, n: u64, value: u64) {
-        let cell = TWO_DIGITS.biased(value).wrapping_sub(TWO_DIGITS.bias());
-        self.store_rare(base, front, self.grid.splits().index(cell as usize, value), value, n);
-    }
-
-    /// Records a value within [`SPAN`] whose cell is split.
-    #[inline(never)]
-    fn record_other_split(&self, base: Base, front: u32, n: u64, value: u64) {
-        let cell = self.other_cell(value);
-        self.store_rare(base, front, self.grid.splits().index(cell as usize, value), value, n);
+    fn record_split(&self, base: Base, front: usize, offset: u32, n: u64, value: u64) {
+        self.store_rare(base, front, self.grid.splits().index((offset - self.back) as usize, value), value, n);
     }
 
     /// Records a value that is clamped, widens the range, or has no quick way to its cell.
     #[inline(never)]
-    fn record_rare(&self, base: Base, front: u32, n: u64, value: u64) {
+    fn record_rare(&self, base: Base, front: usize, n: u64, value: u64) {
         let (low, high) = (!self.header(base, front, FLOOR).get(), self.header(base, front, TOP).get());
         let value = if low <= value && value <= high.min(self.grid.limit()) {
             value
@@ -244,7 +238,7 @@ impl Hdr {
     }
 
     /// The three additions of a recording, whether the bucket's cell is split or not.
-    fn store_rare(&self, base: Base, front: u32, index: usize, value: u64, n: u64) {
+    fn store_rare(&self, base: Base, front: usize, index: usize, value: u64, n: u64) {
         self.bucket(base, index).add(n);
         let (sum, count) = (self.header(base, front, SUM), self.header(base, front, COUNT));
         sum.put_sum(sum.get().wrapping_add(value.wrapping_mul(n)));
@@ -254,7 +248,7 @@ impl Hdr {
     /// Clamps a value, widens the range to hold it, and marks the split cells there. The value as it is recorded.
     #[cold]
     #[inline(never)]
-    fn widen(&self, base: Base, front: u32, value: u64, n: u64) -> u64 {
+    fn widen(&self, base: Base, front: usize, value: u64, n: u64) -> u64 {
         let (layout, limit) = (self.grid.layout(), self.grid.limit());
         let clamped = value > limit;
         if clamped {
@@ -266,19 +260,18 @@ impl Hdr {
             return value;
         }
         let (low, high) = (low.min(value), high.max(value));
-        // How many values of the range a quick way may be taken with: from where on, and up to where.
-        let quick = |from: u64, to: u64| (high.min(limit).min(to) + 1).saturating_sub(from);
-        let (start, width, span) = match self.grid.resolution() {
-            Resolution::Digits(2) => (low, quick(low, EXACT_MAX), 0),
-            Resolution::Digits(_) => (low, 0, quick(low, EXACT_MAX)),
-            // Zero has no entry.
-            Resolution::Schema(_) => (low.max(1), 0, quick(low.max(1), INDEXED_MAX)),
+        // The values of the range that have a quick way: from where on, and up to where. Zero has no entry in an index.
+        let (from, to) = match layout {
+            Layout::LogLinear(_) => (low, EXACT_MAX),
+            Layout::Exponential(_) => (low.max(1), INDEXED_MAX),
         };
+        let quick = (high.min(limit).min(to) + 1).saturating_sub(from);
+        let usual = self.grid.resolution() == Resolution::Digits(2);
         self.header(base, front, FLOOR).put(!low);
         self.header(base, front, TOP).put(high);
-        self.header(base, front, START).put(start.wrapping_neg());
-        self.header(base, front, WIDTH).put(width);
-        self.header(base, front, SPAN).put(span);
+        self.header(base, front, START).put(from.wrapping_neg());
+        self.header(base, front, WIDTH).put(if usual { quick } else { 0 });
+        self.header(base, front, SPAN).put(if usual { 0 } else { quick });
         for cell in self.grid.splits().among(layout.index(low)..=layout.index(high)) {
             let bucket = self.bucket(base, cell);
             bucket.put(bucket.get() | SPLIT);
@@ -288,7 +281,7 @@ impl Hdr {
 
     /// Records to the shared region. `n` must not be zero.
     pub(crate) fn share(&self, value: u64, n: u64) {
-        let (base, front) = (self.place().shared(), self.place().front);
+        let (base, front) = (self.place().shared(), self.place().front as usize);
         let clamped = value > self.grid.limit();
         if clamped {
             self.header(base, front, CLAMPED).share_add(n);
@@ -332,7 +325,7 @@ impl Hdr {
         #[allow(unsafe_code)]
         // SAFETY: as in `bucket`: the place has so many cells, those of the grid and then the slots.
         unsafe {
-            base.cells(self.back, self.grid.len()..end)
+            base.cells(self.back as usize, self.grid.len()..end)
         }
     }
 
@@ -340,17 +333,17 @@ impl Hdr {
     pub(crate) fn copy(&self, base: Base) -> Copied<'_> {
         #[allow(unsafe_code)]
         // SAFETY: as in `header`, for every cell of it.
-        let header = unsafe { base.cells(self.place().front, 0..HEADER) };
+        let header = unsafe { base.cells(self.place().front as usize, 0..HEADER) };
         #[allow(unsafe_code)]
         // SAFETY: as in `bucket`, for every index.
-        let buckets = unsafe { base.cells(self.back, 0..self.grid.len()) };
+        let buckets = unsafe { base.cells(self.back as usize, 0..self.grid.len()) };
         Copied::new(&self.grid, header, buckets)
     }
 
     /// The count of a copy.
     #[cfg(not(tach_loom))]
     pub(crate) fn count(&self, base: Base) -> u64 {
-        self.header(base, self.place().front, COUNT).get_count()
+        self.header(base, self.place().front as usize, COUNT).get_count()
     }
 
     /// How many values of all copies were above the maximum.

@@ -9,35 +9,36 @@ use super::hdr::Hdr;
 use super::histogram::{Histogram, record_cold};
 use super::region::Base;
 use super::scalar::{Scalar, Slot};
-use super::shard::{Hold, SHARED};
+use super::shard::Hold;
 use super::{counter, local};
 use std::sync::Arc;
 
-/// This thread's region, if it may write one metric there.
+/// This thread's region.
 #[derive(Debug)]
 struct Here {
     base: Base,
-    /// What the metric's slot says while `base` is to be written; [`NEVER`] where it never is.
-    offset: u32,
+    /// The first offset that this thread may not write; zero where it may write none.
+    limit: u32,
     /// Keeps the shard this thread's. Never read.
     _hold: Option<Hold>,
 }
 
-/// What no slot ever says.
-const NEVER: u32 = SHARED - 1;
-
 impl Here {
-    fn new(slot: &Slot) -> Self {
+    fn new() -> Self {
         match local::hold() {
-            Some(hold) if slot.on() < hold.limit() => Self { base: hold.base(), offset: slot.on(), _hold: Some(hold) },
-            _ => Self { base: Base::NULL, offset: NEVER, _hold: None },
+            Some(hold) => Self { base: hold.base(), limit: hold.limit(), _hold: Some(hold) },
+            None => Self { base: Base::NULL, limit: 0, _hold: None },
         }
     }
 
-    /// Whether `base` is to be written. Not when the metric is switched off, nor where this thread does not reach it.
+    /// What the slot says, if `base` is to be written there. Not when the metric is switched off, nor where this thread does
+    /// not reach it.
     #[inline(always)]
-    fn is_current(&self, slot: &Slot) -> bool {
-        slot.get() == self.offset
+    fn reached(&self, slot: &Slot) -> Option<u64> {
+        // Not compared with what it said when the handle was made: the compiler would keep all that follows from that in
+        // registers, of which a loop has too few.
+        let says = slot.get();
+        ((says as u32) < self.limit).then_some(says)
     }
 }
 
@@ -51,7 +52,7 @@ pub struct LocalCounter {
 
 impl LocalCounter {
     pub(crate) fn new(core: Arc<Scalar>) -> Self {
-        Self { here: Here::new(core.slot()), core }
+        Self { here: Here::new(), core }
     }
 
     /// Adds one.
@@ -63,10 +64,9 @@ impl LocalCounter {
     /// Adds `n`.
     #[inline]
     pub fn add(&mut self, n: u64) {
-        if self.here.is_current(self.core.slot()) {
-            self.core.add_at(self.here.base, self.here.offset, n);
-        } else {
-            counter::add_cold(&self.core, n);
+        match self.here.reached(self.core.slot()) {
+            Some(offset) => self.core.add_at(self.here.base, offset, n),
+            None => counter::add_cold(&self.core, n),
         }
     }
 }
@@ -109,7 +109,7 @@ pub struct LocalFloatCounter {
 
 impl LocalFloatCounter {
     pub(crate) fn new(handle: FloatCounter) -> Self {
-        Self { here: Here::new(handle.0.slot()), handle }
+        Self { here: Here::new(), handle }
     }
 
     /// Adds `n`, as [`FloatCounter::add`] does.
@@ -118,10 +118,9 @@ impl LocalFloatCounter {
         if !counter::is_amount(n) {
             return;
         }
-        if self.here.is_current(self.handle.0.slot()) {
-            self.handle.0.add_float_at(self.here.base, self.here.offset, n);
-        } else {
-            counter::add_float_cold(&self.handle.0, n);
+        match self.here.reached(self.handle.0.slot()) {
+            Some(offset) => self.handle.0.add_float_at(self.here.base, offset, n),
+            None => counter::add_float_cold(&self.handle.0, n),
         }
     }
 }
@@ -135,8 +134,7 @@ pub struct LocalHistogram {
 
 impl LocalHistogram {
     pub(crate) fn new(handle: Histogram) -> Self {
-        let core = handle.core();
-        Self { here: Here::new(core.slot()), handle }
+        Self { here: Here::new(), handle }
     }
 
     pub(crate) fn handle(&self) -> &Histogram {
@@ -160,10 +158,9 @@ impl LocalHistogram {
     #[inline(always)]
     fn record_some(&mut self, value: u64, n: u64) {
         let core: &Hdr = self.handle.core();
-        if self.here.is_current(core.slot()) {
-            core.record_at(self.here.base, self.here.offset, value, n);
-        } else {
-            record_cold(core, n, value);
+        match self.here.reached(core.slot()) {
+            Some(says) => core.record_at(self.here.base, says, value, n),
+            None => record_cold(core, n, value),
         }
     }
 }

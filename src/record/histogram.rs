@@ -55,17 +55,17 @@ pub struct Histogram {
 pub(crate) fn record_cold(core: &Hdr, n: u64, value: u64) {
     match route(core.slot(), core.space()) {
         Route::Nowhere => {}
-        Route::Own(base, front) => core.record_at(base, front, value, n),
+        Route::Own(base, says) => core.record_at(base, says, value, n),
         Route::Shared => core.share(value, n),
     }
 }
 
 #[inline(always)]
 fn record(core: &Hdr, value: u64, n: u64) {
-    let front = core.slot().get();
-    match local::reach(front) {
-        Some(base) => core.record_at(base, front, value, n),
-        None if front == OFF => {}
+    let says = core.slot().get();
+    match local::reach(says as u32) {
+        Some(base) => core.record_at(base, says, value, n),
+        None if says as u32 == OFF => {}
         None => record_cold(core, n, value),
     }
 }
@@ -74,13 +74,14 @@ fn record(core: &Hdr, value: u64, n: u64) {
 #[inline(never)]
 fn record_noted(core: &Hdr, value: u64, span: &SpanContext) {
     let noted = |value| Noted::new(value, segment::now_coarse(), span);
-    let front = core.slot().get();
-    let route = local::reach(front).map_or_else(|| route(core.slot(), core.space()), |base| Route::Own(base, front));
+    let says = core.slot().get();
+    let route =
+        local::reach(says as u32).map_or_else(|| route(core.slot(), core.space()), |base| Route::Own(base, says));
     match route {
         Route::Nowhere => {}
-        Route::Own(base, front) => {
+        Route::Own(base, says) => {
             core.note_at(base, value, noted);
-            core.record_at(base, front, value, 1);
+            core.record_at(base, says, value, 1);
         }
         Route::Shared => {
             core.note_shared(value, noted);

@@ -23,7 +23,7 @@ impl Base {
     /// `self` is the base of a region that outlives `'a`, and `offset` lies within its length.
     #[allow(unsafe_code)]
     #[inline(always)]
-    pub(crate) unsafe fn cell<'a>(self, offset: u32) -> &'a Cell {
+    pub(crate) unsafe fn cell<'a>(self, offset: usize) -> &'a Cell {
         // SAFETY: the caller's contract is this one's, with an index of zero.
         unsafe { self.cell_at(offset, 0) }
     }
@@ -36,9 +36,9 @@ impl Base {
     /// As for [`Base::cell`], for `offset + index`.
     #[allow(unsafe_code)]
     #[inline(always)]
-    pub(crate) unsafe fn cell_at<'a>(self, offset: u32, index: usize) -> &'a Cell {
+    pub(crate) unsafe fn cell_at<'a>(self, offset: usize, index: usize) -> &'a Cell {
         // SAFETY: by the contract the offset lies within the region.
-        let cell = unsafe { self.0.add(offset as usize + index) };
+        let cell = unsafe { self.0.add(offset + index) };
         // SAFETY: what lies there is a `Cell`, in memory that stays.
         unsafe { &*cell }
     }
@@ -49,9 +49,9 @@ impl Base {
     ///
     /// As for [`Base::cell`], for each of them.
     #[allow(unsafe_code)]
-    pub(crate) unsafe fn cells<'a>(self, offset: u32, range: Range<usize>) -> &'a [Cell] {
+    pub(crate) unsafe fn cells<'a>(self, offset: usize, range: Range<usize>) -> &'a [Cell] {
         // SAFETY: by the contract the offset lies within the region.
-        let first = unsafe { self.0.add(offset as usize + range.start) };
+        let first = unsafe { self.0.add(offset + range.start) };
         // SAFETY: what lies there are `Cell`s, in memory that stays; the pointer is that of the whole region.
         unsafe { std::slice::from_raw_parts(first, range.len()) }
     }

@@ -7,16 +7,18 @@ use super::shard::{OFF, Regions, SHARED};
 use super::space::{Place, Shape, Space};
 #[cfg(not(tach_loom))]
 use crate::sync::Mutex;
-use crate::sync::{Arc, AtomicU32, Ordering};
+use crate::sync::{Arc, AtomicU64, Ordering};
 
-/// The offset that a metric records to: its place's, or [`OFF`], or [`SHARED`].
+/// What a recording needs to know first, in one word. The lower half is the offset that the metric records to: its
+/// place's, or [`OFF`], or [`SHARED`]. The upper half is the metric's own, and zero for those of one cell, for which the
+/// word is the offset.
 ///
 /// Edge LEVEL-SWITCH: switching publishes nothing, as a metric's cells stay where they are for its whole life. A thread
 /// that reads the old value records, or does not, as if the switch had come a moment later.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    now: AtomicU32,
-    on: u32,
+    now: AtomicU64,
+    on: u64,
     /// Copies of `now` in statics. Locked to change `now` too, so that none misses a change.
     #[cfg(not(tach_loom))]
     mirrors: Mutex<Vec<&'static Mirror>>,
@@ -25,35 +27,35 @@ pub(crate) struct Slot {
 /// A copy of a [`Slot`] inside a static. [`OFF`] until there is a slot to follow.
 #[cfg(not(tach_loom))]
 #[derive(Debug)]
-pub(crate) struct Mirror(AtomicU32);
+pub(crate) struct Mirror(AtomicU64);
 
 #[cfg(not(tach_loom))]
 impl Mirror {
     pub(crate) const fn new() -> Self {
-        Self(AtomicU32::new(OFF))
+        Self(AtomicU64::new(OFF as u64))
     }
 
     #[inline(always)]
-    pub(crate) fn get(&self) -> u32 {
+    pub(crate) fn get(&self) -> u64 {
         // Relaxed: see the type of what it copies.
         self.0.load(Ordering::Relaxed)
     }
 
     /// As [`Scalar::add_at`].
     #[inline(always)]
-    pub(crate) fn add_at(&self, base: Base, offset: u32, n: u64) {
+    pub(crate) fn add_at(&self, base: Base, offset: u64, n: u64) {
         #[allow(unsafe_code)]
         // SAFETY: as there. Only what a region is long enough for matters, and not whose cell it is.
-        unsafe { base.cell(offset) }.add(n);
+        unsafe { base.cell(offset as usize) }.add(n);
     }
 }
 
 impl Slot {
-    /// `sync`: record to the shared region always.
-    pub(crate) fn new(place: &Place, sync: bool, enabled: bool) -> Self {
-        let on = if sync { SHARED } else { place.front };
+    /// `sync`: record to the shared region always; `on` says where to record otherwise.
+    pub(crate) fn new(on: u64, sync: bool, enabled: bool) -> Self {
+        let on = if sync { u64::from(SHARED) } else { on };
         Self {
-            now: AtomicU32::new(if enabled { on } else { OFF }),
+            now: AtomicU64::new(if enabled { on } else { u64::from(OFF) }),
             on,
             #[cfg(not(tach_loom))]
             mirrors: Mutex::new(Vec::new()),
@@ -61,18 +63,13 @@ impl Slot {
     }
 
     #[inline(always)]
-    pub(crate) fn get(&self) -> u32 {
+    pub(crate) fn get(&self) -> u64 {
         // Relaxed: see the type.
         self.now.load(Ordering::Relaxed)
     }
 
-    /// What the slot says while the metric is on.
-    pub(crate) fn on(&self) -> u32 {
-        self.on
-    }
-
     pub(crate) fn switch(&self, enabled: bool) {
-        let now = if enabled { self.on } else { OFF };
+        let now = if enabled { self.on } else { u64::from(OFF) };
         #[cfg(not(tach_loom))]
         let mirrors = self.mirrors.lock();
         // Relaxed, both: see the type.
@@ -108,7 +105,7 @@ impl Scalar {
     }
 
     pub(crate) fn new(place: Place, space: Arc<Space>, sync: bool, enabled: bool) -> Self {
-        Self { slot: Slot::new(&place, sync, enabled), place: Some(place), space }
+        Self { slot: Slot::new(u64::from(place.front), sync, enabled), place: Some(place), space }
     }
 
     #[inline(always)]
@@ -127,18 +124,18 @@ impl Scalar {
     /// Adds to this thread's cell: `base` is this thread's region, and `offset` what the slot says, below this thread's
     /// limit.
     #[inline(always)]
-    pub(crate) fn add_at(&self, base: Base, offset: u32, n: u64) {
+    pub(crate) fn add_at(&self, base: Base, offset: u64, n: u64) {
         #[allow(unsafe_code)]
         // SAFETY: the limit does not exceed the region's length, and the region lives as long as the process.
-        unsafe { base.cell(offset) }.add(n);
+        unsafe { base.cell(offset as usize) }.add(n);
     }
 
     /// As [`Scalar::add_at`], for a float.
     #[inline(always)]
-    pub(crate) fn add_float_at(&self, base: Base, offset: u32, n: f64) {
+    pub(crate) fn add_float_at(&self, base: Base, offset: u64, n: f64) {
         #[allow(unsafe_code)]
         // SAFETY: as in `add_at`.
-        unsafe { base.cell(offset) }.add_float(n);
+        unsafe { base.cell(offset as usize) }.add_float(n);
     }
 
     /// Adds to the shared region's cell.
@@ -146,7 +143,7 @@ impl Scalar {
         let place = self.place();
         #[allow(unsafe_code)]
         // SAFETY: every place lies within the shared region, which lives as long as the extent does.
-        unsafe { place.shared().cell(place.front) }.share_add(n);
+        unsafe { place.shared().cell(place.front as usize) }.share_add(n);
     }
 
     /// As [`Scalar::share`], for a float.
@@ -154,7 +151,7 @@ impl Scalar {
         let place = self.place();
         #[allow(unsafe_code)]
         // SAFETY: as in `share`.
-        unsafe { place.shared().cell(place.front) }.share_float(n);
+        unsafe { place.shared().cell(place.front as usize) }.share_float(n);
     }
 
     /// Whether it was declared with exemplars, and so has a slot for one.
@@ -179,7 +176,7 @@ impl Scalar {
         // SAFETY: `base` is that of a region which reaches the end of the extent in which the place lies: of one below
         // whose limit its front is, or of one that `copies` gave. The place has so many cells at its back.
         unsafe {
-            base.cells(place.back, 0..place.back_len() as usize)
+            base.cells(place.back as usize, 0..place.back_len() as usize)
         }
     }
 
@@ -188,7 +185,7 @@ impl Scalar {
         let place = self.place();
         #[allow(unsafe_code)]
         // SAFETY: `copies` gives regions that reach the end of the extent in which the place lies.
-        place.extent.copies(regions).map(|base| unsafe { base.cell(place.front) }.get())
+        place.extent.copies(regions).map(|base| unsafe { base.cell(place.front as usize) }.get())
     }
 }
 

@@ -35,6 +35,8 @@ const STRIPE_CELLS: u32 = match () {
     () if cfg!(target_pointer_width = "32") => 1 << 17,
     () => 8 << 20,
 };
+/// Every offset is below this.
+pub(crate) const OFFSETS: u32 = STRIPES * STRIPE_CELLS;
 /// A region takes at most this share of a limited address space, but one stripe in any case.
 const SHARE_OF_ADDRESSES: u64 = 64;
 /// The most shards that any metric has.

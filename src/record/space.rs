@@ -112,7 +112,7 @@ impl Place {
         #[allow(unsafe_code)]
         // SAFETY: `base` is that of a region which reaches the end of this extent, and the place lies within the
         // extent.
-        let cell = |offset| unsafe { base.cell(offset) };
+        let cell = |offset: u32| unsafe { base.cell(offset as usize) };
         // A header is written before its buckets, and soon after an exemplar: where it is untouched they are, and their
         // pages need not be. But a counter may have come back to zero: its slot, which is as near as it, tells.
         let slot = if self.shape.back <= exemplar::WORDS as u32 { back.clone() } else { 0..0 };
@@ -134,7 +134,8 @@ struct Open {
 impl Open {
     fn place(&mut self, shape: Shape) -> Option<Place> {
         let front = if shape.front >= LINE_CELLS { self.front.next_multiple_of(LINE_CELLS) } else { self.front };
-        let back = self.back.checked_sub(shape.back)?;
+        // Even: a histogram's slot has no room for the lowest bit.
+        let back = self.back.checked_sub(shape.back)? & !1;
         if front + shape.front > back {
             return None;
         }
@@ -316,7 +317,7 @@ impl Front {
             for base in bases {
                 #[allow(unsafe_code)]
                 // SAFETY: the offset lies in the front of an extent, which the region reaches.
-                let cell = unsafe { base.cell(offset) };
+                let cell = unsafe { base.cell(offset as usize) };
                 *total = total.wrapping_add(cell.get());
             }
         }
