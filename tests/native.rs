@@ -126,24 +126,58 @@ fn what_has_no_quick_way_is_counted_where_the_slow_way_counts_it() {
     let values = [&[0, 0, 1, 2][..], &borders, &[0, 1, 3]].concat();
     for layout in 0..=11 {
         for max in [5e3, (1_u64 << 50) as f64, 1e17] {
-            let record = |recording| {
-                let registry = Registry::builder().recording(recording).build().unwrap();
+            // Of few shards: far behind in a region, beyond 2^26 cells.
+            let record = |recording, shards, local: bool| {
+                let registry = Registry::builder().recording(recording).shards_max(shards).build().unwrap();
                 let sizes = registry.histogram("sizes").buckets([2.0, 1e3]).max(max);
                 // A schema, or behind the last of them digits.
                 let sizes = if layout > 8 { sizes.digits(layout - 8) } else { sizes.native_schema(layout) };
                 let sizes = sizes.build().unwrap();
+                let mut here = sizes.local();
                 for value in values.iter().chain(&values).chain([&u64::MAX, &(max as u64), &(max as u64 + 1)]) {
-                    sizes.record(*value);
-                    sizes.record_n(*value, 3);
+                    if local {
+                        here.record(*value)
+                    } else {
+                        sizes.record(*value)
+                    }
+                    if local { here.record_n(*value, 3) } else { sizes.record_n(*value, 3) }
                 }
                 let found = find(&registry, "sizes");
                 let page = tach::openmetrics_2::render(&registry.snapshot());
                 let line = page.lines().find(|line| line.starts_with("sizes ")).unwrap();
                 (found.count(), found.min(), found.max(), found.sum(), line.split(" st@").next().unwrap().to_owned())
             };
-            let (quick, slow) = (record(Recording::Sharded), record(Recording::Sync));
-            assert_eq!(quick, slow, "layout {layout}, up to {max}");
-            assert_eq!(quick.0, 4 * (2 * values.len() as u64 + 3));
+            let slow = record(Recording::Sync, 4096, false);
+            assert_eq!(slow.0, 4 * (2 * values.len() as u64 + 3));
+            for (shards, local) in [(4096, false), (4096, true), (16, false), (16, true)] {
+                let quick = record(Recording::Sharded, shards, local);
+                assert_eq!(quick, slow, "layout {layout}, up to {max}, {shards} shards, local {local}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bucket_counts_to_its_limit_and_others_go_on() {
+    for layout in 0..=11 {
+        for bounds in [&[2.0, 1_003.0, 1e6][..], &[]] {
+            let registry = Registry::new();
+            let sizes = registry.histogram("sizes").buckets(bounds.iter().copied()).max(1e9);
+            let sizes = if layout > 8 { sizes.digits(layout - 8) } else { sizes.native_schema(layout) };
+            let sizes = sizes.build().unwrap();
+            sizes.record(1_004);
+            // The next one would look as if the bucket's cell were split.
+            sizes.record_n(1_004, (1 << 63) - 2);
+            sizes.local().record_n(500_000, 5);
+            let found = find(&registry, "sizes");
+            assert_eq!(found.count(), (1 << 63) + 4, "layout {layout}");
+            if !bounds.is_empty() {
+                assert_eq!(
+                    (found.bucket_count_le(1_003.0), found.bucket_count_le(1e6)),
+                    (0, (1 << 63) + 4),
+                    "{layout}"
+                );
+            }
         }
     }
 }

@@ -157,8 +157,8 @@ impl Hdr {
         // A processor looks only at the lowest six bits of what to shift by.
         let entry = self.entries.0.wrapping_add(Index::bin(rest % 64, value));
         #[allow(unsafe_code)]
-        // SAFETY: the layout is a schema's, where the range check passes values only from 1 up to the maximum that have
-        // an entry. `grid` keeps it.
+        // SAFETY: the slot says NATIVE, so the layout is a schema's, where the range check passes values only from 1 up to
+        // the maximum that have an entry. `grid` keeps it.
         let entry = unsafe { *entry };
         ((rest >> SHIFT_BITS) * 2).wrapping_add(Index::cell(entry, value))
     }
@@ -202,7 +202,9 @@ impl Hdr {
     #[inline(always)]
     fn store(&self, base: Base, front: usize, offset: u32, value: u64, n: u64) {
         #[allow(unsafe_code)]
-        // SAFETY: as in `bucket`: the range check passes no value above the maximum.
+        // SAFETY: as in `bucket`: the offset is `back` plus the index of a value up to the maximum, as each way is taken in
+        // its own layout only: `widen` leaves WIDTH zero but for two digits, and SPAN for these, and `says` sets NATIVE
+        // for a schema alone.
         let bucket = unsafe { base.cell(offset as usize) };
         let held = bucket.get().wrapping_add(n);
         // Costs next to nothing: the mark is the sign of an addition that is made anyway.

@@ -1,4 +1,4 @@
-//! Local handles: `!Send`, with this thread's cells found once.
+//! Local handles: `!Send`, with this thread's region found once.
 //!
 //! Each holds a share of the thread's right to its shard, so that a handle kept in another thread-local and used after
 //! the thread's own destructor ran still is the only writer; the shard is adopted by another thread only when it is

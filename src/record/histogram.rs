@@ -99,7 +99,7 @@ impl Histogram {
         &self.core
     }
 
-    /// Records one value, in ticks. Wait-free: three additions to memory and a range check.
+    /// Records one value, in ticks. Wait-free: three additions to memory and a range check, or two with 1 or 3 digits.
     ///
     /// A value above the histogram's maximum is recorded as the maximum and counted in `tach_clamped_total`. The sum of
     /// one thread's values wraps at 2^64 ticks.

@@ -45,7 +45,8 @@ impl Mirror {
     #[inline(always)]
     pub(crate) fn add_at(&self, base: Base, offset: u64, n: u64) {
         #[allow(unsafe_code)]
-        // SAFETY: as there. Only what a region is long enough for matters, and not whose cell it is.
+        // SAFETY: as there: mirrors are of counters' slots. Only what a region is long enough for matters, and not whose
+        // cell it is.
         unsafe { base.cell(offset as usize) }.add(n);
     }
 }
@@ -126,7 +127,8 @@ impl Scalar {
     #[inline(always)]
     pub(crate) fn add_at(&self, base: Base, offset: u64, n: u64) {
         #[allow(unsafe_code)]
-        // SAFETY: the limit does not exceed the region's length, and the region lives as long as the process.
+        // SAFETY: the limit does not exceed the region's length, and the region lives as long as the process. The slot's
+        // upper half is zero, see [`Scalar::new`]: what is below the limit is the whole word.
         unsafe { base.cell(offset as usize) }.add(n);
     }
 
