@@ -36,8 +36,12 @@ impl FamilySnapshot {
     /// This, and the series of `before` that are switched off now. `None`: there is none.
     fn with_off(&self, before: &Self) -> Option<Self> {
         let now = &self.labels;
-        let is_off =
-            |set: &LabelValues| now.sets.binary_search(set).is_err() && now.off.iter().any(|off| Arc::ptr_eq(off, set));
+        // In order, several of the same values side by side.
+        let is_listed = |set: &LabelValues| {
+            let from = now.off.partition_point(|off| off < set);
+            now.off[from..].iter().take_while(|off| *off == set).any(|off| Arc::ptr_eq(off, set))
+        };
+        let is_off = |set: &LabelValues| now.sets.binary_search(set).is_err() && is_listed(set);
         let off = (0..before.labels.sets.len()).filter(|&index| is_off(&before.labels.sets[index])).map(Place::Before);
         let mut places: Vec<Place> = off.collect();
         if places.is_empty() {

@@ -7,6 +7,7 @@ use super::summary::SummarySnapshot;
 use crate::describe::{Descriptor, Escaping, Kind, LabelSets, LabelValues, Resource};
 use crate::error::Error;
 use smallvec::SmallVec;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -350,28 +351,48 @@ impl FamilySnapshot {
         self.labels.sets.binary_search_by(by_values).ok()
     }
 
-    /// Where `before`, an earlier snapshot of this family, has a series of this one.
-    pub(crate) fn earlier(&self, index: usize, before: &Self) -> Option<usize> {
-        let values: Vec<&str> = self.labels.sets[index].iter().map(|value| &**value).collect();
+    /// Where `before`, this family in a snapshot that was taken at `time`, has a series of this one.
+    pub(crate) fn earlier(&self, index: usize, before: &Self, time: SystemTime) -> Option<usize> {
+        let began = self.labels.began[index];
         // A series that was removed and made anew has the same values, but not the same ones. (The engine's own are
-        // made for each snapshot, and so are those of windows, which tell by when their totals began.)
-        before.index(&values).filter(|&there| match self.desc.kind {
-            Kind::Summary => self.labels.began[index] == before.labels.began[there],
-            _ if self.desc.limit == usize::MAX => true,
+        // made for each snapshot, and so are those of windows, which tell by when their totals began, and those of
+        // several processes, of which one may be older than the next snapshot's oldest.)
+        before.index(&self.values_by(index, &before.desc)?).filter(|&there| match self.desc.kind {
+            Kind::Summary => began == before.labels.began[there],
+            _ if self.desc.limit == usize::MAX => began <= time || began <= before.labels.began[there],
             _ => Arc::ptr_eq(&self.labels.sets[index], &before.labels.sets[there]),
         })
     }
 
+    /// The values of a series for the labels of `desc`, an earlier description of this family, in which other ones may have
+    /// been constant: what is so in every process is, until another one comes. `None`: there was no such series.
+    fn values_by(&self, index: usize, desc: &Descriptor) -> Option<Vec<&str>> {
+        let (own, set) = (&self.desc, &self.labels.sets[index]);
+        let values = set.iter().map(|value| &**value);
+        if std::ptr::eq(&**own, desc) || own.labels == desc.labels && own.const_labels == desc.const_labels {
+            return Some(values.collect());
+        }
+        let constant = own.const_labels.iter().map(|(name, value)| (name, &**value));
+        let all: BTreeMap<&String, &str> = own.labels.iter().zip(values).chain(constant).collect();
+        let value = |name: &String| all.get(name).copied().unwrap_or("");
+        let there = |name: &&&String| {
+            desc.labels.iter().chain(desc.const_labels.iter().map(|(name, _)| name)).any(|of| of == **name)
+        };
+        let is_like = desc.const_labels.iter().all(|(name, of)| value(name) == &**of)
+            && all.iter().all(|(name, value)| value.is_empty() || there(&name));
+        is_like.then(|| desc.labels.iter().map(value).collect())
+    }
+
     /// `from` is when `before` was collected.
     fn since(&self, before: &Self, from: SystemTime) -> Self {
-        let old = |index: usize| self.earlier(index, before);
+        let old = |index: usize| self.earlier(index, before, from);
         let noted_from = exemplar::since(from);
         // Of a series without an identity of its own, as one that is added up over processes, which was there and has less
         // than it had: what is left was there too.
-        let is_rest = |index: usize| self.desc.limit == usize::MAX && self.labels.began[index] <= from;
+        let is_rest = self.desc.limit == usize::MAX;
         let values = match (&self.values, &before.values) {
             (Values::Counter(now), Values::Counter(then)) => Values::Counter(each(now, |index, value| {
-                let anew = if is_rest(index) { 0 } else { *value };
+                let anew = if is_rest { 0 } else { *value };
                 value.checked_sub(old(index).map_or(0, |old| then[old])).unwrap_or(anew)
             })),
             (Values::FloatCounter(now), Values::FloatCounter(then)) => {
@@ -381,7 +402,7 @@ impl FamilySnapshot {
                     match value - then {
                         _ if value < 0.0 || then < 0.0 || then.is_infinite() => f64::NAN,
                         difference if difference < 0.0 => {
-                            if is_rest(index) {
+                            if is_rest {
                                 0.0
                             } else {
                                 value
@@ -394,7 +415,7 @@ impl FamilySnapshot {
             (Values::Histogram(now), Values::Histogram(then)) => {
                 Values::Histogram(each(now, |index, value| match old(index).map(|old| &then[old]) {
                     None => value.clone(),
-                    Some(then) if then.count() > value.count() && is_rest(index) => value.since(value, noted_from),
+                    Some(then) if then.count() > value.count() && is_rest => value.since(value, noted_from),
                     Some(then) => value.since(then, noted_from),
                 }))
             }

@@ -158,6 +158,21 @@ fn what_is_gone_and_seen_by_nobody_is_forgotten() {
     assert!(view.kept_series() <= 3, "{}", view.kept_series());
 }
 
+#[test]
+fn what_a_source_makes_that_was_seen_without_it_is_all_that_is_new() {
+    let registry = Registry::builder().level(Level::Basic).build().unwrap();
+    let output = registry.counter("output").build().unwrap();
+    let detail = registry.counter("detail").level(Level::Detailed).labels(["l"]).build().unwrap();
+    output.add(1000);
+    let view = view(&[("output", Rule::Constant("decode")), ("detail", Rule::Same("l"))]);
+    seen(&view, &registry.snapshot());
+    registry.set_level(Level::Detailed);
+    let before = seen(&view, &registry.snapshot());
+    detail.with(["decode"]).add(1);
+    let after = seen(&view, &registry.snapshot());
+    assert_eq!(value(&after.0.since(&before.0), "decode"), Some(1));
+}
+
 proptest! {
     #[test]
     fn a_series_is_another_one_just_where_a_member_was_removed(

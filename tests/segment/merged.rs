@@ -115,3 +115,40 @@ fn fields<'a>(mut message: &'a [u8], path: &[u64]) -> Vec<&'a [u8]> {
     }
     found
 }
+
+#[test]
+fn what_its_only_process_makes_again_is_new() {
+    let dir = Dir::new("merged-again");
+    let part = dir.builder().build().unwrap();
+    let directory = Directory::open(&dir.0, Options::default()).unwrap();
+    record(&part, 3);
+    let first = directory.read();
+    remove(&part);
+    // More than before: it does not fall.
+    record(&part, 5);
+    assert_eq!(totals(&directory.read().since(&first)), (5, 5.0, 5));
+}
+
+#[test]
+fn a_process_with_other_constant_labels_makes_no_series_of_the_others_new() {
+    let dir = Dir::new("merged-constant");
+    let part = |gpu: &str| dir.builder().const_label("gpu", gpu).const_label("host", "h").build().unwrap();
+    let directory = Directory::open(&dir.0, Options::default()).unwrap();
+    let first = part("0");
+    record(&first, 1000);
+    let alone = directory.read();
+    let second = part("1");
+    record(&second, 7);
+    record(&first, 1);
+    let both = directory.read();
+    let of = |snapshot: &Snapshot, gpu: &str| snapshot.counter("tokens", &[("gpu", gpu), ("l", "x")]).unwrap();
+    assert_eq!((of(&both, "0"), of(&both, "1")), (1001, 7));
+    let difference = both.since(&alone);
+    assert_eq!((of(&difference, "0"), of(&difference, "1")), (1, 7));
+    // And where it is alone again.
+    remove(&second);
+    drop(second);
+    record(&first, 2);
+    let again = directory.read();
+    assert_eq!(again.since(&both).counter("tokens", &[("gpu", "0"), ("l", "x")]), Some(2));
+}

@@ -70,6 +70,8 @@ impl Lives {
         sources: &[Option<Taken>],
         time: SystemTime,
     ) -> (LabelValues, SystemTime) {
+        // Which of equal label values they are kept by, and is no snapshot's for that.
+        let key = Arc::as_ptr(self.series.get_key_value(&set).map_or(&set, |(key, _)| key)).cast::<()>();
         let lives = self.series.entry(Arc::clone(&set)).or_default();
         let at = lives.iter().position(|life| life.is_of(target, members, sources)).unwrap_or_else(|| {
             // What went into an earlier one too has a total from before.
@@ -77,7 +79,7 @@ impl Lives {
                 lives.iter().any(|life| members.iter().any(|member| life.met(*member, sources) == Some(true)));
             let absent = (0..sources.len()).filter(|&place| sources[place].is_none()).collect();
             if lives.len() >= KEPT
-                && let Some(spare) = lives.iter().position(|life| !life.is_held(&set))
+                && let Some(spare) = lives.iter().position(|life| !life.is_held(key))
             {
                 lives.remove(spare);
             }
@@ -85,6 +87,8 @@ impl Lives {
             lives.len() - 1
         });
         let life = &mut lives[at];
+        // What a source that has come has from now on was zero before.
+        life.absent.retain(|&place| sources[place].is_none());
         let mut began = life.began.unwrap_or(time);
         for &(place, index) in members {
             let Some(source) = &sources[place] else { continue };
@@ -122,7 +126,8 @@ impl Lives {
     /// Forgets series that are gone, and that no snapshot has. What is switched off is not gone.
     fn forget(&mut self, sets: &[LabelValues], sources: &[Option<Taken>]) {
         self.series.retain(|set, lives| {
-            sets.binary_search(set).is_ok() || lives.iter().any(|life| life.is_held(set) || life.is_off(sources))
+            sets.binary_search(set).is_ok()
+                || lives.iter().any(|life| life.is_held(Arc::as_ptr(set).cast()) || life.is_off(sources))
         });
     }
 }
@@ -155,7 +160,7 @@ impl Life {
     }
 
     /// Whether somebody has a snapshot with it. `key` is what it is kept by.
-    fn is_held(&self, key: &LabelValues) -> bool {
-        Arc::strong_count(&self.set) > 1 + usize::from(Arc::ptr_eq(&self.set, key))
+    fn is_held(&self, key: *const ()) -> bool {
+        Arc::strong_count(&self.set) > 1 + usize::from(Arc::as_ptr(&self.set).cast() == key)
     }
 }

@@ -197,7 +197,7 @@ type Earlier<'a> = Option<(&'a Snapshot, &'a Times)>;
 fn known<'a>(family: &FamilySnapshot, index: usize, earlier: Earlier<'a>) -> Option<(&'a FamilySnapshot, usize, u64)> {
     let (snapshot, times) = earlier?;
     let before = snapshot.family(&family.desc.base)?;
-    let at = family.earlier(index, before)?;
+    let at = family.earlier(index, before, snapshot.time())?;
     Some((before, at, *times.get(&family.desc.base)?.get(at)?))
 }
 
@@ -239,7 +239,9 @@ fn keep(snapshot: &Snapshot, mut times: Times, starts: &Times, earlier: Earlier<
         if now.is_some_and(|now| Arc::ptr_eq(&now.labels, &family.labels)) {
             continue;
         }
-        let time = |index: usize| match now.and_then(|now| Some(times.get(base)?[family.earlier(index, now)?])) {
+        let time = |index: usize| match now
+            .and_then(|now| Some(times.get(base)?[family.earlier(index, now, snapshot.time())?]))
+        {
             Some(time) => time,
             None => known(family, index, earlier).map_or(0, |(.., time)| time),
         };
