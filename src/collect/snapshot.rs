@@ -7,8 +7,7 @@ use super::summary::SummarySnapshot;
 use crate::describe::{Descriptor, Escaping, Kind, LabelSets, LabelValues, Resource};
 use crate::error::Error;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -356,7 +355,7 @@ impl FamilySnapshot {
         let began = self.labels.began[index];
         // A series that was removed and made anew has the same values, but not the same ones. (The engine's own are
         // made for each snapshot, and so are those of windows, which tell by when their totals began, and those of
-        // several processes, of which one may be older than the next snapshot's oldest.)
+        // several processes: such a one is another if each of its parts is newer.)
         before.index(&self.values_by(index, &before.desc)?).filter(|&there| match self.desc.kind {
             Kind::Summary => began == before.labels.began[there],
             _ if self.desc.limit == usize::MAX => began <= time || began <= before.labels.began[there],

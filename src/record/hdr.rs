@@ -118,6 +118,11 @@ impl Hdr {
         self.place.as_ref().expect("only drop takes it")
     }
 
+    /// Where the header begins in every region: what the slot of one that is on says too, and quicker.
+    fn front(&self) -> usize {
+        self.place().front as usize
+    }
+
     pub(crate) fn grid(&self) -> &Shared<Grid> {
         &self.grid
     }
@@ -175,26 +180,30 @@ impl Hdr {
     pub(crate) fn record_at(&self, base: Base, says: u64, value: u64, n: u64) {
         let offset = says as u32 as usize;
         // One predictable test for everything unusual of a value: it is the first, a new minimum or maximum, above the
-        // maximum to track, or has no quick way to its cell. Each way with its own, and with its own additions: brought
-        // together, one would pay for a jump.
+        // maximum to track, or has no quick way to its cell. Digits and schemas each have their own, and additions of their
+        // own: brought together, one would pay for a jump.
         if says & NATIVE == 0 {
             let past = self.header(base, offset, START).get().wrapping_add(value);
-            if past < self.header(base, offset, WIDTH).get() {
-                return self.store(base, offset, Self::usual(says, value), value, n);
-            }
-            out_of_line();
-            if past < self.header(base, offset, SPAN).get() {
-                return self.store(base, offset, self.other(value), value, n);
-            }
+            let bucket = if past < self.header(base, offset, WIDTH).get() {
+                Self::usual(says, value)
+            } else {
+                out_of_line();
+                if past >= self.header(base, offset, SPAN).get() {
+                    return self.record_rare(base, n, value);
+                }
+                self.other(value)
+            };
+            self.store(base, offset, bucket, value, n);
         } else {
             let front = offset - NATIVE as usize;
             let past = self.header(base, front, START).get().wrapping_add(value);
             if past < self.header(base, front, SPAN).get() {
-                return self.store(base, front, self.native(says, value), value, n);
+                self.store(base, front, self.native(says, value), value, n);
+            } else {
+                out_of_line();
+                self.record_rare(base, n, value);
             }
         }
-        out_of_line();
-        self.record_rare(base, offset & !(NATIVE as usize), n, value);
     }
 
     /// The three additions of a recording of a value that passed the range check. `offset`: of its bucket, if its cell is
@@ -210,7 +219,7 @@ impl Hdr {
         // Costs next to nothing: the mark is the sign of an addition that is made anyway.
         if held & SPLIT != 0 {
             out_of_line();
-            self.record_split(base, front, offset, n, value);
+            self.record_split(base, offset, n, value);
             return;
         }
         bucket.put(held);
@@ -222,25 +231,24 @@ impl Hdr {
     /// Records a value that passed the range check and whose cell, at `offset`, is split. The cold functions take the
     /// value last: so the register in which a shift is counted is free on the way that needs it.
     #[inline(never)]
-    fn record_split(&self, base: Base, front: usize, offset: u32, n: u64, value: u64) {
-        self.store_rare(base, front, self.grid.splits().index((offset - self.back) as usize, value), value, n);
+    fn record_split(&self, base: Base, offset: u32, n: u64, value: u64) {
+        self.store_rare(base, self.grid.splits().index((offset - self.back) as usize, value), value, n);
     }
 
     /// Records a value that is clamped, widens the range, or has no quick way to its cell.
     #[inline(never)]
-    fn record_rare(&self, base: Base, front: usize, n: u64, value: u64) {
+    fn record_rare(&self, base: Base, n: u64, value: u64) {
+        let front = self.front();
         let (low, high) = (!self.header(base, front, FLOOR).get(), self.header(base, front, TOP).get());
-        let value = if low <= value && value <= high.min(self.grid.limit()) {
-            value
-        } else {
-            self.widen(base, front, value, n)
-        };
+        let value =
+            if low <= value && value <= high.min(self.grid.limit()) { value } else { self.widen(base, value, n) };
         let index = self.grid.splits().index(self.grid.layout().index(value), value);
-        self.store_rare(base, front, index, value, n);
+        self.store_rare(base, index, value, n);
     }
 
     /// The three additions of a recording, whether the bucket's cell is split or not.
-    fn store_rare(&self, base: Base, front: usize, index: usize, value: u64, n: u64) {
+    fn store_rare(&self, base: Base, index: usize, value: u64, n: u64) {
+        let front = self.front();
         self.bucket(base, index).add(n);
         let (sum, count) = (self.header(base, front, SUM), self.header(base, front, COUNT));
         sum.put_sum(sum.get().wrapping_add(value.wrapping_mul(n)));
@@ -250,8 +258,8 @@ impl Hdr {
     /// Clamps a value, widens the range to hold it, and marks the split cells there. The value as it is recorded.
     #[cold]
     #[inline(never)]
-    fn widen(&self, base: Base, front: usize, value: u64, n: u64) -> u64 {
-        let (layout, limit) = (self.grid.layout(), self.grid.limit());
+    fn widen(&self, base: Base, value: u64, n: u64) -> u64 {
+        let (front, layout, limit) = (self.front(), self.grid.layout(), self.grid.limit());
         let clamped = value > limit;
         if clamped {
             self.header(base, front, CLAMPED).add(n);
@@ -283,7 +291,7 @@ impl Hdr {
 
     /// Records to the shared region. `n` must not be zero.
     pub(crate) fn share(&self, value: u64, n: u64) {
-        let (base, front) = (self.place().shared(), self.place().front as usize);
+        let (base, front) = (self.place().shared(), self.front());
         let clamped = value > self.grid.limit();
         if clamped {
             self.header(base, front, CLAMPED).share_add(n);
@@ -335,7 +343,7 @@ impl Hdr {
     pub(crate) fn copy(&self, base: Base) -> Copied<'_> {
         #[allow(unsafe_code)]
         // SAFETY: as in `header`, for every cell of it.
-        let header = unsafe { base.cells(self.place().front as usize, 0..HEADER) };
+        let header = unsafe { base.cells(self.front(), 0..HEADER) };
         #[allow(unsafe_code)]
         // SAFETY: as in `bucket`, for every index.
         let buckets = unsafe { base.cells(self.back as usize, 0..self.grid.len()) };
@@ -345,7 +353,7 @@ impl Hdr {
     /// The count of a copy.
     #[cfg(not(tach_loom))]
     pub(crate) fn count(&self, base: Base) -> u64 {
-        self.header(base, self.place().front as usize, COUNT).get_count()
+        self.header(base, self.front(), COUNT).get_count()
     }
 
     /// How many values of all copies were above the maximum.

@@ -3,19 +3,26 @@
 use crate::page::scrape;
 use crate::{settings, start, turn};
 use std::time::Duration;
-use tach::serve::{METRICS, Profile};
+use tach::serve::{METRICS, Profile, Serving};
 
-#[test]
-fn windows_are_exposed_under_the_names_of_the_profiles() {
-    let _turn = turn();
+/// A server that has recorded twenty gaps of 20 ms.
+fn started(windows: &[u64], summaries: bool) -> Serving {
     let mut settings = settings();
-    settings.windows = [10, 60].map(Duration::from_secs).into();
+    settings.windows = windows.iter().copied().map(Duration::from_secs).collect();
+    settings.window_summaries = summaries;
     settings.profiles = vec![Profile::MaxServe, Profile::Vllm];
     settings.identity.model = "m".to_owned();
     let serving = tach::serve::start(&settings).unwrap();
     for _ in 0..20 {
         METRICS.itl(Duration::from_millis(20));
     }
+    serving
+}
+
+#[test]
+fn windows_are_exposed_under_the_names_of_the_profiles() {
+    let _turn = turn();
+    let serving = started(&[10, 60], false);
     let page = scrape(&serving);
     for window in ["10s", "1m"] {
         let own = |name: &str| page.value(&format!("maxserve_itl_milliseconds_window_{name}{{window=\"{window}\"}}"));
@@ -50,15 +57,7 @@ fn windows_are_exposed_under_the_names_of_the_profiles() {
 #[test]
 fn they_are_summaries_where_the_settings_say_so() {
     let _turn = turn();
-    let mut settings = settings();
-    settings.windows = vec![Duration::from_secs(10)];
-    settings.window_summaries = true;
-    settings.profiles = vec![Profile::MaxServe, Profile::Vllm];
-    settings.identity.model = "m".to_owned();
-    let serving = tach::serve::start(&settings).unwrap();
-    for _ in 0..20 {
-        METRICS.itl(Duration::from_millis(20));
-    }
+    let serving = started(&[10], true);
     let page = scrape(&serving);
     for (name, labels, factor) in [
         ("maxserve_itl_window_milliseconds", "", 1.0),
